@@ -1,0 +1,1 @@
+//! Hashes of assets and archives, and their contents.

@@ -1,0 +1,1 @@
+//! Events to text: tree, diff, JSON.

@@ -1,0 +1,85 @@
+//! What tasks that call providers share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use purlin_diag::Diagnostic;
+use purlin_journal::OpId;
+use purlin_model::{CustomTimeouts, ResourceState, Urn};
+use purlin_ports::{CallContext, DeploymentInfo, ProviderError};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::message::Opened;
+use crate::pool::Pool;
+use crate::settings::EnginePorts;
+
+/// What tasks that call providers share.
+pub(crate) struct Calls {
+    pub(crate) ports: EnginePorts,
+    pub(crate) info: DeploymentInfo,
+    pub(crate) monitor_address: String,
+    pub(crate) pool: Pool,
+    /// A place for each operation that may run at once.
+    pub(crate) places: Semaphore,
+    /// Cancelled when the user wants to wait no longer for what is in flight.
+    pub(crate) abandon: CancellationToken,
+    next_op: AtomicU32,
+}
+
+impl Calls {
+    pub(crate) fn new(
+        ports: EnginePorts,
+        info: DeploymentInfo,
+        monitor_address: String,
+        parallel: usize,
+        pool: Pool,
+    ) -> Calls {
+        let places = if parallel == 0 { Semaphore::MAX_PERMITS } else { parallel };
+        Calls {
+            ports,
+            info,
+            monitor_address,
+            pool,
+            places: Semaphore::new(places.min(Semaphore::MAX_PERMITS)),
+            abandon: CancellationToken::new(),
+            next_op: AtomicU32::new(1),
+        }
+    }
+
+    pub(crate) fn next_op(&self) -> OpId {
+        OpId(self.next_op.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub(crate) fn context(&self, urn: &Urn, timeouts: CustomTimeouts) -> CallContext {
+        CallContext { urn: urn.clone(), preview: self.info.dry_run, timeouts }
+    }
+
+    /// Opens both bags of a state.
+    pub(crate) async fn open(&self, state: &Arc<ResourceState>) -> Result<Opened, Diagnostic> {
+        let named = |d: Diagnostic| if d.urn.is_none() { d.with_urn(state.urn.as_str()) } else { d };
+        Ok(Opened {
+            inputs: self.ports.bags.open(&state.inputs).await.map_err(named)?,
+            outputs: self.ports.bags.open(&state.outputs).await.map_err(named)?,
+            state: Arc::clone(state),
+        })
+    }
+}
+
+/// A provider's error as a diagnostic about a resource.
+pub(crate) fn provider_problem(
+    code: &'static str,
+    urn: &Urn,
+    doing: &str,
+    error: &ProviderError,
+) -> Diagnostic {
+    let message = format!("{doing} {urn}: {error}");
+    let diagnostic = Diagnostic::error(code, message).with_urn(urn.as_str());
+    match error {
+        ProviderError::OutcomeUnknown(_) => diagnostic.with_hint(
+            "nobody knows whether the operation took effect: it is kept as pending in the state; run `refresh` to \
+             find out",
+        ),
+        _ => diagnostic,
+    }
+}

@@ -1,0 +1,451 @@
+//! Checks and diffs: what a resource is to be, and how that differs from what it is.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use purlin_diag::Diagnostic;
+use purlin_model::diff::{self, DetailedDiff, PathDiff};
+use purlin_model::path::ignore_changes;
+use purlin_model::urn::is_provider_type;
+use purlin_model::{
+    DiffKind, PackageDescriptor, PropertyMap, PropertyPath, PropertyValue, ProviderRef, ResourceState, Slot,
+    Urn,
+};
+use purlin_plan::{DiffFacts, ResId};
+use purlin_ports::{CheckArgs, CheckFailure, CheckResult, DiffArgs, DiffChanges, DiffResult, ProviderError};
+
+use crate::calls::{Calls, provider_problem};
+use crate::message::{Message, Opened};
+use crate::pool::without_internal;
+
+/// Everything about a registration that checks and diffs need.
+#[derive(Clone)]
+pub(crate) struct Subject {
+    pub(crate) res: ResId,
+    pub(crate) urn: Urn,
+    pub(crate) custom: bool,
+    pub(crate) wanted: Arc<PropertyMap>,
+    pub(crate) ignore_changes: Vec<String>,
+    pub(crate) replace_on_changes: Vec<String>,
+    pub(crate) provider: Option<ProviderRef>,
+    pub(crate) package: PackageDescriptor,
+    pub(crate) seed: Vec<u8>,
+}
+
+/// How the old state takes part in a check.
+pub(crate) struct CheckPlan {
+    /// The old state to be opened, unless it is open already.
+    pub(crate) old_state: Option<Arc<ResourceState>>,
+    pub(crate) old: Option<Opened>,
+    /// Whether the old inputs are passed to the provider.
+    pub(crate) with_olds: bool,
+    /// Whether `ignoreChanges` does not apply.
+    pub(crate) raw: bool,
+}
+
+/// Validates a resource's inputs.
+pub(crate) async fn check(calls: Arc<Calls>, subject: Subject, plan: CheckPlan) -> Message {
+    let res = subject.res;
+    match try_check(&calls, &subject, plan).await {
+        Ok((old, inputs, failures)) => {
+            let problems: Vec<Diagnostic> =
+                failures.iter().map(|failure| refused(&subject.urn, failure)).collect();
+            let inputs = problems.is_empty().then_some(inputs);
+            Message::Checked { res, old, inputs, problems }
+        }
+        Err(problem) => Message::Checked { res, old: None, inputs: None, problems: vec![problem] },
+    }
+}
+
+type Checked = (Option<Opened>, Arc<PropertyMap>, Vec<CheckFailure>);
+
+async fn try_check(calls: &Calls, subject: &Subject, plan: CheckPlan) -> Result<Checked, Diagnostic> {
+    let old = match (plan.old, plan.old_state) {
+        (Some(old), _) => Some(old),
+        (None, Some(state)) => Some(calls.open(&state).await?),
+        (None, None) => None,
+    };
+    let news = match &old {
+        Some(old) if !plan.raw && !subject.ignore_changes.is_empty() => Arc::new(ignore_changes(
+            &subject.wanted,
+            &old.inputs,
+            &patterns(subject, &subject.ignore_changes)?,
+        )),
+        _ => Arc::clone(&subject.wanted),
+    };
+    if !subject.custom {
+        return Ok((old, news, Vec::new()));
+    }
+    let olds = match &old {
+        Some(old) if plan.with_olds => Arc::clone(&old.inputs),
+        _ => Arc::default(),
+    };
+    let args = CheckArgs { urn: subject.urn.clone(), olds, news, random_seed: subject.seed.clone() };
+    let result = if is_provider_type(subject.urn.ty()) {
+        check_provider(calls, subject, args).await
+    } else {
+        check_resource(calls, subject, args).await
+    };
+    let result = result.map_err(|e| provider_problem("check-failed", &subject.urn, "validating", &e))?;
+    Ok((old, Arc::new(result.inputs), result.failures))
+}
+
+async fn check_resource(
+    calls: &Calls,
+    subject: &Subject,
+    args: CheckArgs,
+) -> Result<CheckResult, ProviderError> {
+    let Some(provider) = &subject.provider else {
+        return Err(ProviderError::Unavailable("it has no provider".into()));
+    };
+    let news = Arc::clone(&args.news);
+    match calls.pool.get(provider).await?.check(args).await {
+        Err(ProviderError::Unimplemented(_)) => {
+            Ok(CheckResult { inputs: PropertyMap::clone(&news), failures: Vec::new() })
+        }
+        other => other,
+    }
+}
+
+/// The plugin doesn't see what the engine keeps in a provider's inputs; it comes back afterwards.
+async fn check_provider(
+    calls: &Calls,
+    subject: &Subject,
+    args: CheckArgs,
+) -> Result<CheckResult, ProviderError> {
+    let instance = calls.pool.for_check(&subject.urn, &subject.package).await?;
+    let wanted = Arc::clone(&args.news);
+    let args = CheckArgs {
+        olds: Arc::new(without_internal(&args.olds)),
+        news: Arc::new(without_internal(&args.news)),
+        ..args
+    };
+    let mut result = match instance.check_config(args).await {
+        Err(ProviderError::Unimplemented(_)) => {
+            return Ok(CheckResult { inputs: PropertyMap::clone(&wanted), failures: Vec::new() });
+        }
+        other => other?,
+    };
+    for key in ["version", "__internal"] {
+        if let Some(value) = wanted.get(key) {
+            result.inputs.insert(key.to_owned(), value.clone());
+        }
+    }
+    Ok(result)
+}
+
+fn refused(urn: &Urn, failure: &CheckFailure) -> Diagnostic {
+    let (ty, name) = (urn.ty(), urn.name());
+    let message = if failure.property.is_empty() {
+        format!("{ty} resource '{name}' has a problem: {}", failure.reason)
+    } else {
+        format!(
+            "{ty} resource '{name}' has a problem: {}. Examine values at '{name}.{}'.",
+            failure.reason, failure.property
+        )
+    };
+    Diagnostic::error("inputs-refused", message).with_urn(urn.as_str())
+}
+
+fn patterns(subject: &Subject, texts: &[String]) -> Result<Vec<PropertyPath>, Diagnostic> {
+    texts
+        .iter()
+        .map(|text| {
+            PropertyPath::parse(text).map_err(|e| {
+                Diagnostic::error("property-path", format!("'{text}' is no property path: {e}"))
+                    .with_urn(subject.urn.as_str())
+            })
+        })
+        .collect()
+}
+
+/// Compares a resource with its old state.
+pub(crate) async fn diff(
+    calls: Arc<Calls>,
+    subject: Subject,
+    old: Result<Opened, Arc<ResourceState>>,
+    inputs: Arc<PropertyMap>,
+    old_provider: Option<ProviderRef>,
+) -> Message {
+    let res = subject.res;
+    let old = match old {
+        Ok(old) => old,
+        Err(state) => match calls.open(&state).await {
+            Ok(old) => old,
+            Err(problem) => return Message::Diffed { res, old: None, facts: Err(problem) },
+        },
+    };
+    let facts = try_diff(&calls, &subject, &old, inputs, old_provider).await;
+    Message::Diffed { res, old: Some(old), facts }
+}
+
+async fn try_diff(
+    calls: &Calls,
+    subject: &Subject,
+    old: &Opened,
+    inputs: Arc<PropertyMap>,
+    old_provider: Option<ProviderRef>,
+) -> Result<DiffFacts, Diagnostic> {
+    let inputs_equal = old.inputs == inputs;
+    if !subject.custom {
+        return Ok(DiffFacts { inputs_equal, ..structural(&old.inputs, &inputs) });
+    }
+    let named = |e: ProviderError| provider_problem("diff-failed", &subject.urn, "comparing", &e);
+    if let (Some(old_provider), Some(provider)) = (&old_provider, &subject.provider)
+        && provider_replaces(calls, old_provider, provider).await.map_err(named)?
+    {
+        let replace = Some(vec!["provider".to_owned()]);
+        return Ok(DiffFacts { changed: true, replace, inputs_equal, ..DiffFacts::default() });
+    }
+    let args = DiffArgs {
+        urn: subject.urn.clone(),
+        id: old.state.id.clone(),
+        old_inputs: Arc::clone(&old.inputs),
+        old_outputs: Arc::clone(&old.outputs),
+        new_inputs: Arc::clone(&inputs),
+        ignore_changes: subject.ignore_changes.clone(),
+        preview: calls.info.dry_run,
+    };
+    let result = call_diff(calls, subject, args).await.map_err(named)?;
+    let on_changes = patterns(subject, &subject.replace_on_changes)?;
+    Ok(DiffFacts {
+        inputs_equal,
+        ..settle(result, &old.inputs, &inputs, &on_changes, !old.state.init_errors.is_empty())
+    })
+}
+
+async fn call_diff(calls: &Calls, subject: &Subject, args: DiffArgs) -> Result<DiffResult, ProviderError> {
+    let answer = if is_provider_type(subject.urn.ty()) {
+        let instance = calls.pool.for_check(&subject.urn, &subject.package).await?;
+        let args = DiffArgs {
+            old_inputs: Arc::new(without_internal(&args.old_inputs)),
+            new_inputs: Arc::new(without_internal(&args.new_inputs)),
+            ..args
+        };
+        instance.diff_config(args).await
+    } else {
+        let Some(provider) = &subject.provider else {
+            return Err(ProviderError::Unavailable("it has no provider".into()));
+        };
+        calls.pool.get(provider).await?.diff(args).await
+    };
+    match answer {
+        Err(ProviderError::Unimplemented(_)) => Ok(DiffResult::default()),
+        other => other,
+    }
+}
+
+/// Whether the move from one provider to another replaces resources, as the new one sees it.
+async fn provider_replaces(
+    calls: &Calls,
+    old: &ProviderRef,
+    new: &ProviderRef,
+) -> Result<bool, ProviderError> {
+    let instance = calls.pool.get(new).await?;
+    let Some(stored) = calls.pool.stored(old) else { return Ok(false) };
+    let open = |problem: Diagnostic| ProviderError::Unavailable(problem.to_string());
+    let opened = calls.open(stored).await.map_err(open)?;
+    let new_inputs = match calls.pool.inputs(new) {
+        Some(inputs) => inputs,
+        None => match calls.pool.stored(new) {
+            Some(state) => calls.open(state).await.map_err(open)?.inputs,
+            None => return Ok(false),
+        },
+    };
+    let args = DiffArgs {
+        urn: new.urn().clone(),
+        id: old.id().to_owned(),
+        old_inputs: Arc::new(without_internal(&opened.inputs)),
+        old_outputs: opened.outputs,
+        new_inputs: Arc::new(without_internal(&new_inputs)),
+        ignore_changes: Vec::new(),
+        preview: true,
+    };
+    match instance.diff_config(args).await {
+        Ok(result) => Ok(!result.replaces.is_empty()),
+        Err(ProviderError::Unimplemented(_)) => Ok(false),
+        Err(other) => Err(other),
+    }
+}
+
+/// What a plain comparison of inputs says.
+fn structural(old: &PropertyMap, new: &PropertyMap) -> DiffFacts {
+    let found = diff::diff_maps(old, new);
+    let detailed: DetailedDiff = found
+        .paths()
+        .into_iter()
+        .map(|(path, kind)| (path.to_string(), PathDiff { kind, input_diff: true }))
+        .collect();
+    DiffFacts {
+        changed: found.any(),
+        diff_keys: found.changed_keys(),
+        detailed: found.any().then_some(detailed),
+        ..DiffFacts::default()
+    }
+}
+
+/// Turns a provider's answer into facts: where it can't tell, inputs are compared; changes of
+/// `replaceOnChanges` paths become replacements.
+fn settle(
+    result: DiffResult,
+    old_inputs: &PropertyMap,
+    new_inputs: &PropertyMap,
+    on_changes: &[PropertyPath],
+    has_init_errors: bool,
+) -> DiffFacts {
+    let mut facts = match result.changes {
+        DiffChanges::Unknown => DiffFacts {
+            replace: (!result.replaces.is_empty()).then_some(result.replaces),
+            ..structural(old_inputs, new_inputs)
+        },
+        changes => DiffFacts {
+            changed: changes == DiffChanges::Some,
+            replace: (!result.replaces.is_empty()).then_some(result.replaces),
+            diff_keys: result.diffs,
+            detailed: result.detailed,
+            ..DiffFacts::default()
+        },
+    };
+    facts.delete_before_replace = result.delete_before_replace;
+    facts.changed |= facts.replace.is_some();
+    if facts.changed {
+        apply_replace_on_changes(&mut facts, on_changes);
+    }
+    let init_error = PropertyPath(vec![purlin_model::PathElement::Key("#initerror".into())]);
+    if has_init_errors && on_changes.iter().any(|p| p.covers(&init_error)) {
+        facts.changed = true;
+        facts.replace.get_or_insert_default().push("#initerror".into());
+    }
+    facts
+}
+
+fn apply_replace_on_changes(facts: &mut DiffFacts, on_changes: &[PropertyPath]) {
+    if on_changes.is_empty() {
+        return;
+    }
+    let covered = |text: &str| {
+        PropertyPath::parse(text).is_ok_and(|path| on_changes.iter().any(|pattern| pattern.covers(&path)))
+    };
+    let mut keys: Vec<String> = Vec::new();
+    match &mut facts.detailed {
+        Some(detailed) => {
+            for (path, found) in detailed.iter_mut().filter(|(path, _)| covered(path)) {
+                found.kind = found.kind.as_replace();
+                keys.push(top_key(path));
+            }
+        }
+        None => keys.extend(facts.diff_keys.iter().filter(|key| covered(key)).cloned()),
+    }
+    if !keys.is_empty() {
+        let replace = facts.replace.get_or_insert_default();
+        replace.extend(keys);
+        replace.sort();
+        replace.dedup();
+    }
+}
+
+fn top_key(path: &str) -> String {
+    match PropertyPath::parse(path).map(|p| p.0.into_iter().next()) {
+        Ok(Some(purlin_model::PathElement::Key(key))) => key,
+        _ => path.to_owned(),
+    }
+}
+
+/// Whether an old state would be replaced if some of its properties became unknown; says for which.
+pub(crate) async fn diff_dependent(
+    calls: Arc<Calls>,
+    slot: Slot,
+    state: Arc<ResourceState>,
+    properties: Vec<String>,
+) -> Message {
+    let replace_keys = try_diff_dependent(&calls, &state, &properties).await;
+    Message::DependentDiffed { slot, replace_keys }
+}
+
+async fn try_diff_dependent(
+    calls: &Calls,
+    state: &Arc<ResourceState>,
+    properties: &[String],
+) -> Result<Vec<String>, Diagnostic> {
+    let old = calls.open(state).await?;
+    let mut inputs = PropertyMap::clone(&old.inputs);
+    let mut substituted = false;
+    for property in properties {
+        if let Some(value) = inputs.get_mut(property) {
+            *value = PropertyValue::Unknown;
+            substituted = true;
+        }
+    }
+    if !substituted {
+        return Ok(Vec::new());
+    }
+    let inputs = Arc::new(inputs);
+    let args = DiffArgs {
+        urn: state.urn.clone(),
+        id: state.id.clone(),
+        old_inputs: Arc::clone(&old.inputs),
+        old_outputs: old.outputs,
+        new_inputs: Arc::clone(&inputs),
+        ignore_changes: state.ignore_changes.clone(),
+        preview: true,
+    };
+    let reference = state.as_provider().or_else(|| state.provider.clone());
+    let named = |e: ProviderError| provider_problem("diff-failed", &state.urn, "comparing", &e);
+    let Some(reference) = reference else { return Ok(Vec::new()) };
+    let instance = calls.pool.get(&reference).await.map_err(named)?;
+    let answer =
+        if state.is_provider() { instance.diff_config(args).await } else { instance.diff(args).await };
+    let result = match answer {
+        Err(ProviderError::Unimplemented(_)) => DiffResult::default(),
+        other => other.map_err(named)?,
+    };
+    let on_changes: Vec<PropertyPath> =
+        state.replace_on_changes.iter().filter_map(|text| PropertyPath::parse(text).ok()).collect();
+    let facts = settle(result, &old.inputs, &inputs, &on_changes, false);
+    Ok(facts.replace.unwrap_or_default())
+}
+
+/// What a refresh found, path by path.
+pub(crate) fn drift(old: &PropertyMap, new: &PropertyMap) -> (Vec<String>, BTreeMap<String, PathDiff>) {
+    let found = diff::diff_maps(old, new);
+    let paths = found
+        .paths()
+        .into_iter()
+        .map(|(path, kind): (PropertyPath, DiffKind)| {
+            (path.to_string(), PathDiff { kind, input_diff: false })
+        })
+        .collect();
+    (found.changed_keys(), paths)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(pairs: &[(&str, &str)]) -> PropertyMap {
+        pairs.iter().map(|(k, v)| ((*k).to_owned(), PropertyValue::from(*v))).collect()
+    }
+
+    #[test]
+    fn a_provider_that_cannot_tell_leaves_it_to_the_inputs() {
+        let facts = settle(DiffResult::default(), &map(&[("a", "1")]), &map(&[("a", "2")]), &[], false);
+        assert!(facts.changed && facts.replace.is_none());
+        assert_eq!(facts.diff_keys, ["a"]);
+        let facts = settle(DiffResult::default(), &map(&[("a", "1")]), &map(&[("a", "1")]), &[], false);
+        assert!(!facts.changed);
+    }
+
+    #[test]
+    fn replace_on_changes_turns_a_change_into_a_replacement() {
+        let result = DiffResult {
+            changes: DiffChanges::Some,
+            diffs: vec!["a".into(), "b".into()],
+            ..Default::default()
+        };
+        let pattern = [PropertyPath::parse("a").unwrap()];
+        let facts = settle(result.clone(), &map(&[]), &map(&[]), &pattern, false);
+        assert_eq!(facts.replace, Some(vec!["a".to_owned()]));
+        let pattern = [PropertyPath::parse("value.k").unwrap()];
+        assert_eq!(settle(result, &map(&[]), &map(&[]), &pattern, false).replace, None);
+    }
+}

@@ -1,0 +1,496 @@
+//! The task that owns the planner, the fold and the tables.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use purlin_diag::{Diagnostic, Severity};
+use purlin_model::event::{EngineEvent, OperationResult, StepOp};
+use purlin_model::{OperationKind, PropertyMap, Snapshot, Urn};
+use purlin_plan::{Input, Planner, Registration, ResId, StepOutcome, Ticket};
+use purlin_ports::{ResourceMonitor, RunOutcome, UpdateOutcome};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::calls::Calls;
+use crate::handle::Handle;
+use crate::message::{Answer, Message, Opened, StepEnd, Waiting};
+use crate::pool::Pool;
+use crate::record::Recorder;
+use crate::settings::{EnginePorts, EngineSettings, Program, Report};
+
+/// How long a program may take to end after it was told that the run is being stopped.
+const PROGRAM_GRACE: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// What is known of a registration beyond what the planner knows.
+#[derive(Default)]
+pub(crate) struct Work {
+    pub(crate) old: Option<Opened>,
+    pub(crate) inputs: Arc<PropertyMap>,
+    /// Whether `inputs` are set.
+    pub(crate) checked: bool,
+    pub(crate) seed: Vec<u8>,
+}
+
+/// One operation on a stack, ready to run.
+pub struct Engine {
+    driver: Driver,
+    handle: Arc<Handle>,
+}
+
+/// See [`Engine`].
+pub(crate) struct Driver {
+    pub(crate) planner: Planner,
+    pub(crate) calls: Arc<Calls>,
+    pub(crate) inbox: mpsc::UnboundedSender<Message>,
+    messages: mpsc::UnboundedReceiver<Message>,
+    pub(crate) recorder: Recorder,
+    pub(crate) works: HashMap<ResId, Work>,
+    pub(crate) waiting: HashMap<Ticket, Waiting>,
+    next_ticket: u32,
+    /// What registrations that ended well answer: outputs, and whether they are unknown.
+    pub(crate) results: HashMap<ResId, Arc<PropertyMap>>,
+    /// What was done to components, whose outputs are still to come.
+    pub(crate) component_ops: HashMap<Urn, StepOp>,
+    /// The outputs of the root stack, kept until the end.
+    pub(crate) stack_outputs: Option<(Urn, PropertyMap)>,
+    pub(crate) inputs: VecDeque<Input>,
+    pub(crate) program: Option<Program>,
+    pub(crate) program_token: CancellationToken,
+    program_running: bool,
+    signals: Vec<Answer<()>>,
+    /// Whether everything went well, once the planner has said that it is over.
+    pub(crate) finished: Option<bool>,
+    pub(crate) outputs_settled: bool,
+    pub(crate) stopped_by_user: bool,
+    pub(crate) failed: bool,
+    pub(crate) refreshing_command: bool,
+}
+
+impl Engine {
+    /// Makes an operation that starts from a snapshot. Nothing happens before [`Engine::run`].
+    pub fn new(settings: EngineSettings, ports: EnginePorts, base: Arc<Snapshot>) -> Engine {
+        let (inbox, messages) = mpsc::unbounded_channel();
+        let pool = Pool::new(Arc::clone(&ports.providers), Arc::clone(&ports.bags), &base);
+        let recorder = Recorder::new(&base, ports.session.clone());
+        ports.events.emit(EngineEvent::Prelude { config: settings.shown_config.clone() });
+        let calls = Arc::new(Calls::new(
+            ports,
+            settings.info.clone(),
+            settings.monitor_address.clone(),
+            settings.parallel,
+            pool,
+        ));
+        let handle = Arc::new(Handle { inbox: inbox.clone(), calls: Arc::clone(&calls) });
+        let refreshing_command = settings.plan.mode == purlin_plan::Mode::Refresh;
+        let planner = Planner::new(settings.plan.clone(), &base);
+        let mut driver = Driver {
+            planner,
+            calls,
+            inbox,
+            messages,
+            recorder,
+            works: HashMap::new(),
+            waiting: HashMap::new(),
+            next_ticket: 0,
+            results: HashMap::new(),
+            component_ops: HashMap::new(),
+            stack_outputs: None,
+            inputs: VecDeque::new(),
+            program: None,
+            program_token: CancellationToken::new(),
+            program_running: false,
+            signals: Vec::new(),
+            finished: None,
+            outputs_settled: false,
+            stopped_by_user: false,
+            failed: false,
+            refreshing_command,
+        };
+        driver.look_at_pending(&base, &settings);
+        Engine { driver, handle }
+    }
+
+    /// The engine as programs see it.
+    pub fn monitor(&self) -> Arc<dyn ResourceMonitor> {
+        Arc::clone(&self.handle) as Arc<dyn ResourceMonitor>
+    }
+
+    /// Runs the operation to its end. `stop` ends it after what is in flight; `abandon` does not
+    /// wait for that either: what is in flight stays pending.
+    pub async fn run(
+        self,
+        program: Option<Program>,
+        stop: CancellationToken,
+        abandon: CancellationToken,
+    ) -> Report {
+        let Engine { mut driver, handle } = self;
+        driver.program = program.map(|mut program| {
+            program.request.monitor = Arc::clone(&handle) as Arc<dyn ResourceMonitor>;
+            program
+        });
+        let watcher = tokio::spawn(watch(driver.inbox.clone(), Arc::clone(&driver.calls), stop, abandon));
+        let report = driver.run().await;
+        watcher.abort();
+        report
+    }
+}
+
+async fn watch(
+    inbox: mpsc::UnboundedSender<Message>,
+    calls: Arc<Calls>,
+    stop: CancellationToken,
+    abandon: CancellationToken,
+) {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = abandon.cancelled() => {}
+    }
+    let _ = inbox.send(Message::Stop);
+    calls.pool.cancel_all().await;
+    abandon.cancelled().await;
+    calls.abandon.cancel();
+}
+
+impl Driver {
+    async fn run(mut self) -> Report {
+        self.feed(Input::Start);
+        while !self.is_over() {
+            let Some(message) = self.messages.recv().await else { break };
+            self.on(message);
+        }
+        self.close().await
+    }
+
+    fn is_over(&self) -> bool {
+        self.finished.is_some() && self.outputs_settled && !self.program_running
+    }
+
+    /// Writes the state and says how it went.
+    async fn close(mut self) -> Report {
+        let mut problem = self.recorder.settle().await.err();
+        let ok = self.finished == Some(true) && !self.failed && problem.is_none();
+        let result = match (ok, self.stopped_by_user) {
+            (true, _) => OperationResult::Succeeded,
+            (false, true) => OperationResult::Canceled,
+            (false, false) => OperationResult::Failed,
+        };
+        let changes = std::mem::take(&mut self.recorder.counts);
+        let mut snapshot = self.recorder.snapshot();
+        snapshot.time = self.calls.ports.clock.now();
+        if let (Some(session), None) = (&self.calls.ports.session, &problem) {
+            let outcome = UpdateOutcome {
+                succeeded: ok,
+                changes: changes.iter().map(|(op, n)| (op.as_str().to_owned(), *n)).collect(),
+            };
+            problem = session.finish(&snapshot, outcome).await.err().map(|e| e.diagnostic());
+        }
+        let result = if problem.is_some() { OperationResult::Failed } else { result };
+        if let Some(problem) = &problem {
+            self.say(problem);
+        }
+        Report { result, changes, snapshot: Arc::new(snapshot), state_problem: problem }
+    }
+
+    fn on(&mut self, message: Message) {
+        match message {
+            Message::Register { request, read_id, answer } => {
+                let ticket = self.ticket(answer);
+                let registration = Registration {
+                    goal: request.goal,
+                    providers: request.providers,
+                    package: request.package,
+                    read_id,
+                };
+                self.feed(Input::Register { ticket, request: Box::new(registration) });
+            }
+            Message::NeedProvider { query, answer } => {
+                let ticket = self.ticket(Waiting::Provider(answer));
+                self.feed(Input::NeedProvider { ticket, query });
+            }
+            Message::Outputs { urn, outputs, answer } => self.outputs(urn, outputs, answer),
+            Message::OutputsSealed { urn, sealed, answer } => self.outputs_sealed(&urn, sealed, answer),
+            Message::Find { urn, answer } => {
+                let state = self.planner.current(&urn).map(|(_, state)| Arc::clone(state));
+                let _ = answer.send(state);
+            }
+            Message::ProgramSignal { answer } => {
+                self.signals.push(answer);
+                self.feed(Input::ProgramEnded { ok: true });
+                self.release_signals();
+            }
+            Message::ProgramExited(outcome) => self.program_exited(outcome),
+            Message::Checked { res, old, inputs, problems } => self.checked(res, old, inputs, &problems),
+            Message::Diffed { res, old, facts } => {
+                if let (Some(old), Some(work)) = (old, self.works.get_mut(&res)) {
+                    work.old = Some(old);
+                }
+                let facts = facts.map_err(|problem| self.say(&problem)).ok();
+                self.feed(Input::Diffed { res, facts });
+            }
+            Message::DependentDiffed { slot, replace_keys } => match replace_keys {
+                Ok(replace_keys) => self.feed(Input::DependentDiffed { slot, replace_keys }),
+                Err(problem) => {
+                    self.say(&problem);
+                    self.feed(Input::RunFailed);
+                    self.feed(Input::DependentDiffed { slot, replace_keys: Vec::new() });
+                }
+            },
+            Message::StepEnded(end) => self.step_ended(*end),
+            Message::Failed(problem) => {
+                self.say(&problem);
+                self.failed = true;
+                self.feed(Input::RunFailed);
+            }
+            Message::Stop => {
+                self.stopped_by_user = true;
+                self.program_token.cancel();
+                self.feed(Input::Stop);
+            }
+        }
+    }
+
+    fn ticket(&mut self, waiting: Waiting) -> Ticket {
+        self.next_ticket += 1;
+        let ticket = Ticket(self.next_ticket);
+        self.waiting.insert(ticket, waiting);
+        ticket
+    }
+
+    /// Tells the planner something and performs what it wants, and what follows at once from that.
+    pub(crate) fn feed(&mut self, input: Input) {
+        self.inputs.push_back(input);
+        while let Some(input) = self.inputs.pop_front() {
+            for effect in self.planner.handle(input) {
+                self.effect(effect);
+            }
+        }
+    }
+
+    fn checked(
+        &mut self,
+        res: ResId,
+        old: Option<Opened>,
+        inputs: Option<Arc<PropertyMap>>,
+        problems: &[Diagnostic],
+    ) {
+        for problem in problems {
+            self.say(problem);
+        }
+        let accepted = inputs.is_some();
+        let work = self.works.entry(res).or_default();
+        if old.is_some() {
+            work.old = old;
+        }
+        if let Some(inputs) = inputs {
+            work.inputs = inputs;
+            work.checked = true;
+        }
+        self.feed(Input::Checked { res, accepted });
+    }
+
+    /// A step has ended: record it, show it, tell the planner.
+    pub(crate) fn step_ended(&mut self, end: StepEnd) {
+        let old_state = end.old.as_ref().map(|old| &old.state);
+        if let Err(problem) = self.recorder.end_step(&end.step, end.begun.as_ref(), &end.outcome, old_state) {
+            self.say(&problem);
+            self.failed = true;
+            self.inputs.push_back(Input::RunFailed);
+        }
+        for problem in &end.problems {
+            self.say(problem);
+        }
+        self.show_end(&end);
+        if let Some(res) = end.step.res {
+            self.works.remove(&res);
+            if let Some(new) = &end.new {
+                let outputs = if end.step.draft.as_ref().is_some_and(|d| d.custom) {
+                    Arc::clone(&new.outputs)
+                } else {
+                    self.component_ops.insert(end.step.urn.clone(), end.step.op);
+                    Arc::default()
+                };
+                self.results.insert(res, outputs);
+            }
+        }
+        self.feed(Input::Stepped { step: end.step.id, outcome: end.outcome });
+    }
+
+    fn show_end(&mut self, end: &StepEnd) {
+        let planning = self.calls.info.dry_run;
+        let op = self.shown_op(end);
+        let view = crate::view::step_view(&end.step, op, end.old.as_ref(), end.new.as_ref());
+        let event = match end.outcome {
+            StepOutcome::Done(_) => {
+                if self.counts(end, op) {
+                    self.recorder.count(op);
+                }
+                EngineEvent::ResourceOutputs { step: view, planning }
+            }
+            StepOutcome::Partial(_) | StepOutcome::Failed => {
+                EngineEvent::ResourceFailed { step: view, outcome_unknown: false, steps: 0 }
+            }
+            StepOutcome::Unknown => {
+                EngineEvent::ResourceFailed { step: view, outcome_unknown: true, steps: 0 }
+            }
+        };
+        self.calls.ports.events.emit(event);
+    }
+
+    /// A refresh is shown as what it found.
+    fn shown_op(&self, end: &StepEnd) -> StepOp {
+        if end.step.op != StepOp::Refresh || !self.refreshing_command {
+            return end.step.op;
+        }
+        match (&end.outcome, &end.old, &end.new) {
+            (StepOutcome::Done(None), _, _) => StepOp::Delete,
+            (StepOutcome::Done(Some(new)), Some(old), _) if !Arc::ptr_eq(new, &old.state) => StepOp::Update,
+            (StepOutcome::Done(_), _, _) => StepOp::Same,
+            _ => StepOp::Refresh,
+        }
+    }
+
+    /// Whether a step counts in the summary: default providers and reads don't, nor do the halves
+    /// of a replacement.
+    fn counts(&self, end: &StepEnd, op: StepOp) -> bool {
+        let halves = matches!(
+            op,
+            StepOp::CreateReplacement
+                | StepOp::DeleteReplaced
+                | StepOp::Read
+                | StepOp::ReadReplacement
+                | StepOp::Discard
+                | StepOp::DiscardReplaced
+                | StepOp::RemovePendingReplace
+        );
+        let early_refresh = op == StepOp::Refresh && !self.refreshing_command;
+        !(halves || early_refresh || is_default_provider(&end.step.urn))
+    }
+
+    fn program_exited(&mut self, outcome: Result<RunOutcome, Diagnostic>) {
+        self.program_running = false;
+        let quiet = self.planner.is_stopping();
+        let ok = match outcome {
+            Ok(RunOutcome::Succeeded) => true,
+            Ok(RunOutcome::Bailed) => false,
+            Ok(RunOutcome::Failed(problem)) | Err(problem) => {
+                if !quiet {
+                    self.say(&problem);
+                }
+                false
+            }
+        };
+        if !ok {
+            self.failed = true;
+        }
+        self.feed(Input::ProgramEnded { ok });
+    }
+
+    pub(crate) fn start_program(&mut self) {
+        let Some(program) = self.program.take() else {
+            let problem = Diagnostic::error("no-program", "there is no program to run");
+            self.say(&problem);
+            self.inputs.push_back(Input::ProgramEnded { ok: false });
+            return;
+        };
+        self.program_running = true;
+        let (inbox, token) = (self.inbox.clone(), self.program_token.clone());
+        tokio::spawn(async move {
+            let outcome = program.host.run(program.request, token).await;
+            let _ = inbox.send(Message::ProgramExited(outcome));
+        });
+    }
+
+    /// Nothing further will be begun: the program gets some time to notice.
+    pub(crate) fn end_program_soon(&mut self) {
+        if !self.program_running {
+            return;
+        }
+        let token = self.program_token.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(PROGRAM_GRACE).await;
+            token.cancel();
+        });
+    }
+
+    pub(crate) fn release_signals(&mut self) {
+        if self.finished.is_some() && self.outputs_settled {
+            for answer in self.signals.drain(..) {
+                let _ = answer.send(Ok(()));
+            }
+        }
+    }
+
+    pub(crate) fn say(&self, diagnostic: &Diagnostic) {
+        let mut message = diagnostic.message.clone();
+        if let Some(span) = &diagnostic.span {
+            message = format!("{span}: {message}");
+        }
+        if let Some(hint) = &diagnostic.hint {
+            message = format!("{message}\n{hint}");
+        }
+        let prefix = match diagnostic.severity {
+            Severity::Error => "error: ",
+            Severity::Warning => "warning: ",
+            _ => "",
+        };
+        self.calls.ports.events.emit(EngineEvent::Diagnostic {
+            urn: diagnostic.urn.as_deref().and_then(Urn::parse),
+            prefix: prefix.to_owned(),
+            message,
+            severity: diagnostic.severity,
+            stream_id: 0,
+            ephemeral: false,
+        });
+    }
+
+    /// Operations of earlier runs whose outcome nobody knows: warns, or forgets creates if asked.
+    fn look_at_pending(&mut self, base: &Snapshot, settings: &EngineSettings) {
+        if base.pending_operations.is_empty() {
+            return;
+        }
+        if settings.clear_pending_creates {
+            let changes = (0..)
+                .zip(&base.pending_operations)
+                .filter(|(_, pending)| pending.kind == OperationKind::Creating)
+                .map(|(index, _)| purlin_journal::Change::ClearPending { index })
+                .collect();
+            if let Err(problem) = self.recorder.change(changes) {
+                self.say(&problem);
+                self.failed = true;
+            }
+            return;
+        }
+        if !settings.info.dry_run
+            && settings.plan.mode == purlin_plan::Mode::Update
+            && !settings.plan.refresh_first
+        {
+            self.say(&pending_warning(base));
+        }
+    }
+}
+
+fn pending_warning(base: &Snapshot) -> Diagnostic {
+    let mut message = format!(
+        "Attempting to deploy or update resources with {} pending operations from previous deployment.",
+        base.pending_operations.len()
+    );
+    for pending in &base.pending_operations {
+        message.push_str(&format!(
+            "\n  * {}, interrupted while {}",
+            pending.resource.urn,
+            pending.kind.as_str()
+        ));
+    }
+    message.push_str(
+        "\nThese resources are in an unknown state because the engine was interrupted while waiting for",
+    );
+    message.push_str(" changes to these resources to complete.");
+    Diagnostic::warning("pending-operations", message).with_hint(
+        "To find out what became of them, run `refresh`. To forget pending creates, run `refresh --clear-pending-creates`.",
+    )
+}
+
+fn is_default_provider(urn: &Urn) -> bool {
+    purlin_model::urn::is_provider_type(urn.ty())
+        && (urn.name() == "default" || urn.name().starts_with("default_"))
+}

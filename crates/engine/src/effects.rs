@@ -1,0 +1,202 @@
+//! The planner's effects, performed.
+
+use std::sync::Arc;
+
+use purlin_model::event::{EngineEvent, StepOp};
+use purlin_model::{PropertyMap, Slot};
+use purlin_plan::{After, Effect, Reply, ResId, Step, StepOutcome, Ticket};
+use purlin_ports::{MonitorError, ReadReply, RegisterReply, RegisterResult};
+
+use crate::compare::{self, CheckPlan, Subject};
+use crate::driver::Driver;
+use crate::message::{ChosenProvider, StepEnd, Waiting};
+use crate::perform::{self, Job};
+use crate::view::{planned, step_view};
+
+impl Driver {
+    pub(crate) fn effect(&mut self, effect: Effect) {
+        match effect {
+            Effect::Check { res, olds, for_replacement } => self.check(res, olds, for_replacement),
+            Effect::Diff { res, old, old_provider } => {
+                let subject = self.subject(res);
+                let inputs = self.inputs_of(res);
+                let work = self.works.entry(res).or_default();
+                let old = work.old.clone().ok_or_else(|| Arc::clone(self.planner.state(old)));
+                let (calls, inbox) = (Arc::clone(&self.calls), self.inbox.clone());
+                tokio::spawn(async move {
+                    let _ = inbox.send(compare::diff(calls, subject, old, inputs, old_provider).await);
+                });
+            }
+            Effect::DiffDependent { slot, properties } => {
+                let state = Arc::clone(self.planner.state(slot));
+                let (calls, inbox) = (Arc::clone(&self.calls), self.inbox.clone());
+                tokio::spawn(async move {
+                    let _ = inbox.send(compare::diff_dependent(calls, slot, state, properties).await);
+                });
+            }
+            Effect::Show(step) => self.show(&step),
+            Effect::Run(step) => self.run_step(step),
+            Effect::Reply { ticket, reply } => self.reply(ticket, reply),
+            Effect::Adopt { res } => drop(self.works.entry(res).or_default()),
+            Effect::StartProgram => self.start_program(),
+            Effect::Say(diagnostic) => self.say(&diagnostic),
+            Effect::Stopping => self.end_program_soon(),
+            Effect::Finish { ok } => {
+                self.finished = Some(ok);
+                self.settle_stack_outputs(ok);
+            }
+        }
+    }
+
+    fn subject(&self, res: ResId) -> Subject {
+        let goal = self.planner.goal(res);
+        let work = self.works.get(&res);
+        Subject {
+            res,
+            urn: self.planner.urn(res).clone(),
+            custom: goal.custom,
+            wanted: Arc::clone(&goal.inputs),
+            ignore_changes: goal.ignore_changes.clone(),
+            replace_on_changes: goal.replace_on_changes.clone(),
+            provider: self.planner.provider(res).cloned(),
+            package: self.planner.package(res).clone(),
+            seed: work.map(|w| w.seed.clone()).unwrap_or_default(),
+        }
+    }
+
+    /// The checked inputs, or those that the program gave where nothing checks them.
+    fn inputs_of(&mut self, res: ResId) -> Arc<PropertyMap> {
+        match self.works.get(&res) {
+            Some(work) if work.checked => Arc::clone(&work.inputs),
+            _ => Arc::clone(&self.planner.goal(res).inputs),
+        }
+    }
+
+    fn check(&mut self, res: ResId, olds: Option<Slot>, for_replacement: bool) {
+        let with_olds = olds.is_some();
+        let old_slot = olds.or_else(|| self.planner.old(res));
+        let work = self.works.entry(res).or_default();
+        if work.seed.is_empty() {
+            work.seed = vec![0; 32];
+            self.calls.ports.entropy.fill(&mut work.seed);
+        }
+        let plan = CheckPlan {
+            old_state: old_slot.map(|slot| Arc::clone(self.planner.state(slot))),
+            old: work.old.clone(),
+            with_olds,
+            raw: for_replacement,
+        };
+        let subject = self.subject(res);
+        let (calls, inbox) = (Arc::clone(&self.calls), self.inbox.clone());
+        tokio::spawn(async move {
+            let _ = inbox.send(compare::check(calls, subject, plan).await);
+        });
+    }
+
+    fn job(&mut self, step: Box<Step>) -> Job {
+        let old_state = step.old.map(|slot| Arc::clone(self.planner.state(slot)));
+        let (inputs, old) = match step.res {
+            Some(res) => {
+                let inputs = self.inputs_of(res);
+                (inputs, self.works.get_mut(&res).and_then(|work| work.old.take()))
+            }
+            None => (Arc::default(), None),
+        };
+        let creates = matches!(step.op, StepOp::Create | StepOp::CreateReplacement);
+        let is_provider = purlin_model::urn::is_provider_type(step.urn.ty());
+        let provider_id =
+            if creates && is_provider { self.calls.ports.entropy.uuid() } else { String::new() };
+        Job { step, old_state, old, inputs, provider_id }
+    }
+
+    fn run_step(&mut self, step: Box<Step>) {
+        let job = self.job(step);
+        if let (After::Keep(_), Some(old)) = (&job.step.after, &job.old) {
+            return self.keep(job.step, old.clone());
+        }
+        let (calls, inbox) = (Arc::clone(&self.calls), self.inbox.clone());
+        tokio::spawn(async move {
+            let _ = inbox.send(perform::perform(calls, job).await);
+        });
+    }
+
+    /// An unchanged resource takes its place at once.
+    fn keep(&mut self, step: Box<Step>, old: crate::message::Opened) {
+        if let Some(provider) = perform::kept_provider(&old.state) {
+            self.calls.pool.adopt(&provider, Arc::clone(&old.inputs));
+        }
+        self.calls.ports.events.emit(EngineEvent::ResourcePre {
+            step: step_view(&step, step.op, Some(&old), Some(&old)),
+            planning: self.calls.info.dry_run,
+        });
+        let outcome = StepOutcome::Done(Some(Arc::clone(&old.state)));
+        self.step_ended(StepEnd {
+            step,
+            begun: None,
+            outcome,
+            new: Some(old.clone()),
+            old: Some(old),
+            problems: Vec::new(),
+        });
+    }
+
+    /// A logical step, such as the replacement that a create and a delete make.
+    fn show(&mut self, step: &Step) {
+        let (old, inputs) = match step.res {
+            Some(res) => (self.works.get(&res).and_then(|w| w.old.clone()), self.inputs_of(res)),
+            None => (None, Arc::default()),
+        };
+        let new = step.draft.as_ref().map(|draft| planned(draft, &inputs));
+        let planning = self.calls.info.dry_run;
+        let view = step_view(step, step.op, old.as_ref(), new.as_ref());
+        self.recorder.count(step.op);
+        self.calls.ports.events.emit(EngineEvent::ResourcePre { step: view.clone(), planning });
+        self.calls.ports.events.emit(EngineEvent::ResourceOutputs { step: view, planning });
+    }
+
+    fn reply(&mut self, ticket: Ticket, reply: Reply) {
+        let Some(waiting) = self.waiting.remove(&ticket) else { return };
+        match waiting {
+            Waiting::Register(answer) => {
+                let reply = self.registered(reply);
+                let _ = answer.send(reply);
+            }
+            Waiting::Read(answer) => {
+                let reply = self.registered(reply).and_then(|r| match r.result {
+                    RegisterResult::Success => Ok(ReadReply { urn: r.urn, outputs: r.outputs }),
+                    _ => Err(MonitorError::Failed(format!("reading {} failed", r.urn))),
+                });
+                let _ = answer.send(reply);
+            }
+            Waiting::Provider(answer) => {
+                let _ = answer.send(match reply {
+                    Reply::Provider { provider, providers } => Ok(ChosenProvider { provider, providers }),
+                    Reply::Invalid(message) => Err(MonitorError::Invalid(message)),
+                    _ => Err(MonitorError::Stopping),
+                });
+            }
+        }
+    }
+
+    fn registered(&mut self, reply: Reply) -> Result<RegisterReply, MonitorError> {
+        let empty = |urn, result| RegisterReply {
+            urn,
+            id: String::new(),
+            outputs: Arc::default(),
+            result,
+            property_dependencies: std::collections::BTreeMap::new(),
+            unknown: false,
+        };
+        match reply {
+            Reply::Registered { urn, res } => {
+                let outputs = self.results.remove(&res).unwrap_or_default();
+                let id = self.planner.registered(&urn).map(|(_, s)| s.id.clone()).unwrap_or_default();
+                Ok(RegisterReply { id, outputs, ..empty(urn, RegisterResult::Success) })
+            }
+            Reply::Failed { urn } => Ok(empty(urn, RegisterResult::Fail)),
+            Reply::Skipped { urn } => Ok(empty(urn, RegisterResult::Skip)),
+            Reply::Invalid(message) => Err(MonitorError::Invalid(message)),
+            Reply::Stopping | Reply::Provider { .. } => Err(MonitorError::Stopping),
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! The engine as programs see it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use purlin_diag::Diagnostic;
+use purlin_model::event::EngineEvent;
+use purlin_model::{PropertyMap, PropertyValue, ProviderRef, ReferenceId, Urn};
+use purlin_plan::ProviderQuery;
+use purlin_ports::{
+    CallReply, CallRequest, ConstructArgs, DeploymentInfo, InvokeArgs, InvokeReply, InvokeRequest,
+    LogMessage, MonitorError, ProviderMethodArgs, ReadReply, ReadRequest, RegisterReply, RegisterRequest,
+    RegisterResult, ResourceMonitor,
+};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::calls::Calls;
+use crate::message::{Answer, ChosenProvider, Message, Waiting};
+
+/// The token of the function that reads a resource of this very deployment.
+const GET_RESOURCE: &str = "pulumi:pulumi:getResource";
+
+/// The engine's side of [`ResourceMonitor`].
+pub(crate) struct Handle {
+    pub(crate) inbox: mpsc::UnboundedSender<Message>,
+    pub(crate) calls: Arc<Calls>,
+}
+
+impl Handle {
+    async fn ask<T>(&self, message: impl FnOnce(Answer<T>) -> Message) -> Result<T, MonitorError> {
+        let (answer, reply) = oneshot::channel();
+        self.inbox.send(message(answer)).map_err(|_| MonitorError::Stopping)?;
+        reply.await.map_err(|_| MonitorError::Stopping)?
+    }
+
+    async fn provider(&self, query: ProviderQuery) -> Result<ChosenProvider, MonitorError> {
+        self.ask(|answer| Message::NeedProvider { query: Box::new(query), answer }).await
+    }
+
+    async fn find(&self, urn: &Urn) -> Result<Option<Arc<purlin_model::ResourceState>>, MonitorError> {
+        let (answer, reply) = oneshot::channel();
+        self.inbox.send(Message::Find { urn: urn.clone(), answer }).map_err(|_| MonitorError::Stopping)?;
+        reply.await.map_err(|_| MonitorError::Stopping)
+    }
+
+    /// A failure that ends the run, said once to the user and once to the program.
+    fn fail(&self, code: &'static str, urn: Option<&Urn>, message: String) -> MonitorError {
+        let mut diagnostic = Diagnostic::error(code, message.clone());
+        if let Some(urn) = urn {
+            diagnostic = diagnostic.with_urn(urn.as_str());
+        }
+        let _ = self.inbox.send(Message::Failed(diagnostic));
+        MonitorError::Failed(message)
+    }
+
+    /// Has a plugin make a component. The component registers itself on the way.
+    async fn construct(&self, request: RegisterRequest) -> Result<RegisterReply, MonitorError> {
+        let goal = request.goal;
+        let chosen = self
+            .provider(ProviderQuery {
+                explicit: goal.provider.clone(),
+                parent: goal.parent.clone(),
+                providers: request.providers.clone(),
+                package: request.package,
+            })
+            .await?;
+        let label = format!("{} {}", goal.ty, goal.name);
+        let provider = self
+            .calls
+            .pool
+            .get(&chosen.provider)
+            .await
+            .map_err(|e| self.fail("provider-unavailable", None, format!("{label}: {e}")))?;
+        let aliases = goal
+            .aliases
+            .iter()
+            .filter_map(|a| match a {
+                purlin_model::Alias::Urn(urn) => Some(urn.clone()),
+                purlin_model::Alias::Spec { .. } => None,
+            })
+            .collect();
+        let mut providers: std::collections::BTreeMap<String, String> =
+            chosen.providers.iter().map(|(k, v)| (k.clone(), v.to_string())).collect();
+        providers.entry(chosen.provider.package().to_owned()).or_insert_with(|| chosen.provider.to_string());
+        let args = ConstructArgs {
+            aliases,
+            providers,
+            info: self.calls.info.clone(),
+            monitor_address: self.calls.monitor_address.clone(),
+            goal,
+        };
+        let made = provider
+            .construct(args)
+            .await
+            .map_err(|e| self.fail("construct-failed", None, format!("{label}: {e}")))?;
+        Ok(RegisterReply {
+            urn: made.urn,
+            id: String::new(),
+            outputs: Arc::new(made.outputs),
+            result: RegisterResult::Success,
+            property_dependencies: made.dependencies,
+            unknown: false,
+        })
+    }
+
+    async fn get_resource(&self, args: &PropertyMap) -> Result<InvokeReply, MonitorError> {
+        let urn = args.get("urn").and_then(PropertyValue::as_str).and_then(Urn::parse);
+        let urn = urn.ok_or_else(|| MonitorError::Invalid("getResource needs a URN".into()))?;
+        let Some(state) = self.find(&urn).await? else {
+            return Err(MonitorError::Failed(format!("unknown resource {urn}")));
+        };
+        let outputs = self
+            .calls
+            .ports
+            .bags
+            .open(&state.outputs)
+            .await
+            .map_err(|d| MonitorError::Failed(d.to_string()))?;
+        let provider = state.provider.as_ref().map(ToString::to_string).unwrap_or_default();
+        let result = PropertyMap::from([
+            ("urn".to_owned(), PropertyValue::from(urn.as_str())),
+            ("id".to_owned(), PropertyValue::from(state.id.as_str())),
+            ("provider".to_owned(), PropertyValue::from(provider)),
+            ("state".to_owned(), PropertyValue::Object(PropertyMap::clone(&outputs))),
+        ]);
+        Ok(InvokeReply { result, ..InvokeReply::default() })
+    }
+
+    /// Whether something that a call depends on does not exist yet, as happens in previews.
+    async fn awaits_something(&self, urns: &[Urn]) -> Result<bool, MonitorError> {
+        if !self.calls.info.dry_run {
+            return Ok(false);
+        }
+        for urn in urns {
+            match self.find(urn).await? {
+                Some(state) if state.custom && state.id.is_empty() => return Ok(true),
+                Some(_) => {}
+                None => return Ok(true),
+            }
+        }
+        Ok(false)
+    }
+}
+
+#[async_trait]
+impl ResourceMonitor for Handle {
+    fn info(&self) -> &DeploymentInfo {
+        &self.calls.info
+    }
+
+    async fn register(&self, request: RegisterRequest) -> Result<RegisterReply, MonitorError> {
+        if request.remote {
+            return self.construct(request).await;
+        }
+        self.ask(|answer| Message::Register {
+            request: Box::new(request),
+            read_id: None,
+            answer: Waiting::Register(answer),
+        })
+        .await
+    }
+
+    async fn register_outputs(&self, urn: Urn, outputs: PropertyMap) -> Result<(), MonitorError> {
+        self.ask(|answer| Message::Outputs { urn, outputs, answer }).await
+    }
+
+    async fn read(&self, request: ReadRequest) -> Result<ReadReply, MonitorError> {
+        let read_id = Some(request.id);
+        let request = RegisterRequest {
+            goal: request.goal,
+            remote: false,
+            package: request.package,
+            providers: std::collections::BTreeMap::new(),
+        };
+        self.ask(|answer| Message::Register {
+            request: Box::new(request),
+            read_id,
+            answer: Waiting::Read(answer),
+        })
+        .await
+    }
+
+    async fn invoke(&self, request: InvokeRequest) -> Result<InvokeReply, MonitorError> {
+        if request.token == GET_RESOURCE {
+            return self.get_resource(&request.args).await;
+        }
+        let unknown_args =
+            self.calls.info.dry_run && request.args.values().any(PropertyValue::contains_unknowns);
+        if unknown_args || self.awaits_something(&request.depends_on).await? {
+            return Ok(InvokeReply { unknown: true, ..InvokeReply::default() });
+        }
+        let chosen = self
+            .provider(ProviderQuery {
+                explicit: request.provider,
+                parent: request.parent,
+                providers: std::collections::BTreeMap::new(),
+                package: request.package,
+            })
+            .await?;
+        let provider = self
+            .calls
+            .pool
+            .get(&chosen.provider)
+            .await
+            .map_err(|e| MonitorError::Failed(format!("invoking {}: {e}", request.token)))?;
+        let args =
+            InvokeArgs { token: request.token.clone(), args: request.args, preview: self.calls.info.dry_run };
+        let answer = provider.invoke(args).await.map_err(|e| {
+            MonitorError::Failed(format!("invocation of {} returned an error: {e}", request.token))
+        })?;
+        Ok(InvokeReply { result: answer.result, failures: answer.failures, unknown: false })
+    }
+
+    async fn call(&self, request: CallRequest) -> Result<CallReply, MonitorError> {
+        let explicit = match request.provider {
+            Some(provider) => Some(provider),
+            None => self.provider_of_self(&request.token, &request.args).await?,
+        };
+        let chosen = self
+            .provider(ProviderQuery {
+                explicit,
+                parent: None,
+                providers: std::collections::BTreeMap::new(),
+                package: request.package,
+            })
+            .await?;
+        let provider = self.calls.pool.get(&chosen.provider).await.map_err(|e| {
+            self.fail("provider-unavailable", None, format!("calling {}: {e}", request.token))
+        })?;
+        let args = ProviderMethodArgs {
+            token: request.token.clone(),
+            args: request.args,
+            arg_dependencies: request.arg_dependencies,
+            info: self.calls.info.clone(),
+            monitor_address: self.calls.monitor_address.clone(),
+        };
+        let answer = provider.call(args).await.map_err(|e| {
+            self.fail("call-failed", None, format!("call of {} returned an error: {e}", request.token))
+        })?;
+        Ok(CallReply { result: answer.result, dependencies: answer.dependencies, failures: answer.failures })
+    }
+
+    async fn program_finished(&self) -> Result<(), MonitorError> {
+        self.ask(|answer| Message::ProgramSignal { answer }).await
+    }
+
+    fn log(&self, message: LogMessage) {
+        self.calls.ports.events.emit(EngineEvent::Diagnostic {
+            urn: message.urn,
+            prefix: String::new(),
+            message: message.message,
+            severity: message.severity,
+            stream_id: message.stream_id,
+            ephemeral: message.ephemeral,
+        });
+    }
+}
+
+impl Handle {
+    /// The provider that serves a method: the resource's own, or the resource itself where it is a
+    /// provider.
+    async fn provider_of_self(
+        &self,
+        token: &str,
+        args: &PropertyMap,
+    ) -> Result<Option<ProviderRef>, MonitorError> {
+        let Some(PropertyValue::Reference(reference)) = args.get("__self__").map(PropertyValue::plain) else {
+            return Ok(None);
+        };
+        if purlin_model::urn::is_provider_type(token) {
+            let id = match &reference.id {
+                Some(ReferenceId::Known(id)) if !id.is_empty() => id.clone(),
+                _ => purlin_model::UNKNOWN_ID.to_owned(),
+            };
+            return Ok(Some(ProviderRef::new(reference.urn.clone(), id)));
+        }
+        Ok(self.find(&reference.urn).await?.and_then(|state| state.provider.clone()))
+    }
+}

@@ -1,0 +1,21 @@
+//! The driver: feeds the planner, performs its effects, records every begin and end.
+//!
+//! One task owns the planner, the fold and the tables; slow calls run in tasks of their own and
+//! answer with messages. Every change of state leaves as a journal entry, everything that a person
+//! sees as an event.
+
+mod calls;
+mod compare;
+mod driver;
+mod effects;
+mod handle;
+mod message;
+mod outputs;
+mod perform;
+mod pool;
+mod record;
+mod settings;
+mod view;
+
+pub use driver::Engine;
+pub use settings::{EnginePorts, EngineSettings, Program, Report};

@@ -1,0 +1,72 @@
+//! What the driver's task is told.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use purlin_diag::Diagnostic;
+use purlin_journal::OpId;
+use purlin_model::{Bag, OperationKind, PropertyMap, ProviderRef, ResourceState, Slot, Urn};
+use purlin_plan::{DiffFacts, ProviderQuery, ResId, Step, StepOutcome};
+use purlin_ports::{MonitorError, ReadReply, RegisterReply, RegisterRequest, RunOutcome};
+use tokio::sync::oneshot;
+
+/// Where an answer goes.
+pub(crate) type Answer<T> = oneshot::Sender<Result<T, MonitorError>>;
+
+/// An old state with its bags open.
+#[derive(Clone, Debug)]
+pub(crate) struct Opened {
+    pub(crate) state: Arc<ResourceState>,
+    pub(crate) inputs: Arc<PropertyMap>,
+    pub(crate) outputs: Arc<PropertyMap>,
+}
+
+/// A provider with what the children of a component inherit.
+#[derive(Clone, Debug)]
+pub(crate) struct ChosenProvider {
+    pub(crate) provider: ProviderRef,
+    pub(crate) providers: BTreeMap<String, ProviderRef>,
+}
+
+/// Somebody who waits for a ticket.
+pub(crate) enum Waiting {
+    Register(Answer<RegisterReply>),
+    Read(Answer<ReadReply>),
+    Provider(Answer<ChosenProvider>),
+}
+
+/// A step's begin as it was recorded.
+#[derive(Clone, Debug)]
+pub(crate) struct Begun {
+    pub(crate) op: OpId,
+    pub(crate) kind: OperationKind,
+    pub(crate) resource: Arc<ResourceState>,
+}
+
+/// How a step ended, with what the tables need.
+pub(crate) struct StepEnd {
+    pub(crate) step: Box<Step>,
+    pub(crate) begun: Option<Begun>,
+    pub(crate) outcome: StepOutcome,
+    pub(crate) old: Option<Opened>,
+    /// The bags of the state that came out, open.
+    pub(crate) new: Option<Opened>,
+    pub(crate) problems: Vec<Diagnostic>,
+}
+
+/// One thing that the driver's task is told.
+pub(crate) enum Message {
+    Register { request: Box<RegisterRequest>, read_id: Option<String>, answer: Waiting },
+    NeedProvider { query: Box<ProviderQuery>, answer: Answer<ChosenProvider> },
+    Outputs { urn: Urn, outputs: PropertyMap, answer: Answer<()> },
+    OutputsSealed { urn: Urn, sealed: Option<(Bag, Arc<PropertyMap>)>, answer: Option<Answer<()>> },
+    Find { urn: Urn, answer: oneshot::Sender<Option<Arc<ResourceState>>> },
+    ProgramSignal { answer: Answer<()> },
+    ProgramExited(Result<RunOutcome, Diagnostic>),
+    Checked { res: ResId, old: Option<Opened>, inputs: Option<Arc<PropertyMap>>, problems: Vec<Diagnostic> },
+    Diffed { res: ResId, old: Option<Opened>, facts: Result<DiffFacts, Diagnostic> },
+    DependentDiffed { slot: Slot, replace_keys: Result<Vec<String>, Diagnostic> },
+    StepEnded(Box<StepEnd>),
+    Failed(Diagnostic),
+    Stop,
+}

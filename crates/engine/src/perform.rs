@@ -1,0 +1,494 @@
+//! Steps carried out: begin recorded, provider called, answer sealed.
+
+use std::sync::Arc;
+
+use purlin_diag::Diagnostic;
+use purlin_journal::Entry;
+use purlin_model::event::{EngineEvent, StepOp};
+use purlin_model::{Bag, OperationKind, PropertyMap, ProviderRef, ResourceState, SealedValue};
+use purlin_plan::{Step, StepOutcome};
+use purlin_ports::{CreateArgs, DeleteArgs, Operated, Provider, ProviderError, ReadArgs, UpdateArgs};
+
+use crate::calls::{Calls, provider_problem};
+use crate::message::{Begun, Message, Opened, StepEnd};
+use crate::view::{planned, step_view};
+
+/// A step with what the driver's tables know about it.
+pub(crate) struct Job {
+    pub(crate) step: Box<Step>,
+    pub(crate) old_state: Option<Arc<ResourceState>>,
+    pub(crate) old: Option<Opened>,
+    /// The checked inputs, or for a read the known properties.
+    pub(crate) inputs: Arc<PropertyMap>,
+    /// The id of a new provider.
+    pub(crate) provider_id: String,
+}
+
+/// What a step came to, before it is told.
+struct Outcome {
+    begun: Option<Begun>,
+    outcome: StepOutcome,
+    new: Option<Opened>,
+    problems: Vec<Diagnostic>,
+}
+
+impl Outcome {
+    fn failed(begun: Option<Begun>, problem: Diagnostic) -> Outcome {
+        Outcome { begun, outcome: StepOutcome::Failed, new: None, problems: vec![problem] }
+    }
+
+    fn from_error(begun: Option<Begun>, error: &ProviderError, problem: Diagnostic) -> Outcome {
+        let outcome = match error {
+            ProviderError::OutcomeUnknown(_) if begun.is_some() => StepOutcome::Unknown,
+            _ => StepOutcome::Failed,
+        };
+        Outcome { begun, outcome, new: None, problems: vec![problem] }
+    }
+
+    fn done(begun: Option<Begun>, new: Opened) -> Outcome {
+        let outcome = StepOutcome::Done(Some(Arc::clone(&new.state)));
+        Outcome { begun, outcome, new: Some(new), problems: Vec::new() }
+    }
+}
+
+/// Carries out a step.
+pub(crate) async fn perform(calls: Arc<Calls>, mut job: Job) -> Message {
+    if let (None, Some(state)) = (&job.old, &job.old_state) {
+        match calls.open(state).await {
+            Ok(opened) => job.old = Some(opened),
+            Err(problem) => return told(job, Outcome::failed(None, problem)),
+        }
+    }
+    let new = job.step.draft.as_ref().map(|draft| planned(draft, &job.inputs));
+    calls.ports.events.emit(EngineEvent::ResourcePre {
+        step: step_view(&job.step, job.step.op, job.old.as_ref(), new.as_ref()),
+        planning: calls.info.dry_run,
+    });
+    let outcome = match job.step.op {
+        StepOp::Same => keep(&calls, &job).await,
+        StepOp::Create | StepOp::CreateReplacement => create(&calls, &job).await,
+        StepOp::Update => update(&calls, &job).await,
+        StepOp::Read | StepOp::ReadReplacement => read(&calls, &job).await,
+        StepOp::Refresh => refresh(&calls, &mut job).await,
+        _ => delete(&calls, &job).await,
+    };
+    told(job, outcome)
+}
+
+fn told(job: Job, outcome: Outcome) -> Message {
+    Message::StepEnded(Box::new(StepEnd {
+        step: job.step,
+        begun: outcome.begun,
+        outcome: outcome.outcome,
+        old: job.old,
+        new: outcome.new,
+        problems: outcome.problems,
+    }))
+}
+
+fn no_provider(step: &Step) -> ProviderError {
+    ProviderError::Unavailable(format!("{} has no provider", step.urn))
+}
+
+async fn provider_for(calls: &Calls, step: &Step) -> Result<Arc<dyn Provider>, ProviderError> {
+    match &step.provider {
+        Some(provider) => calls.pool.get(provider).await,
+        None => Err(no_provider(step)),
+    }
+}
+
+/// Records that a provider is about to be called, and waits until that is stored.
+async fn begin(
+    calls: &Calls,
+    kind: OperationKind,
+    resource: Arc<ResourceState>,
+) -> Result<Option<Begun>, Diagnostic> {
+    let Some(session) = &calls.ports.session else { return Ok(None) };
+    let begun = Begun { op: calls.next_op(), kind, resource };
+    let entry = Entry::Begin { op: begun.op, kind, resource: Arc::clone(&begun.resource) };
+    session.append(entry).wait().await.map_err(|e| e.diagnostic())?;
+    Ok(Some(begun))
+}
+
+/// Calls a provider in a place of its own, unless the user wants to wait no longer.
+async fn in_place<T>(
+    calls: &Calls,
+    call: impl Future<Output = Result<T, ProviderError>>,
+) -> Result<T, ProviderError> {
+    let _place = calls.places.acquire().await;
+    tokio::select! {
+        answer = call => answer,
+        () = calls.abandon.cancelled() => {
+            Err(ProviderError::OutcomeUnknown("it was not waited for, since you asked to stop at once".into()))
+        }
+    }
+}
+
+/// Seals a bag for the journal; in previews nothing is sealed.
+pub(crate) async fn seal(
+    calls: &Calls,
+    map: &Arc<PropertyMap>,
+    previous: Option<&Bag>,
+) -> Result<Bag, Diagnostic> {
+    if calls.ports.session.is_none() {
+        return Ok(Bag::Decoded(Arc::clone(map)));
+    }
+    Ok(Bag::Raw(calls.ports.bags.seal(map, previous).await?))
+}
+
+/// The draft as a state of its own, with sealed inputs.
+async fn draft_state(calls: &Calls, job: &Job) -> Result<ResourceState, Diagnostic> {
+    let mut state = match &job.step.draft {
+        Some(draft) => ResourceState::clone(draft),
+        None => ResourceState::new(job.step.urn.clone(), false),
+    };
+    state.inputs = match (&job.old_state, job.step.inputs_equal) {
+        (Some(old), true) => old.inputs.clone(),
+        (old, _) => seal(calls, &job.inputs, old.as_ref().map(|s| &s.inputs)).await?,
+    };
+    if let (Some(SealedValue::Decoded(value)), true) =
+        (&state.replacement_trigger, calls.ports.session.is_some())
+    {
+        state.replacement_trigger = Some(SealedValue::Raw(calls.ports.bags.seal_value(value).await?));
+    }
+    Ok(state)
+}
+
+fn mark_secrets(outputs: &mut PropertyMap, keys: &[String]) {
+    for key in keys {
+        if let Some(value) = outputs.remove(key) {
+            outputs.insert(key.clone(), value.into_secret());
+        }
+    }
+}
+
+/// Completes a state with outputs and gives it to the tables.
+async fn complete(
+    calls: &Calls,
+    job: &Job,
+    mut state: ResourceState,
+    inputs: Arc<PropertyMap>,
+    mut outputs: PropertyMap,
+) -> Result<Opened, Diagnostic> {
+    mark_secrets(&mut outputs, &state.additional_secret_outputs);
+    let outputs = Arc::new(outputs);
+    let same = job.old.as_ref().filter(|old| *old.outputs == *outputs);
+    state.outputs = match same {
+        Some(old) => old.state.outputs.clone(),
+        None => seal(calls, &outputs, job.old_state.as_ref().map(|s| &s.outputs)).await?,
+    };
+    Ok(Opened { state: Arc::new(state), inputs, outputs })
+}
+
+/// An unchanged resource whose envelope or inputs have to be written all the same.
+async fn keep(calls: &Calls, job: &Job) -> Outcome {
+    let Some(old) = &job.old else {
+        return Outcome::failed(
+            None,
+            Diagnostic::error("step-defect", format!("{} has no old state", job.step.urn)),
+        );
+    };
+    let mut state = match draft_state(calls, job).await {
+        Ok(state) => state,
+        Err(problem) => return Outcome::failed(None, problem),
+    };
+    state.outputs = old.state.outputs.clone();
+    let state = Arc::new(state);
+    if let Some(provider) = state.as_provider() {
+        calls.pool.adopt(&provider, Arc::clone(&old.inputs));
+    }
+    Outcome::done(None, Opened { state, inputs: Arc::clone(&job.inputs), outputs: Arc::clone(&old.outputs) })
+}
+
+async fn create(calls: &Calls, job: &Job) -> Outcome {
+    let mut state = match draft_state(calls, job).await {
+        Ok(state) => state,
+        Err(problem) => return Outcome::failed(None, problem),
+    };
+    let now: Arc<str> = calls.ports.clock.now().into();
+    state.created = Some(Arc::clone(&now));
+    state.modified = Some(now);
+    if state.is_provider() || !state.custom {
+        return create_inside(calls, job, state).await;
+    }
+    let provider = match provider_for(calls, &job.step).await {
+        Ok(provider) => provider,
+        Err(e) => {
+            return Outcome::failed(None, provider_problem("create-failed", &state.urn, "creating", &e));
+        }
+    };
+    let begun = match begin(calls, OperationKind::Creating, Arc::new(without_trace(&state))).await {
+        Ok(begun) => begun,
+        Err(problem) => return Outcome::failed(None, problem),
+    };
+    let args = CreateArgs {
+        context: calls.context(&state.urn, state.custom_timeouts),
+        inputs: Arc::clone(&job.inputs),
+    };
+    match in_place(calls, provider.create(args)).await {
+        Ok(answer) => operated(calls, job, begun, state, answer).await,
+        Err(e) => {
+            let problem = provider_problem("create-failed", &state.urn, "creating", &e);
+            Outcome::from_error(begun, &e, problem)
+        }
+    }
+}
+
+/// What the engine makes without a provider: components, and provider instances.
+async fn create_inside(calls: &Calls, job: &Job, mut state: ResourceState) -> Outcome {
+    let mut outputs = PropertyMap::new();
+    if state.is_provider() {
+        outputs = crate::pool::without_internal(&job.inputs);
+        state.id = if calls.info.dry_run { String::new() } else { job.provider_id.clone() };
+        if let Some(provider) = state.as_provider() {
+            calls.pool.adopt(&provider, Arc::clone(&job.inputs));
+        }
+    }
+    match complete(calls, job, state, Arc::clone(&job.inputs), outputs).await {
+        Ok(new) => Outcome::done(None, new),
+        Err(problem) => Outcome::failed(None, problem),
+    }
+}
+
+fn without_trace(state: &ResourceState) -> ResourceState {
+    ResourceState { stack_trace: Arc::new([]), ..state.clone() }
+}
+
+/// A create or an update was answered: well, or half.
+async fn operated(
+    calls: &Calls,
+    job: &Job,
+    begun: Option<Begun>,
+    mut state: ResourceState,
+    answer: Operated,
+) -> Outcome {
+    if !answer.id.is_empty() {
+        state.id = answer.id;
+    }
+    state.refresh_before_update = answer.refresh_before_update;
+    let partial = !answer.init_errors.is_empty();
+    let problems: Vec<Diagnostic> =
+        if partial { vec![half_done(&state, &answer.init_errors)] } else { Vec::new() };
+    state.init_errors = answer.init_errors;
+    let mut inputs = Arc::clone(&job.inputs);
+    if let (true, StepOp::Update, Some(old)) = (partial, job.step.op, &job.old) {
+        state.inputs = old.state.inputs.clone();
+        inputs = Arc::clone(&old.inputs);
+    }
+    match complete(calls, job, state, inputs, answer.outputs).await {
+        Ok(new) if partial => {
+            Outcome { begun, outcome: StepOutcome::Partial(Arc::clone(&new.state)), new: Some(new), problems }
+        }
+        Ok(new) => Outcome::done(begun, new),
+        Err(problem) => Outcome { begun, outcome: StepOutcome::Unknown, new: None, problems: vec![problem] },
+    }
+}
+
+fn half_done(state: &ResourceState, reasons: &[String]) -> Diagnostic {
+    let mut message = format!("resource {} was only half set up", state.urn);
+    for reason in reasons {
+        message.push_str("\n  * ");
+        message.push_str(reason);
+    }
+    Diagnostic::error("init-failed", message)
+        .with_urn(state.urn.as_str())
+        .with_hint("its state is recorded; the next update tries to complete it")
+}
+
+async fn update(calls: &Calls, job: &Job) -> Outcome {
+    let Some(old) = &job.old else {
+        return Outcome::failed(
+            None,
+            Diagnostic::error("step-defect", format!("{} has no old state", job.step.urn)),
+        );
+    };
+    let mut state = match draft_state(calls, job).await {
+        Ok(state) => state,
+        Err(problem) => return Outcome::failed(None, problem),
+    };
+    if state.is_provider() || !state.custom {
+        let mut outputs = PropertyMap::clone(&old.outputs);
+        if let Some(provider) = state.as_provider() {
+            outputs = crate::pool::without_internal(&job.inputs);
+            calls.pool.adopt(&provider, Arc::clone(&job.inputs));
+            state.modified = Some(calls.ports.clock.now().into());
+        }
+        return match complete(calls, job, state, Arc::clone(&job.inputs), outputs).await {
+            Ok(new) => Outcome::done(None, new),
+            Err(problem) => Outcome::failed(None, problem),
+        };
+    }
+    state.modified = Some(calls.ports.clock.now().into());
+    let provider = match provider_for(calls, &job.step).await {
+        Ok(provider) => provider,
+        Err(e) => {
+            return Outcome::failed(None, provider_problem("update-failed", &state.urn, "updating", &e));
+        }
+    };
+    let begun = match begin(calls, OperationKind::Updating, Arc::clone(&old.state)).await {
+        Ok(begun) => begun,
+        Err(problem) => return Outcome::failed(None, problem),
+    };
+    let args = UpdateArgs {
+        context: calls.context(&state.urn, state.custom_timeouts),
+        id: old.state.id.clone(),
+        old_inputs: Arc::clone(&old.inputs),
+        old_outputs: Arc::clone(&old.outputs),
+        new_inputs: Arc::clone(&job.inputs),
+        ignore_changes: state.ignore_changes.clone(),
+    };
+    match in_place(calls, provider.update(args)).await {
+        Ok(answer) => operated(calls, job, begun, state, answer).await,
+        Err(e) => {
+            let problem = provider_problem("update-failed", &state.urn, "updating", &e);
+            Outcome::from_error(begun, &e, problem)
+        }
+    }
+}
+
+async fn delete(calls: &Calls, job: &Job) -> Outcome {
+    let gone = |begun| Outcome { begun, outcome: StepOutcome::Done(None), new: None, problems: Vec::new() };
+    let Some(old) = &job.old else { return gone(None) };
+    if calls.info.dry_run || !job.step.calls_provider || old.state.is_provider() || old.state.external {
+        return gone(None);
+    }
+    let state = &old.state;
+    let provider = match provider_for(calls, &job.step).await {
+        Ok(provider) => provider,
+        Err(e) => {
+            return Outcome::failed(None, provider_problem("delete-failed", &state.urn, "deleting", &e));
+        }
+    };
+    let begun = match begin(calls, OperationKind::Deleting, Arc::clone(state)).await {
+        Ok(begun) => begun,
+        Err(problem) => return Outcome::failed(None, problem),
+    };
+    let args = DeleteArgs {
+        context: calls.context(&state.urn, state.custom_timeouts),
+        id: state.id.clone(),
+        inputs: Arc::clone(&old.inputs),
+        outputs: Arc::clone(&old.outputs),
+    };
+    match in_place(calls, provider.delete(args)).await {
+        Ok(()) | Err(ProviderError::Unimplemented(_)) => gone(begun),
+        Err(e) => {
+            let problem = provider_problem("delete-failed", &state.urn, "deleting", &e);
+            Outcome::from_error(begun, &e, problem)
+        }
+    }
+}
+
+async fn read(calls: &Calls, job: &Job) -> Outcome {
+    let state = match draft_state(calls, job).await {
+        Ok(state) => state,
+        Err(problem) => return Outcome::failed(None, problem),
+    };
+    let problem = |e: &ProviderError| provider_problem("read-failed", &state.urn, "reading", e);
+    if state.id == purlin_model::UNKNOWN_ID {
+        return match complete(calls, job, state, Arc::clone(&job.inputs), PropertyMap::new()).await {
+            Ok(new) => Outcome::done(None, new),
+            Err(problem) => Outcome::failed(None, problem),
+        };
+    }
+    let args = ReadArgs {
+        context: calls.context(&state.urn, state.custom_timeouts),
+        id: state.id.clone(),
+        inputs: Arc::default(),
+        outputs: Arc::clone(&job.inputs),
+    };
+    let answer = match provider_for(calls, &job.step).await {
+        Ok(provider) => in_place(calls, provider.read(args)).await,
+        Err(e) => Err(e),
+    };
+    match answer {
+        Ok(answer) if !answer.id.is_empty() && answer.outputs.is_some() => {
+            let mut state = state;
+            state.id = answer.id;
+            state.init_errors = answer.init_errors;
+            let now: Arc<str> = calls.ports.clock.now().into();
+            state.created.get_or_insert_with(|| Arc::clone(&now));
+            state.modified.get_or_insert(now);
+            let outputs = answer.outputs.unwrap_or_default();
+            match complete(calls, job, state, Arc::clone(&job.inputs), outputs).await {
+                Ok(new) => Outcome::done(None, new),
+                Err(problem) => Outcome::failed(None, problem),
+            }
+        }
+        Ok(_) => {
+            let missing = ProviderError::Rejected(format!("resource '{}' does not exist", state.id));
+            Outcome::failed(None, problem(&missing))
+        }
+        Err(e) => Outcome::failed(None, problem(&e)),
+    }
+}
+
+async fn refresh(calls: &Calls, job: &mut Job) -> Outcome {
+    let Some(old) = job.old.clone() else {
+        return Outcome::failed(
+            None,
+            Diagnostic::error("step-defect", format!("{} has no old state", job.step.urn)),
+        );
+    };
+    let args = ReadArgs {
+        context: calls.context(&old.state.urn, old.state.custom_timeouts),
+        id: old.state.id.clone(),
+        inputs: Arc::clone(&old.inputs),
+        outputs: Arc::clone(&old.outputs),
+    };
+    let answer = match provider_for(calls, &job.step).await {
+        Ok(provider) => in_place(calls, provider.read(args)).await,
+        Err(e) => Err(e),
+    };
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(ProviderError::Unimplemented(_)) => return Outcome::done(None, old),
+        Err(e) => {
+            return Outcome::failed(
+                None,
+                provider_problem("refresh-failed", &old.state.urn, "refreshing", &e),
+            );
+        }
+    };
+    let (false, Some(mut outputs)) = (answer.id.is_empty(), answer.outputs) else {
+        return Outcome { begun: None, outcome: StepOutcome::Done(None), new: None, problems: Vec::new() };
+    };
+    let mut problems = Vec::new();
+    if !answer.init_errors.is_empty() {
+        let mut warning = half_done(&old.state, &answer.init_errors);
+        warning.severity = purlin_diag::Severity::Warning;
+        problems.push(warning);
+    }
+    mark_secrets(&mut outputs, &old.state.additional_secret_outputs);
+    let inputs = answer.inputs.map_or_else(|| Arc::clone(&old.inputs), Arc::new);
+    let unchanged = *inputs == *old.inputs
+        && outputs == *old.outputs
+        && answer.id == old.state.id
+        && answer.init_errors == old.state.init_errors
+        && answer.refresh_before_update == old.state.refresh_before_update;
+    if unchanged {
+        return Outcome::done(None, old);
+    }
+    let (keys, paths) = crate::compare::drift(&old.outputs, &outputs);
+    job.step.reasons.diff_keys = keys;
+    job.step.reasons.detailed = Some(paths);
+    let mut state = ResourceState::clone(&old.state);
+    state.id = answer.id;
+    state.init_errors = answer.init_errors;
+    state.refresh_before_update = answer.refresh_before_update;
+    if *inputs != *old.inputs || outputs != *old.outputs {
+        state.modified = Some(calls.ports.clock.now().into());
+    }
+    state.inputs = match seal(calls, &inputs, Some(&old.state.inputs)).await {
+        Ok(bag) => bag,
+        Err(problem) => return Outcome::failed(None, problem),
+    };
+    match complete(calls, job, state, inputs, outputs).await {
+        Ok(new) => Outcome { problems, ..Outcome::done(None, new) },
+        Err(problem) => Outcome::failed(None, problem),
+    }
+}
+
+/// The reference of a provider that a step settles without a task of its own.
+pub(crate) fn kept_provider(state: &ResourceState) -> Option<ProviderRef> {
+    state.as_provider()
+}

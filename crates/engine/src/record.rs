@@ -1,0 +1,115 @@
+//! What leaves the driver: journal entries, and the counts of the summary.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use purlin_diag::Diagnostic;
+use purlin_journal::{Change, Entry, Fold};
+use purlin_model::event::StepOp;
+use purlin_model::{ResourceState, Snapshot};
+use purlin_plan::{After, Step, StepOutcome};
+use purlin_ports::{Durable, UpdateSession};
+
+use crate::message::Begun;
+
+/// The fold of an operation, and where its entries go.
+pub(crate) struct Recorder {
+    fold: Fold,
+    session: Option<Arc<dyn UpdateSession>>,
+    /// The promise of the newest entry: when it holds, all before it are durable.
+    newest: Option<Box<dyn Durable>>,
+    pub(crate) counts: BTreeMap<StepOp, u64>,
+}
+
+impl Recorder {
+    pub(crate) fn new(base: &Arc<Snapshot>, session: Option<Arc<dyn UpdateSession>>) -> Recorder {
+        Recorder { fold: Fold::new(Arc::clone(base)), session, newest: None, counts: BTreeMap::new() }
+    }
+
+    /// Records the end of a step. An error is a defect of the engine: what was answered stays in
+    /// the journal and the run must stop.
+    pub(crate) fn end_step(
+        &mut self,
+        step: &Step,
+        begun: Option<&Begun>,
+        outcome: &StepOutcome,
+        old: Option<&Arc<ResourceState>>,
+    ) -> Result<(), Diagnostic> {
+        if let Some(begun) = begun {
+            let entry =
+                Entry::Begin { op: begun.op, kind: begun.kind, resource: Arc::clone(&begun.resource) };
+            self.fold(&entry)?;
+        }
+        let changes = match outcome {
+            StepOutcome::Done(state) => changes(&step.after, state.as_ref(), old),
+            StepOutcome::Partial(state) => changes(&step.after, Some(state), old),
+            StepOutcome::Failed => Vec::new(),
+            StepOutcome::Unknown => return Ok(()),
+        };
+        if changes.is_empty() && begun.is_none() {
+            return Ok(());
+        }
+        self.append(Entry::End { op: begun.map(|b| b.op), changes })
+    }
+
+    /// Records changes that no step made.
+    pub(crate) fn change(&mut self, changes: Vec<Change>) -> Result<(), Diagnostic> {
+        self.append(Entry::End { op: None, changes })
+    }
+
+    fn append(&mut self, entry: Entry) -> Result<(), Diagnostic> {
+        let folded = self.fold(&entry);
+        if let Some(session) = &self.session {
+            self.newest = Some(session.append(entry));
+        }
+        folded
+    }
+
+    fn fold(&mut self, entry: &Entry) -> Result<(), Diagnostic> {
+        self.fold.apply(entry).map_err(|e| {
+            Diagnostic::error("fold-defect", format!("a change of state could not be recorded: {e}"))
+                .with_hint("this is a defect; the journal is kept, and `cancel` recovers the stack from it")
+        })
+    }
+
+    /// Waits until everything that was recorded is stored.
+    pub(crate) async fn settle(&mut self) -> Result<(), Diagnostic> {
+        match self.newest.take() {
+            Some(promise) => promise.wait().await.map_err(|e| e.diagnostic()),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        self.fold.finish()
+    }
+
+    /// Counts a step for the summary.
+    pub(crate) fn count(&mut self, op: StepOp) {
+        *self.counts.entry(op).or_default() += 1;
+    }
+}
+
+fn changes(
+    after: &After,
+    state: Option<&Arc<ResourceState>>,
+    old: Option<&Arc<ResourceState>>,
+) -> Vec<Change> {
+    match (after, state) {
+        (After::Keep(slot), _) => vec![Change::Keep { slot: *slot }],
+        (After::Place { slot, replaces }, Some(state)) => {
+            vec![Change::Place { slot: *slot, state: Arc::clone(state), replaces: *replaces }]
+        }
+        (After::PlaceAndMark { slot, old }, Some(state)) => vec![
+            Change::MarkDelete { slot: *old },
+            Change::Place { slot: *slot, state: Arc::clone(state), replaces: None },
+        ],
+        (After::Amend(_), Some(state)) if old.is_some_and(|old| Arc::ptr_eq(old, state)) => Vec::new(),
+        (After::Amend(slot), Some(state)) => {
+            vec![Change::Amend { slot: *slot, state: Arc::clone(state) }]
+        }
+        (After::Amend(slot), None) | (After::Remove(slot), _) => vec![Change::Remove { slot: *slot }],
+        (After::MarkPendingReplacement(slot), _) => vec![Change::MarkPendingReplacement { slot: *slot }],
+        (After::Place { .. } | After::PlaceAndMark { .. }, None) => Vec::new(),
+    }
+}

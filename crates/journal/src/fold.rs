@@ -1,0 +1,491 @@
+//! The fold: a base snapshot with the entries of a journal applied to it.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use purlin_model::{OperationKind, PendingOperation, ResourceState, Slot, Snapshot, Urn};
+
+use crate::entry::{Change, Entry, OpId};
+use crate::error::FoldError;
+use crate::index::ReverseIndex;
+use crate::integrity::{self, IntegrityProblem};
+use crate::references::{self, Fate};
+
+/// One state of the list.
+#[derive(Clone, Debug)]
+struct Cell {
+    /// The state; `None` once it is gone.
+    state: Option<Arc<ResourceState>>,
+    /// Its place in the run's order, if it has one.
+    place: Option<u32>,
+}
+
+/// What became of a name that states may still refer to.
+#[derive(Clone, Debug)]
+enum Gone {
+    /// It has another name now.
+    Renamed(Urn),
+    /// It was removed.
+    Removed { parent: Option<Urn> },
+}
+
+/// Where a state stands: smaller comes first. The run's order comes before the rest of the base.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Position {
+    /// A place in the run's order.
+    Run(u32),
+    /// A place in the base.
+    Base(u32),
+}
+
+/// A base snapshot with entries applied to it.
+///
+/// Applying an entry costs time in proportion to the references that it touches, whatever the size
+/// of the list. After every entry of a legal journal the list satisfies the rules of integrity if
+/// the base did.
+#[derive(Clone, Debug)]
+pub struct Fold {
+    base: Arc<Snapshot>,
+    base_cells: Vec<Cell>,
+    new_cells: HashMap<Slot, Cell>,
+    order: Vec<Slot>,
+    living: usize,
+    next_slot: u32,
+    by_urn: HashMap<Urn, Vec<Slot>>,
+    referrers: ReverseIndex,
+    gone: HashMap<Urn, Gone>,
+    begun: BTreeMap<OpId, PendingOperation>,
+    cleared: HashSet<u32>,
+}
+
+impl Fold {
+    /// A fold without entries.
+    pub fn new(base: Arc<Snapshot>) -> Fold {
+        let mut by_urn: HashMap<Urn, Vec<Slot>> = HashMap::with_capacity(base.resources.len());
+        let mut base_cells = Vec::with_capacity(base.resources.len());
+        for (slot, state) in (0u32..).zip(&base.resources) {
+            by_urn.entry(state.urn.clone()).or_default().push(Slot(slot));
+            base_cells.push(Cell { state: Some(Arc::clone(state)), place: None });
+        }
+        Fold {
+            living: base_cells.len(),
+            next_slot: u32::try_from(base_cells.len()).unwrap_or(u32::MAX),
+            base_cells,
+            new_cells: HashMap::new(),
+            order: Vec::new(),
+            by_urn,
+            referrers: ReverseIndex::default(),
+            gone: HashMap::new(),
+            begun: BTreeMap::new(),
+            cleared: HashSet::new(),
+            base,
+        }
+    }
+
+    /// The snapshot that it started from.
+    pub fn base(&self) -> &Arc<Snapshot> {
+        &self.base
+    }
+
+    /// A state of the list; `None` if there never was one of this number or it is gone.
+    pub fn state(&self, slot: Slot) -> Option<&Arc<ResourceState>> {
+        self.cell(slot)?.state.as_ref()
+    }
+
+    /// How many states the list has.
+    pub fn slot_count(&self) -> usize {
+        self.living
+    }
+
+    /// The first number above all that were ever used.
+    pub fn next_slot(&self) -> Slot {
+        Slot(self.next_slot)
+    }
+
+    /// The state of a URN that does not wait for deletion.
+    pub fn live(&self, urn: &Urn) -> Option<Slot> {
+        self.with_urn(urn).find(|(_, state)| !state.delete).map(|(slot, _)| slot)
+    }
+
+    /// The states of a URN that wait for deletion, in the order of their numbers.
+    pub fn deleted(&self, urn: &Urn) -> impl Iterator<Item = Slot> {
+        self.with_urn(urn).filter(|(_, state)| state.delete).map(|(slot, _)| slot)
+    }
+
+    /// Whether a state has its place in the run's order.
+    pub fn is_placed(&self, slot: Slot) -> bool {
+        self.cell(slot).is_some_and(|cell| cell.place.is_some())
+    }
+
+    /// The list: the run's order, then what is left of the base in its order.
+    pub fn states(&self) -> impl Iterator<Item = (Slot, &Arc<ResourceState>)> {
+        let run = self.order.iter().copied();
+        let rest = (0u32..).zip(&self.base_cells).filter(|(_, cell)| cell.place.is_none());
+        run.chain(rest.map(|(slot, _)| Slot(slot))).filter_map(|slot| Some((slot, self.state(slot)?)))
+    }
+
+    /// The operations that have begun and not ended, in the order of their numbers.
+    pub fn begun(&self) -> impl Iterator<Item = (OpId, &PendingOperation)> {
+        self.begun.iter().map(|(op, pending)| (*op, pending))
+    }
+
+    /// The pending operations of the base that no entry has cleared, with their places there.
+    pub fn base_pending(&self) -> impl Iterator<Item = (u32, &PendingOperation)> {
+        (0u32..).zip(&self.base.pending_operations).filter(|(index, _)| !self.cleared.contains(index))
+    }
+
+    /// The snapshot at the end of a run that went well. Operations that have begun and not ended are
+    /// pending; of those of the base only creates stay, since a later success of the same resource
+    /// settles all others.
+    pub fn finish(&self) -> Snapshot {
+        self.snapshot_with(|pending| pending.kind == OperationKind::Creating)
+    }
+
+    /// The snapshot as it is now, for a run that failed or was cut off: every operation whose
+    /// outcome isn't known stays pending.
+    pub fn snapshot(&self) -> Snapshot {
+        self.snapshot_with(|_| true)
+    }
+
+    fn snapshot_with(&self, keep: impl Fn(&PendingOperation) -> bool) -> Snapshot {
+        let mut resources = Vec::with_capacity(self.living);
+        resources.extend(self.states().map(|(_, state)| Arc::clone(state)));
+        let begun = self.begun.values();
+        let kept = self.base_pending().map(|(_, pending)| pending).filter(|pending| keep(pending));
+        Snapshot {
+            time: self.base.time.clone(),
+            version: self.base.version.clone(),
+            resources,
+            pending_operations: begun.chain(kept).cloned().collect(),
+            secrets_provider: self.base.secrets_provider.clone(),
+            features: self.base.features.clone(),
+            carried: self.base.carried.clone(),
+        }
+    }
+
+    /// Applies an entry. On error nothing has changed.
+    pub fn apply(&mut self, entry: &Entry) -> Result<(), FoldError> {
+        match entry {
+            Entry::Begin { op, kind, resource } => {
+                if self.begun.contains_key(op) {
+                    return Err(FoldError::AlreadyBegun(*op));
+                }
+                self.begun.insert(*op, PendingOperation { kind: *kind, resource: Arc::clone(resource) });
+            }
+            Entry::End { op, changes } => {
+                if let Some(op) = op.filter(|op| !self.begun.contains_key(op)) {
+                    return Err(FoldError::NotBegun(op));
+                }
+                self.validate(changes)?;
+                if let Some(op) = op {
+                    self.begun.remove(op);
+                }
+                for change in changes {
+                    self.change(change);
+                }
+                self.rename_replaced(changes);
+            }
+        }
+        Ok(())
+    }
+
+    /// The rules of integrity on the whole list.
+    pub fn problems(&self) -> Vec<IntegrityProblem> {
+        integrity::check_states(self.states().map(|(_, state)| &**state))
+    }
+
+    /// What would be wrong with the list if these changes were made now; at a cost in proportion
+    /// to their references. Assumes that nothing is wrong with the list as it is.
+    pub fn admit(&mut self, changes: &[Change]) -> Vec<IntegrityProblem> {
+        integrity::check_changes(self, changes)
+    }
+
+    fn cell(&self, slot: Slot) -> Option<&Cell> {
+        match self.base_cells.get(slot.0 as usize) {
+            Some(cell) => Some(cell),
+            None => self.new_cells.get(&slot),
+        }
+    }
+
+    fn cell_mut(&mut self, slot: Slot) -> Option<&mut Cell> {
+        match self.base_cells.get_mut(slot.0 as usize) {
+            Some(cell) => Some(cell),
+            None => self.new_cells.get_mut(&slot),
+        }
+    }
+
+    /// All states of a URN.
+    pub(crate) fn with_urn(&self, urn: &Urn) -> impl Iterator<Item = (Slot, &Arc<ResourceState>)> {
+        let slots = self.by_urn.get(urn).map(Vec::as_slice).unwrap_or_default();
+        slots.iter().filter_map(|slot| Some((*slot, self.state(*slot)?)))
+    }
+
+    /// The place that the next registration takes.
+    pub(crate) fn next_position(&self) -> Position {
+        Position::Run(u32::try_from(self.order.len()).unwrap_or(u32::MAX))
+    }
+
+    pub(crate) fn position(&self, slot: Slot) -> Position {
+        match self.cell(slot).and_then(|cell| cell.place) {
+            Some(place) => Position::Run(place),
+            None => Position::Base(slot.0),
+        }
+    }
+
+    /// The states that refer to a URN.
+    pub(crate) fn referrers_of(&mut self, urn: &Urn) -> Vec<Slot> {
+        let base = (0u32..).zip(&self.base_cells).map(|(slot, cell)| (Slot(slot), cell));
+        let new = self.new_cells.iter().map(|(slot, cell)| (*slot, cell));
+        let states = base.chain(new).filter_map(|(slot, cell)| Some((slot, &**cell.state.as_ref()?)));
+        self.referrers.referrers(urn, states)
+    }
+
+    fn validate(&self, changes: &[Change]) -> Result<(), FoldError> {
+        let mut placed = HashSet::new();
+        let mut removed = HashSet::new();
+        for change in changes {
+            let named = match change {
+                Change::Place { slot, replaces, .. } => {
+                    if self.cell(*slot).is_some() || !placed.insert(*slot) {
+                        return Err(FoldError::SlotTaken(*slot));
+                    }
+                    replaces.as_ref()
+                }
+                Change::Keep { slot }
+                | Change::Amend { slot, .. }
+                | Change::MarkDelete { slot }
+                | Change::MarkPendingReplacement { slot }
+                | Change::Remove { slot } => Some(slot),
+                Change::ClearPending { index } => {
+                    if *index as usize >= self.base.pending_operations.len() {
+                        return Err(FoldError::NoSuchPending(*index));
+                    }
+                    None
+                }
+            };
+            let Some(slot) = named else { continue };
+            if removed.contains(slot) || !(placed.contains(slot) || self.state(*slot).is_some()) {
+                return Err(FoldError::NoSuchSlot(*slot));
+            }
+            if matches!(change, Change::Place { .. } | Change::Remove { .. }) {
+                removed.insert(*slot);
+            }
+        }
+        Ok(())
+    }
+
+    fn change(&mut self, change: &Change) {
+        match change {
+            Change::Place { slot, state, replaces } => self.place(*slot, state, *replaces),
+            Change::Keep { slot } => self.keep(*slot),
+            Change::Amend { slot, state } => self.amend(*slot, Arc::clone(state)),
+            Change::MarkDelete { slot } => self.mark(*slot, |state| &mut state.delete),
+            Change::MarkPendingReplacement { slot } => {
+                self.mark(*slot, |state| &mut state.pending_replacement)
+            }
+            Change::Remove { slot } => self.remove(*slot),
+            Change::ClearPending { index } => {
+                self.cleared.insert(*index);
+            }
+        }
+    }
+
+    fn place(&mut self, slot: Slot, state: &Arc<ResourceState>, replaces: Option<Slot>) {
+        let old = replaces.and_then(|old| self.take(old));
+        let mut state = Arc::clone(state);
+        self.settle(&mut state, self.next_position());
+        self.by_urn.entry(state.urn.clone()).or_default().push(slot);
+        self.referrers.note(slot, None, &state);
+        let renamed = old.filter(|old| old.urn != state.urn).map(|old| (old.urn.clone(), state.urn.clone()));
+        let place = u32::try_from(self.order.len()).unwrap_or(u32::MAX);
+        self.new_cells.insert(slot, Cell { state: Some(state), place: Some(place) });
+        self.order.push(slot);
+        self.living += 1;
+        self.next_slot = self.next_slot.max(slot.0.saturating_add(1));
+        if let Some((from, to)) = renamed {
+            self.rename(from, to);
+        }
+    }
+
+    /// Gives a state the next place in the run's order, unless it has one.
+    fn keep(&mut self, slot: Slot) {
+        if self.is_placed(slot) {
+            return;
+        }
+        if !self.gone.is_empty()
+            && let Some(mut state) = self.state(slot).cloned()
+            && self.settle(&mut state, self.next_position())
+        {
+            self.put(slot, state);
+        }
+        let place = u32::try_from(self.order.len()).unwrap_or(u32::MAX);
+        if let Some(cell) = self.cell_mut(slot) {
+            cell.place = Some(place);
+            self.order.push(slot);
+        }
+    }
+
+    fn amend(&mut self, slot: Slot, mut state: Arc<ResourceState>) {
+        self.settle(&mut state, self.position(slot));
+        let Some(before) = self.cell_mut(slot).and_then(|cell| cell.state.replace(Arc::clone(&state))) else {
+            return;
+        };
+        self.referrers.note(slot, Some(&before), &state);
+        if before.urn != state.urn {
+            self.unlist(&before.urn, slot);
+            self.by_urn.entry(state.urn.clone()).or_default().push(slot);
+            self.rename(before.urn.clone(), state.urn.clone());
+        }
+    }
+
+    fn mark(&mut self, slot: Slot, flag: impl Fn(&mut ResourceState) -> &mut bool) {
+        if let Some(state) = self.cell_mut(slot).and_then(|cell| cell.state.as_mut()) {
+            *flag(Arc::make_mut(state)) = true;
+        }
+    }
+
+    fn remove(&mut self, slot: Slot) {
+        let Some(state) = self.take(slot) else { return };
+        let urn = &state.urn;
+        self.gone.entry(urn.clone()).or_insert_with(|| Gone::Removed { parent: state.parent.clone() });
+        for slot in self.referrers_of(urn) {
+            if let Some(mut referrer) = self.state(slot).cloned()
+                && self.settle(&mut referrer, self.position(slot))
+            {
+                self.put(slot, referrer);
+            }
+        }
+    }
+
+    /// Takes a state out of the list.
+    fn take(&mut self, slot: Slot) -> Option<Arc<ResourceState>> {
+        let state = self.cell_mut(slot)?.state.take()?;
+        self.living -= 1;
+        self.unlist(&state.urn, slot);
+        Some(state)
+    }
+
+    fn unlist(&mut self, urn: &Urn, slot: Slot) {
+        if let Some(slots) = self.by_urn.get_mut(urn) {
+            slots.retain(|other| *other != slot);
+            if slots.is_empty() {
+                self.by_urn.remove(urn);
+            }
+        }
+    }
+
+    fn put(&mut self, slot: Slot, state: Arc<ResourceState>) {
+        let Some(before) = self.cell_mut(slot).and_then(|cell| cell.state.replace(Arc::clone(&state))) else {
+            return;
+        };
+        self.referrers.note(slot, Some(&before), &state);
+        if before.urn != state.urn {
+            self.unlist(&before.urn, slot);
+            self.by_urn.entry(state.urn.clone()).or_default().push(slot);
+        }
+    }
+
+    /// A replacement that leaves the old state waiting for deletion may rename, too.
+    fn rename_replaced(&mut self, changes: &[Change]) {
+        let mut placed = changes.iter().filter_map(|change| match change {
+            Change::Place { slot, replaces: None, .. } => Some(*slot),
+            _ => None,
+        });
+        let mut marked = changes.iter().filter_map(|change| match change {
+            Change::MarkDelete { slot } => Some(*slot),
+            _ => None,
+        });
+        let (Some(new), None, Some(old), None) = (placed.next(), placed.next(), marked.next(), marked.next())
+        else {
+            return;
+        };
+        if let (Some(new), Some(old)) = (self.state(new), self.state(old))
+            && new.urn != old.urn
+        {
+            self.rename(old.urn.clone(), new.urn.clone());
+        }
+    }
+
+    /// Makes everything that refers to one URN refer to another. Children whose names derive from
+    /// the old one, and that the run has not registered yet, are renamed along.
+    fn rename(&mut self, from: Urn, to: Urn) {
+        let mut renamed = HashSet::new();
+        let mut work = vec![(from, to)];
+        while let Some((from, to)) = work.pop() {
+            self.gone.insert(from.clone(), Gone::Renamed(to.clone()));
+            self.gone.remove(&to);
+            for slot in self.referrers_of(&from) {
+                let Some(mut state) = self.state(slot).cloned() else { continue };
+                let was_child = state.parent.as_ref() == Some(&from);
+                if !self.settle(&mut state, self.position(slot)) {
+                    continue;
+                }
+                if was_child
+                    && !self.is_placed(slot)
+                    && let Some(urn) = self.derived(&state, &from, &to)
+                    && renamed.insert(slot)
+                {
+                    let before = std::mem::replace(&mut Arc::make_mut(&mut state).urn, urn.clone());
+                    work.push((before, urn));
+                }
+                self.put(slot, state);
+            }
+        }
+    }
+
+    /// The name that a child takes when its parent takes another, if it takes one.
+    fn derived(&self, state: &ResourceState, from: &Urn, to: &Urn) -> Option<Urn> {
+        let urn = &state.urn;
+        let of = |parent| Urn::new(urn.stack(), urn.project(), Some(parent), urn.ty(), urn.name());
+        let new = of(to);
+        let free = state.delete || self.live(&new).is_none();
+        (state.parent.as_ref() == Some(to) && of(from) == *urn && new != *urn && free).then_some(new)
+    }
+
+    /// Rewrites or prunes the references of a state to what was renamed or removed in this run.
+    /// Says whether there were any.
+    fn settle(&self, state: &mut Arc<ResourceState>, position: Position) -> bool {
+        if self.gone.is_empty() {
+            return false;
+        }
+        let waits = state.delete;
+        references::rewrite(state, &|urn| self.fate(urn, position, waits))
+    }
+
+    /// What becomes of a reference from a position in the list. `waits` says whether the state that
+    /// has it waits for deletion.
+    fn fate(&self, urn: &Urn, position: Position, waits: bool) -> Fate {
+        match self.gone.get(urn) {
+            None => Fate::Stays,
+            Some(Gone::Renamed(_)) => match self.heir(Some(urn), position, waits) {
+                Some(to) if to == *urn => Fate::Stays,
+                Some(to) => Fate::Becomes(to),
+                None => Fate::Goes { heir: None },
+            },
+            Some(Gone::Removed { parent }) => {
+                match self.with_urn(urn).any(|(slot, _)| self.position(slot) < position) {
+                    true => Fate::Stays,
+                    false => Fate::Goes { heir: self.heir(parent.as_ref(), position, waits) },
+                }
+            }
+        }
+    }
+
+    /// The first name that stands before a position, following renames and, from removed ones,
+    /// parents. What waits for deletion counts only for what waits itself.
+    fn heir(&self, start: Option<&Urn>, position: Position, waits: bool) -> Option<Urn> {
+        let mut next = start;
+        for _ in 0..=self.gone.len() {
+            let urn = next?;
+            let mut found = self.with_urn(urn).filter(|(slot, _)| self.position(*slot) < position);
+            if found.any(|(_, state)| waits || !state.delete) {
+                return Some(urn.clone());
+            }
+            next = match self.gone.get(urn)? {
+                Gone::Renamed(to) => Some(to),
+                Gone::Removed { parent } => parent.as_ref(),
+            };
+        }
+        None
+    }
+}

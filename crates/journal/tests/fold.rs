@@ -1,0 +1,383 @@
+//! What each entry does to the list.
+
+use std::sync::Arc;
+
+use purlin_journal::{Change, Entry, Fold, FoldError, OpId, Rule, Slot, check_integrity, refuse_if_invalid};
+use purlin_model::{OperationKind, PendingOperation, ProviderRef, ResourceState, Snapshot, Urn};
+
+fn urn(name: &str) -> Urn {
+    Urn::new("dev", "shop", None, "a:b:C", name)
+}
+
+fn state(name: &str, dependencies: &[&str]) -> ResourceState {
+    let mut state = ResourceState::new(urn(name), true);
+    state.id = format!("id-{name}");
+    state.dependencies = dependencies.iter().map(|d| urn(d)).collect();
+    state
+}
+
+fn snapshot(states: impl IntoIterator<Item = ResourceState>) -> Arc<Snapshot> {
+    Arc::new(Snapshot { resources: states.into_iter().map(Arc::new).collect(), ..Snapshot::default() })
+}
+
+fn place(slot: u32, state: ResourceState, replaces: Option<u32>) -> Change {
+    Change::Place { slot: Slot(slot), state: Arc::new(state), replaces: replaces.map(Slot) }
+}
+
+fn keep(slot: u32) -> Change {
+    Change::Keep { slot: Slot(slot) }
+}
+
+fn remove(slot: u32) -> Change {
+    Change::Remove { slot: Slot(slot) }
+}
+
+fn mark_delete(slot: u32) -> Change {
+    Change::MarkDelete { slot: Slot(slot) }
+}
+
+fn settle(fold: &mut Fold, changes: Vec<Change>) {
+    fold.apply(&Entry::End { op: None, changes }).unwrap();
+}
+
+fn names(fold: &Fold) -> Vec<String> {
+    fold.states()
+        .map(|(_, s)| format!("{}{}", s.urn.name(), if s.delete { " (delete)" } else { "" }))
+        .collect()
+}
+
+fn dependencies(fold: &Fold, slot: u32) -> Vec<&str> {
+    fold.state(Slot(slot)).unwrap().dependencies.iter().map(Urn::name).collect()
+}
+
+#[test]
+fn the_run_order_comes_before_the_rest_of_the_base() {
+    let mut fold = Fold::new(snapshot([state("a", &[]), state("b", &[]), state("c", &[]), state("d", &[])]));
+    settle(&mut fold, vec![keep(2)]);
+    settle(&mut fold, vec![place(4, state("a", &[]), Some(0))]);
+    settle(&mut fold, vec![place(5, state("new", &["a"]), None)]);
+    settle(&mut fold, vec![Change::Amend { slot: Slot(2), state: Arc::new(state("c", &[])) }]);
+    assert_eq!(names(&fold), ["c", "a", "new", "b", "d"]);
+    assert_eq!(fold.slot_count(), 5);
+    assert_eq!(fold.next_slot(), Slot(6));
+    assert!(fold.is_placed(Slot(2)) && !fold.is_placed(Slot(1)));
+    let resources = fold.finish().resources;
+    assert_eq!(resources.iter().map(|s| s.urn.name()).collect::<Vec<_>>(), ["c", "a", "new", "b", "d"]);
+}
+
+#[test]
+fn a_second_keep_changes_nothing() {
+    let mut fold = Fold::new(snapshot([state("a", &[]), state("b", &[])]));
+    settle(&mut fold, vec![keep(1)]);
+    settle(&mut fold, vec![keep(0)]);
+    settle(&mut fold, vec![keep(1)]);
+    assert_eq!(names(&fold), ["b", "a"]);
+}
+
+#[test]
+fn looks_states_up_by_urn() {
+    let mut old = state("a", &[]);
+    old.delete = true;
+    let mut fold = Fold::new(snapshot([state("a", &[]), old]));
+    assert_eq!(fold.live(&urn("a")), Some(Slot(0)));
+    assert_eq!(fold.deleted(&urn("a")).collect::<Vec<_>>(), [Slot(1)]);
+    settle(&mut fold, vec![place(2, state("a", &[]), None), mark_delete(0)]);
+    assert_eq!(fold.live(&urn("a")), Some(Slot(2)));
+    assert_eq!(fold.deleted(&urn("a")).collect::<Vec<_>>(), [Slot(0), Slot(1)]);
+    settle(&mut fold, vec![remove(0)]);
+    settle(&mut fold, vec![remove(1)]);
+    settle(&mut fold, vec![remove(2)]);
+    assert_eq!(fold.live(&urn("a")), None);
+    assert_eq!(fold.slot_count(), 0);
+}
+
+#[test]
+fn delete_before_replace_keeps_the_entry_until_the_replacement_is_there() {
+    let mut fold = Fold::new(snapshot([state("a", &[]), state("b", &["a"])]));
+    settle(&mut fold, vec![Change::MarkPendingReplacement { slot: Slot(0) }]);
+    assert!(fold.state(Slot(0)).unwrap().pending_replacement);
+    assert_eq!(names(&fold), ["a", "b"]);
+    assert_eq!(fold.problems(), []);
+    settle(&mut fold, vec![place(2, state("a", &[]), Some(0))]);
+    assert_eq!(names(&fold), ["a", "b"]);
+    assert!(!fold.state(Slot(2)).unwrap().pending_replacement);
+    assert_eq!(fold.state(Slot(0)), None);
+    assert_eq!(dependencies(&fold, 1), ["a"]);
+}
+
+#[test]
+fn a_rename_rewrites_all_references() {
+    let mut user = state("user", &["old", "other"]);
+    user.property_dependencies.insert("p".to_owned(), vec![urn("old")]);
+    user.parent = Some(urn("old"));
+    user.deleted_with = Some(urn("old"));
+    user.replace_with = vec![urn("old")];
+    user.view_of = Some(urn("old"));
+    let mut fold = Fold::new(snapshot([state("old", &[]), state("other", &[]), user]));
+    settle(&mut fold, vec![place(3, state("new", &[]), Some(0))]);
+    let user = fold.state(Slot(2)).unwrap();
+    assert!(user.references().all(|u| u.name() != "old"), "{user:?}");
+    assert_eq!(user.view_of, Some(urn("new")));
+    assert_eq!(dependencies(&fold, 2), ["new", "other"]);
+    assert_eq!(fold.problems(), []);
+    settle(&mut fold, vec![place(4, state("late", &["old"]), None)]);
+    assert_eq!(dependencies(&fold, 4), ["new"], "what comes later with the old name gets the new one");
+}
+
+#[test]
+fn a_rename_of_a_provider_rewrites_the_references_of_its_users() {
+    let provider = |name: &str| {
+        let mut p = ResourceState::new(Urn::new("dev", "shop", None, "pulumi:providers:a", name), true);
+        p.id = "7".to_owned();
+        p
+    };
+    let mut user = state("user", &[]);
+    user.provider = provider("p").as_provider();
+    let mut fold = Fold::new(snapshot([provider("p"), user]));
+    settle(&mut fold, vec![place(2, provider("q"), Some(0))]);
+    assert_eq!(fold.state(Slot(1)).unwrap().provider, provider("q").as_provider());
+    assert_eq!(fold.problems(), []);
+}
+
+#[test]
+fn children_are_renamed_with_their_parent() {
+    let named = |parent: Option<&Urn>, ty: &str, name: &str| {
+        let mut s = ResourceState::new(Urn::new("dev", "shop", parent, ty, name), false);
+        s.parent = parent.cloned();
+        s
+    };
+    let parent = named(None, "x:y:Old", "p");
+    let child = named(Some(&parent.urn), "x:y:Child", "c");
+    let mut grandchild = named(Some(&child.urn), "x:y:Grand", "g");
+    grandchild.dependencies = vec![child.urn.clone()];
+    let mut fold = Fold::new(snapshot([parent, child, grandchild]));
+    let new = named(None, "x:y:New", "p");
+    settle(&mut fold, vec![place(3, new.clone(), Some(0))]);
+    let child = Urn::new("dev", "shop", Some(&new.urn), "x:y:Child", "c");
+    let grandchild = Urn::new("dev", "shop", Some(&child), "x:y:Grand", "g");
+    assert_eq!(fold.live(&child), Some(Slot(1)));
+    assert_eq!(fold.live(&grandchild), Some(Slot(2)));
+    let state = fold.state(Slot(2)).unwrap();
+    assert_eq!((state.parent.as_ref(), &state.dependencies[..]), (Some(&child), &[child.clone()][..]));
+    assert_eq!(fold.problems(), []);
+}
+
+#[test]
+fn a_replacement_under_another_name_rewrites_and_does_not_prune() {
+    let mut fold = Fold::new(snapshot([state("old", &[]), state("user", &["old"])]));
+    settle(&mut fold, vec![place(2, state("new", &[]), None), mark_delete(0)]);
+    assert_eq!(dependencies(&fold, 1), ["new"]);
+    settle(&mut fold, vec![remove(0)]);
+    assert_eq!(dependencies(&fold, 1), ["new"]);
+    assert_eq!(fold.problems(), []);
+}
+
+#[test]
+fn what_is_removed_is_pruned() {
+    let mut child = state("child", &["a", "b"]);
+    child.parent = Some(urn("a"));
+    child.property_dependencies.insert("p".to_owned(), vec![urn("a")]);
+    let mut parent = state("a", &[]);
+    parent.parent = Some(urn("root"));
+    let mut fold = Fold::new(snapshot([state("root", &[]), parent, state("b", &[]), child]));
+    settle(&mut fold, vec![remove(1)]);
+    let left = fold.state(Slot(3)).unwrap();
+    assert_eq!(left.parent, Some(urn("root")), "the nearest ancestor takes over");
+    assert!(left.property_dependencies.is_empty());
+    assert_eq!(dependencies(&fold, 3), ["b"]);
+    settle(&mut fold, vec![Change::Amend { slot: Slot(3), state: Arc::new(state("child", &["a"])) }]);
+    assert!(dependencies(&fold, 3).is_empty(), "what was read before the removal is pruned as well");
+    assert_eq!(fold.problems(), []);
+}
+
+#[test]
+fn references_stay_while_another_state_of_the_urn_stands_before() {
+    let mut waiting = state("a", &[]);
+    waiting.delete = true;
+    let base = snapshot([waiting.clone(), state("a", &[]), state("b", &["a"])]);
+    let mut fold = Fold::new(base);
+    settle(&mut fold, vec![remove(1)]);
+    assert_eq!(dependencies(&fold, 2), ["a"]);
+    assert_eq!(fold.problems(), []);
+    settle(&mut fold, vec![remove(0)]);
+    assert!(dependencies(&fold, 2).is_empty());
+
+    let mut fold = Fold::new(snapshot([state("a", &[]), state("b", &["a"]), waiting]));
+    settle(&mut fold, vec![remove(0)]);
+    assert!(dependencies(&fold, 1).is_empty(), "a state that comes after doesn't count");
+    assert_eq!(fold.problems(), []);
+}
+
+#[test]
+fn operations_are_pending_from_begin_to_end() {
+    let create =
+        |name: &str| PendingOperation { kind: OperationKind::Creating, resource: Arc::new(state(name, &[])) };
+    let base = Snapshot {
+        pending_operations: vec![
+            create("left"),
+            PendingOperation { kind: OperationKind::Updating, ..create("updated") },
+            create("cleared"),
+        ],
+        ..Snapshot::default()
+    };
+    let mut fold = Fold::new(Arc::new(base));
+    let begin = |op, name| Entry::Begin {
+        op: OpId(op),
+        kind: OperationKind::Creating,
+        resource: Arc::new(state(name, &[])),
+    };
+    fold.apply(&begin(1, "x")).unwrap();
+    fold.apply(&begin(2, "y")).unwrap();
+    fold.apply(&Entry::End { op: Some(OpId(1)), changes: vec![place(0, state("x", &[]), None)] }).unwrap();
+    settle(&mut fold, vec![Change::ClearPending { index: 2 }]);
+    let pending = |s: Snapshot| {
+        s.pending_operations.iter().map(|p| p.resource.urn.name().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(pending(fold.finish()), ["y", "left"]);
+    assert_eq!(pending(fold.snapshot()), ["y", "left", "updated"]);
+    assert_eq!(fold.apply(&begin(2, "z")), Err(FoldError::AlreadyBegun(OpId(2))));
+    fold.apply(&Entry::End { op: Some(OpId(2)), changes: Vec::new() }).unwrap();
+    assert_eq!(pending(fold.finish()), ["left"]);
+}
+
+#[test]
+fn an_entry_that_makes_no_sense_changes_nothing() {
+    let mut fold = Fold::new(snapshot([state("a", &[])]));
+    let end = |changes| Entry::End { op: None, changes };
+    let cases = [
+        (Entry::End { op: Some(OpId(9)), changes: vec![remove(0)] }, FoldError::NotBegun(OpId(9))),
+        (end(vec![remove(0), keep(0)]), FoldError::NoSuchSlot(Slot(0))),
+        (end(vec![keep(0), keep(1)]), FoldError::NoSuchSlot(Slot(1))),
+        (end(vec![place(0, state("x", &[]), None)]), FoldError::SlotTaken(Slot(0))),
+        (
+            end(vec![place(1, state("x", &[]), None), place(1, state("y", &[]), None)]),
+            FoldError::SlotTaken(Slot(1)),
+        ),
+        (
+            end(vec![place(1, state("a", &[]), Some(0)), place(2, state("a", &[]), Some(0))]),
+            FoldError::NoSuchSlot(Slot(0)),
+        ),
+        (end(vec![mark_delete(0), Change::ClearPending { index: 0 }]), FoldError::NoSuchPending(0)),
+        (
+            end(vec![mark_delete(0), Change::MarkPendingReplacement { slot: Slot(u32::MAX) }]),
+            FoldError::NoSuchSlot(Slot(u32::MAX)),
+        ),
+    ];
+    for (entry, error) in cases {
+        assert_eq!(fold.apply(&entry), Err(error));
+        assert_eq!(names(&fold), ["a"]);
+        assert!(!fold.is_placed(Slot(0)));
+    }
+    settle(&mut fold, vec![remove(0)]);
+    assert_eq!(
+        fold.apply(&end(vec![place(0, state("x", &[]), None)])),
+        Err(FoldError::SlotTaken(Slot(0))),
+        "the number of a removed state is not used again"
+    );
+}
+
+#[test]
+fn unchanged_states_are_shared_with_the_base() {
+    let base = snapshot((0..50).map(|n| state(&format!("r{n}"), &[])));
+    let mut fold = Fold::new(Arc::clone(&base));
+    for n in 0..50 {
+        settle(&mut fold, vec![keep(n)]);
+    }
+    let result = fold.finish();
+    assert!(result.resources.iter().zip(&base.resources).all(|(a, b)| Arc::ptr_eq(a, b)));
+}
+
+#[test]
+fn each_broken_rule_is_named() {
+    let provider_urn = Urn::new("dev", "shop", None, "pulumi:providers:a", "p");
+    let mut provider = ResourceState::new(provider_urn.clone(), true);
+    provider.id = "7".to_owned();
+    let with = |change: fn(&mut ResourceState)| {
+        let mut s = state("s", &[]);
+        change(&mut s);
+        s
+    };
+    let mut typeless = state("s", &[]);
+    typeless.ty = "".into();
+    let mut provided = state("s", &[]);
+    provided.provider = Some(ProviderRef::new(provider_urn, "7"));
+    let mut other_instance = provided.clone();
+    other_instance.provider = provided.provider.as_ref().map(|p| ProviderRef::new(p.urn().clone(), "8"));
+    let mut masquerade = state("s", &[]);
+    masquerade.ty = "pulumi:providers:a".into();
+    let cases: Vec<(Vec<ResourceState>, Rule, bool)> = vec![
+        (vec![typeless], Rule::HasType, false),
+        (vec![with(|s| s.custom = false)], Rule::ComponentWithoutId, false),
+        (vec![masquerade], Rule::ProviderReferenceable, false),
+        (vec![provided.clone(), provider.clone()], Rule::ProviderBefore, true),
+        (vec![provided.clone()], Rule::ProviderBefore, false),
+        (vec![provider.clone(), other_instance], Rule::ProviderBefore, false),
+        (vec![with(|s| s.parent = Some(urn("x")))], Rule::ParentBefore, false),
+        (vec![state("s", &["x"]), state("x", &[])], Rule::DependencyBefore, true),
+        (vec![state("s", &["s"])], Rule::DependencyBefore, true),
+        (
+            vec![with(|s| drop(s.property_dependencies.insert("p".into(), vec![urn("x")])))],
+            Rule::PropertyDependencyBefore,
+            false,
+        ),
+        (vec![with(|s| s.deleted_with = Some(urn("x")))], Rule::DeletedWithBefore, false),
+        (vec![with(|s| s.replace_with = vec![urn("x")])], Rule::ReplaceWithBefore, false),
+        (vec![state("s", &[]), state("s", &[])], Rule::OneLiveState, false),
+    ];
+    for (states, rule, comes_after) in cases {
+        let problems = check_integrity(&snapshot(states));
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert_eq!((problems[0].rule, problems[0].comes_after), (rule, comes_after));
+        assert!(problems[0].to_string().contains("s"));
+    }
+    let mut waits = provided.clone();
+    waits.pending_replacement = true;
+    assert_eq!(check_integrity(&snapshot([waits])), []);
+    let mut gone = state("s", &[]);
+    gone.delete = true;
+    assert_eq!(check_integrity(&snapshot([gone.clone(), state("s", &[]), gone])), []);
+    assert_eq!(check_integrity(&snapshot([provider, provided])), []);
+}
+
+#[test]
+fn the_refusal_names_the_first_problem_and_the_way_out() {
+    let refusal = refuse_if_invalid(&snapshot([state("s", &["x", "y"])])).unwrap_err();
+    assert_eq!(
+        refusal.message,
+        "snapshot integrity failure; refusing to use it: resource urn:pulumi:dev::shop::a:b:C::s: its \
+         dependency urn:pulumi:dev::shop::a:b:C::x is missing (and 1 more)"
+    );
+    assert_eq!(refusal.urn.as_deref(), Some(urn("s").as_str()));
+    assert!(refusal.hint.unwrap().contains("state repair"));
+}
+
+#[test]
+fn a_change_that_would_break_a_rule_is_not_admitted() {
+    let provider = |id: &str| {
+        let mut p = ResourceState::new(Urn::new("dev", "shop", None, "pulumi:providers:a", "p"), true);
+        p.id = id.to_owned();
+        p
+    };
+    let mut user = state("user", &[]);
+    user.provider = provider("7").as_provider();
+    let mut fold = Fold::new(snapshot([provider("7"), state("a", &[]), user, state("b", &["a"])]));
+    let rules = |fold: &mut Fold, changes: Vec<Change>| {
+        fold.admit(&changes).into_iter().map(|p| (p.rule, p.comes_after)).collect::<Vec<_>>()
+    };
+    assert_eq!(rules(&mut fold, vec![keep(3)]), [(Rule::DependencyBefore, true)]);
+    assert_eq!(rules(&mut fold, vec![keep(1), keep(3)]), []);
+    assert_eq!(rules(&mut fold, vec![place(4, state("n", &["x"]), None)]), [(Rule::DependencyBefore, false)]);
+    assert_eq!(rules(&mut fold, vec![place(4, state("b", &[]), None)]), [(Rule::OneLiveState, false)]);
+    assert_eq!(rules(&mut fold, vec![place(4, state("b", &[]), Some(3))]), []);
+    assert_eq!(rules(&mut fold, vec![place(4, state("b", &[]), None), mark_delete(3)]), []);
+    assert_eq!(rules(&mut fold, vec![keep(2)]), [(Rule::ProviderBefore, true)]);
+    assert_eq!(rules(&mut fold, vec![keep(0), keep(2)]), []);
+    assert_eq!(rules(&mut fold, vec![remove(0)]), [(Rule::ProviderBefore, false)]);
+    assert_eq!(rules(&mut fold, vec![remove(2), remove(0)]), []);
+    assert_eq!(rules(&mut fold, vec![place(4, provider("8"), Some(0))]), [(Rule::ProviderBefore, false)]);
+    assert_eq!(rules(&mut fold, vec![place(4, provider("7"), Some(0))]), []);
+    let amend = Change::Amend { slot: Slot(1), state: Arc::new(state("a", &["b"])) };
+    assert_eq!(rules(&mut fold, vec![amend]), [(Rule::DependencyBefore, true)]);
+    settle(&mut fold, vec![keep(1)]);
+    assert_eq!(rules(&mut fold, vec![keep(3)]), []);
+}

@@ -1,0 +1,25 @@
+//! The nouns of the engine: URNs, property values and paths, resource states, goals, aliases,
+//! provider references, the one property diff, and the events that leave an operation.
+//!
+//! Nothing here knows a file format, a wire format, a clock or a task: adapters turn their own
+//! shapes into these and back.
+
+pub mod diff;
+pub mod event;
+pub mod goal;
+pub mod package;
+pub mod path;
+pub mod state;
+pub mod urn;
+pub mod value;
+
+pub use diff::{DiffKind, PropertyDiff, ValueDiff};
+pub use goal::{Alias, AliasParent, CustomTimeouts, Goal};
+pub use package::{PackageDescriptor, Parameterization};
+pub use path::{PathElement, PropertyPath};
+pub use state::{Bag, OperationKind, PendingOperation, RawText, ResourceState, SealedValue, Slot, Snapshot};
+pub use urn::{ProviderRef, UNKNOWN_ID, Urn};
+pub use value::{
+    Archive, ArchiveSource, Asset, AssetOrArchive, AssetSource, OutputValue, PropertyMap, PropertyValue,
+    ReferenceId, ResourceReference,
+};

@@ -1,0 +1,268 @@
+//! Delete-before-replace as a transaction of the planner.
+//!
+//! From the start of a cascade until its deletes are emitted, the root, its old dependents and
+//! their registrations are held: registrations are parked, and answers that come in are kept and
+//! not acted on. One cascade is decided at a time.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+use purlin_diag::Diagnostic;
+use purlin_model::event::StepOp;
+use purlin_model::{ResourceState, Slot, Urn};
+
+use crate::decide::StepSeed;
+use crate::effect::{After, Effect, StepReasons};
+use crate::input::DiffFacts;
+use crate::step::StepId;
+use crate::table::{Fate, Held, Phase, Planner, ResId};
+
+/// The cascades that wait, and the one being decided.
+#[derive(Debug, Default)]
+pub(crate) struct Cascades {
+    queue: VecDeque<ResId>,
+    active: Option<Active>,
+    keys: HashMap<Slot, Vec<String>>,
+}
+
+#[derive(Debug)]
+struct Active {
+    root: ResId,
+    old: Slot,
+    /// Dependents that may have to go, in the base's order.
+    candidates: Vec<Slot>,
+    next: usize,
+    condemned: BTreeMap<Slot, Vec<String>>,
+    condemned_urns: HashSet<Urn>,
+    held: HashSet<Slot>,
+    asked: Option<Slot>,
+}
+
+impl Cascades {
+    pub(crate) fn enqueue(&mut self, res: ResId) {
+        self.queue.push_back(res);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.queue.clear();
+        self.active = None;
+    }
+
+    /// The properties for whose sake a dependent was replaced.
+    pub(crate) fn keys_of(&self, slot: Slot) -> Vec<String> {
+        self.keys.get(&slot).cloned().unwrap_or_default()
+    }
+}
+
+enum Verdict {
+    Stays,
+    Goes(Vec<String>),
+    Ask(Vec<String>),
+}
+
+impl Planner {
+    /// Whether the cascade being decided holds a registration.
+    pub(crate) fn holds(&self, res: ResId) -> bool {
+        let old = self.get(res).old;
+        self.cascades.active.as_ref().is_some_and(|a| old.is_some_and(|slot| a.held.contains(&slot)))
+    }
+
+    /// Starts the next cascade if none is being decided, and goes on with the one that is.
+    pub(crate) fn pump_cascades(&mut self) {
+        while !self.stopping {
+            if self.cascades.active.is_none() {
+                let Some(root) = self.cascades.queue.pop_front() else { return };
+                self.start_cascade(root);
+            }
+            if !self.decide_members() {
+                return;
+            }
+            self.end_cascade();
+        }
+    }
+
+    fn start_cascade(&mut self, root: ResId) {
+        let Some(old) = self.get(root).old else { return };
+        let mut reached: HashSet<&Urn> = HashSet::from([&self.entry(old).state.urn]);
+        let mut candidates = Vec::new();
+        for (index, entry) in self.slots.iter().enumerate().skip(old.0 as usize + 1) {
+            if entry.new || entry.fate != Fate::Stands || self.is_decided(entry.claimed) {
+                continue;
+            }
+            if entry.state.references().any(|urn| reached.contains(urn)) {
+                reached.insert(&entry.state.urn);
+                #[expect(clippy::cast_possible_truncation, reason = "slots are numbered by u32")]
+                candidates.push(Slot(index as u32));
+            }
+        }
+        let held = candidates.iter().copied().collect();
+        let condemned_urns = HashSet::from([self.entry(old).state.urn.clone()]);
+        self.cascades.active = Some(Active {
+            root,
+            old,
+            candidates,
+            next: 0,
+            condemned: BTreeMap::new(),
+            condemned_urns,
+            held,
+            asked: None,
+        });
+    }
+
+    fn is_decided(&self, claimed: Option<ResId>) -> bool {
+        claimed.is_some_and(|res| {
+            !matches!(self.get(res).phase, Phase::AwaitingProvider | Phase::Checking | Phase::Diffing)
+        })
+    }
+
+    /// Decides members in order until one has to be asked about. Whether all are decided.
+    fn decide_members(&mut self) -> bool {
+        loop {
+            let Some(active) = &self.cascades.active else { return false };
+            if active.asked.is_some() {
+                return false;
+            }
+            let Some(slot) = active.candidates.get(active.next).copied() else { return true };
+            match self.verdict(&self.entry(slot).state, &active.condemned_urns) {
+                Verdict::Stays => self.decided(None),
+                Verdict::Goes(keys) => self.decided(Some((slot, keys))),
+                Verdict::Ask(properties) => {
+                    if let Some(active) = &mut self.cascades.active {
+                        active.asked = Some(slot);
+                    }
+                    self.effects.push(Effect::DiffDependent { slot, properties });
+                    return false;
+                }
+            }
+        }
+    }
+
+    fn decided(&mut self, goes: Option<(Slot, Vec<String>)>) {
+        let urn = goes.as_ref().map(|(slot, _)| self.entry(*slot).state.urn.clone());
+        let Some(active) = &mut self.cascades.active else { return };
+        active.next += 1;
+        if let (Some((slot, keys)), Some(urn)) = (goes, urn) {
+            active.condemned.insert(slot, keys);
+            active.condemned_urns.insert(urn);
+        }
+    }
+
+    fn verdict(&self, state: &ResourceState, condemned: &HashSet<Urn>) -> Verdict {
+        if !state.custom || state.external {
+            return Verdict::Stays;
+        }
+        let provider_goes = state.provider.as_ref().is_some_and(|p| condemned.contains(p.urn()));
+        if provider_goes
+            || state.deleted_with.as_ref().is_some_and(|urn| condemned.contains(urn))
+            || state.replace_with.iter().any(|urn| condemned.contains(urn))
+        {
+            return Verdict::Goes(Vec::new());
+        }
+        let properties: Vec<String> = state
+            .property_dependencies
+            .iter()
+            .filter(|(_, urns)| urns.iter().any(|urn| condemned.contains(urn)))
+            .map(|(key, _)| key.clone())
+            .collect();
+        if properties.is_empty() { Verdict::Stays } else { Verdict::Ask(properties) }
+    }
+
+    pub(crate) fn dependent_diffed(&mut self, slot: Slot, replace_keys: Vec<String>) {
+        let Some(active) = &mut self.cascades.active else { return };
+        if active.asked != Some(slot) {
+            return;
+        }
+        active.asked = None;
+        let goes = !replace_keys.is_empty();
+        self.decided(goes.then_some((slot, replace_keys)));
+    }
+
+    /// All members are decided: emits the deletes and lets everybody go on.
+    fn end_cascade(&mut self) {
+        let Some(active) = self.cascades.active.take() else { return };
+        if let Some(problem) = self.protected_member(&active) {
+            self.say(problem);
+            return self.fail(active.root);
+        }
+        let mut deletes: BTreeMap<Slot, StepId> = BTreeMap::new();
+        for (slot, keys) in active.condemned.iter().rev() {
+            self.cascades.keys.insert(*slot, keys.clone());
+            let step = self.delete_first(*slot, &deletes);
+            deletes.insert(*slot, step);
+        }
+        self.delete_root(&active, &deletes);
+        self.release(&active);
+    }
+
+    fn protected_member(&self, active: &Active) -> Option<Diagnostic> {
+        if self.settings.ignore_protect {
+            return None;
+        }
+        let slot = active.condemned.keys().find(|slot| self.entry(**slot).state.protect)?;
+        let (member, root) = (&self.entry(*slot).state.urn, self.urn(active.root));
+        let message = format!(
+            "unable to replace resource \"{member}\" as part of replacing \"{root}\" as it is currently marked \
+             for protection. To unprotect the resource, remove the `protect` flag from the resource in your \
+             program and run `up`, or use the command:\n`pulumi state unprotect '{member}'`"
+        );
+        Some(Diagnostic::error("protected-cascade", message).with_urn(root.as_str()))
+    }
+
+    fn delete_root(&mut self, active: &Active, deletes: &BTreeMap<Slot, StepId>) {
+        let phase = std::mem::replace(&mut self.get_mut(active.root).phase, Phase::Stepping);
+        let facts = match phase {
+            Phase::AwaitingCascade(facts) => *facts,
+            _ => DiffFacts::default(),
+        };
+        if !self.entry(active.old).state.pending_replacement && self.entry(active.old).fate == Fate::Stands {
+            self.delete_first(active.old, deletes);
+        }
+        self.create_after_delete(active.root, active.old, facts);
+    }
+
+    /// A delete that goes before a replacement. It waits for the deletes of what refers to it and
+    /// for every step in flight of such a state.
+    fn delete_first(&mut self, slot: Slot, deletes: &BTreeMap<Slot, StepId>) -> StepId {
+        let state = Arc::clone(&self.entry(slot).state);
+        let mut wait: BTreeSet<StepId> = deletes
+            .iter()
+            .filter(|(other, _)| self.entry(**other).state.references().any(|urn| *urn == state.urn))
+            .map(|(_, step)| *step)
+            .collect();
+        wait.extend(
+            self.steps
+                .in_flight()
+                .filter(|step| {
+                    let old = step.old.map(|slot| &self.entry(slot).state);
+                    old.into_iter().chain(&step.draft).any(|s| s.references().any(|urn| *urn == state.urn))
+                })
+                .map(|step| step.id),
+        );
+        let calls = !state.retain_on_delete;
+        let seed = StepSeed {
+            op: StepOp::DeleteReplaced,
+            res: None,
+            old: Some(slot),
+            draft: None,
+            reasons: StepReasons::default(),
+            after: After::MarkPendingReplacement(slot),
+            inputs_equal: false,
+            wait_for: None,
+        };
+        let id = self.run_step_after(seed, calls, &wait);
+        self.entry_mut(slot).fate = Fate::Condemned(id);
+        id
+    }
+
+    fn release(&mut self, active: &Active) {
+        for slot in &active.candidates {
+            let Some(res) = self.entry(*slot).claimed else { continue };
+            match self.get_mut(res).held.take() {
+                Some(Held::Registered) => self.begin(res),
+                Some(Held::Checked(accepted)) => self.checked(res, accepted),
+                Some(Held::Diffed(facts)) => self.diffed(res, facts),
+                None => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,347 @@
+//! Decisions: from checks and diffs to steps.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use purlin_diag::Diagnostic;
+use purlin_model::event::StepOp;
+use purlin_model::{ResourceState, Slot};
+
+use crate::effect::{After, Effect, Step, StepReasons};
+use crate::envelope::{self, same_envelope};
+use crate::input::DiffFacts;
+use crate::step::StepId;
+use crate::table::{Fate, Held, Phase, Planner, ResId};
+
+/// What a step is made from.
+pub(crate) struct StepSeed {
+    pub(crate) op: StepOp,
+    pub(crate) res: Option<ResId>,
+    pub(crate) old: Option<Slot>,
+    pub(crate) draft: Option<Arc<ResourceState>>,
+    pub(crate) reasons: StepReasons,
+    pub(crate) after: After,
+    pub(crate) inputs_equal: bool,
+    pub(crate) wait_for: Option<StepId>,
+}
+
+impl From<DiffFacts> for StepReasons {
+    fn from(facts: DiffFacts) -> Self {
+        StepReasons {
+            replace_keys: facts.replace.unwrap_or_default(),
+            diff_keys: facts.diff_keys,
+            detailed: facts.detailed,
+        }
+    }
+}
+
+impl Planner {
+    /// A resource's inputs were validated.
+    pub(crate) fn checked(&mut self, res: ResId, accepted: bool) {
+        if !self.get(res).phase_is_open() {
+            return;
+        }
+        if self.holds(res) && !matches!(self.get(res).phase, Phase::Rechecking(_)) {
+            self.get_mut(res).held = Some(Held::Checked(accepted));
+            return;
+        }
+        if !accepted {
+            return self.fail(res);
+        }
+        if matches!(self.get(res).phase, Phase::Rechecking(_))
+            && let Phase::Rechecking(facts) = std::mem::replace(&mut self.get_mut(res).phase, Phase::Checking)
+        {
+            return self.replace_checked(res, *facts);
+        }
+        let Some(old) = self.get(res).old else {
+            return self.plan_create(res);
+        };
+        if self.is_recreated(old) {
+            return self.recreate(res, old);
+        }
+        let state = Arc::clone(&self.entry(old).state);
+        if let Some(key) = self.reason_to_replace(res, &state) {
+            let facts =
+                DiffFacts { changed: true, replace: Some(vec![key.to_owned()]), ..DiffFacts::default() };
+            return self.replace(res, facts);
+        }
+        let resource = self.get_mut(res);
+        resource.phase = Phase::Diffing;
+        let provider = resource.provider.clone();
+        let changed = provider != state.provider && state.provider.is_some() && provider.is_some();
+        let renamed = changed
+            && state.provider.as_ref().zip(provider.as_ref()).is_some_and(|(old, new)| {
+                self.resource_by_urn(new.urn()).is_some_and(|r| r.claimed_as.as_ref() == Some(old.urn()))
+                    && old.id() == new.id()
+            });
+        let old_provider = state.provider.clone().filter(|_| changed && !renamed);
+        self.effects.push(Effect::Diff { res, old, old_provider });
+    }
+
+    /// Reasons for a replacement that are known without asking a provider.
+    fn reason_to_replace(&self, res: ResId, old: &ResourceState) -> Option<&'static str> {
+        let goal = &self.get(res).goal;
+        if old.taint || (old.external && goal.custom) {
+            return Some("id");
+        }
+        if goal.replace_with.iter().any(|urn| self.replaced.contains(urn)) {
+            return Some("replaceWith");
+        }
+        if goal.deleted_with.as_ref().is_some_and(|urn| self.replaced.contains(urn)) {
+            return Some("deletedWith");
+        }
+        if old.custom != goal.custom {
+            return Some("provider");
+        }
+        None
+    }
+
+    /// A resource was compared with its old state.
+    pub(crate) fn diffed(&mut self, res: ResId, facts: Option<DiffFacts>) {
+        if !self.get(res).phase_is_open() {
+            return;
+        }
+        if self.holds(res) {
+            self.get_mut(res).held = Some(Held::Diffed(facts));
+            return;
+        }
+        let (Some(facts), Some(old)) = (facts, self.get(res).old) else {
+            return self.fail(res);
+        };
+        if self.is_recreated(old) {
+            return self.recreate(res, old);
+        }
+        let state = Arc::clone(&self.entry(old).state);
+        if facts.replace.is_some() || state.pending_replacement {
+            self.replace(res, facts);
+        } else if facts.changed || !state.init_errors.is_empty() {
+            self.plan_update(res, old, facts);
+        } else {
+            self.plan_same(res, old, &facts);
+        }
+    }
+
+    fn plan_create(&mut self, res: ResId) {
+        let resource = self.get(res);
+        let draft =
+            Arc::new(envelope::draft(&resource.goal, &resource.urn, resource.provider.as_ref(), None));
+        let slot = self.push_slot(Arc::clone(&draft), true);
+        self.get_mut(res).phase = Phase::Stepping;
+        self.run_step(StepSeed {
+            op: StepOp::Create,
+            res: Some(res),
+            old: None,
+            draft: Some(draft),
+            reasons: StepReasons::default(),
+            after: After::Place { slot, replaces: None },
+            inputs_equal: false,
+            wait_for: None,
+        });
+    }
+
+    fn draft_over(&self, res: ResId, old: &ResourceState) -> ResourceState {
+        let resource = self.get(res);
+        envelope::draft(&resource.goal, &resource.urn, resource.provider.as_ref(), Some(old))
+    }
+
+    fn plan_same(&mut self, res: ResId, old: Slot, facts: &DiffFacts) {
+        let state = Arc::clone(&self.entry(old).state);
+        let mut draft = self.draft_over(res, &state);
+        draft.external = state.external;
+        let unchanged = facts.inputs_equal && same_envelope(&state, &draft);
+        let draft = if unchanged { state } else { Arc::new(draft) };
+        let after = if unchanged {
+            After::Keep(old)
+        } else {
+            After::Place { slot: self.push_slot(Arc::clone(&draft), true), replaces: Some(old) }
+        };
+        self.get_mut(res).phase = Phase::Stepping;
+        self.run_step(StepSeed {
+            op: StepOp::Same,
+            res: Some(res),
+            old: Some(old),
+            draft: Some(draft),
+            reasons: StepReasons::default(),
+            after,
+            inputs_equal: facts.inputs_equal,
+            wait_for: None,
+        });
+    }
+
+    fn plan_update(&mut self, res: ResId, old: Slot, facts: DiffFacts) {
+        let state = Arc::clone(&self.entry(old).state);
+        let draft = Arc::new(self.draft_over(res, &state));
+        let slot = self.push_slot(Arc::clone(&draft), true);
+        let inputs_equal = facts.inputs_equal;
+        self.get_mut(res).phase = Phase::Stepping;
+        self.run_step(StepSeed {
+            op: StepOp::Update,
+            res: Some(res),
+            old: Some(old),
+            draft: Some(draft),
+            reasons: facts.into(),
+            after: After::Place { slot, replaces: Some(old) },
+            inputs_equal,
+            wait_for: None,
+        });
+    }
+
+    /// A resource is to be replaced: refuse if it is protected, else validate its inputs anew.
+    fn replace(&mut self, res: ResId, facts: DiffFacts) {
+        let Some(old) = self.get(res).old else { return self.plan_create(res) };
+        let state = Arc::clone(&self.entry(old).state);
+        let urn = self.urn(res).clone();
+        if self.get(res).goal.protect == Some(true) && state.protect && !self.settings.ignore_protect {
+            let message = format!(
+                "unable to replace resource \"{urn}\"\nas it is currently marked for protection. To unprotect \
+                 the resource, remove the `protect` flag from the resource in your program and run `up`"
+            );
+            self.say(Diagnostic::error("protected-replace", message).with_urn(urn.as_str()));
+            if !self.settings.preview {
+                return self.fail(res);
+            }
+            self.failed = true;
+        }
+        self.replaced.insert(urn);
+        if self.get(res).goal.custom && !self.get(res).checked_fresh {
+            self.get_mut(res).phase = Phase::Rechecking(Box::new(facts));
+            self.effects.push(Effect::Check { res, olds: None, for_replacement: true });
+        } else {
+            self.replace_checked(res, facts);
+        }
+    }
+
+    fn replace_checked(&mut self, res: ResId, facts: DiffFacts) {
+        let Some(old) = self.get(res).old else { return self.plan_create(res) };
+        let goal = &self.get(res).goal;
+        if goal.delete_before_replace.unwrap_or(facts.delete_before_replace) && goal.custom {
+            self.get_mut(res).phase = Phase::AwaitingCascade(Box::new(facts));
+            self.cascades.enqueue(res);
+            return;
+        }
+        let resource = self.get(res);
+        let draft =
+            Arc::new(envelope::draft(&resource.goal, &resource.urn, resource.provider.as_ref(), None));
+        let slot = self.push_slot(Arc::clone(&draft), true);
+        let after = if self.entry(old).state.pending_replacement {
+            After::Place { slot, replaces: Some(old) }
+        } else {
+            After::PlaceAndMark { slot, old }
+        };
+        self.get_mut(res).phase = Phase::Stepping;
+        let seed = StepSeed {
+            op: StepOp::CreateReplacement,
+            res: Some(res),
+            old: Some(old),
+            draft: Some(draft),
+            reasons: facts.into(),
+            after,
+            inputs_equal: false,
+            wait_for: None,
+        };
+        self.show_replace(&seed);
+        self.run_step(seed);
+    }
+
+    /// A resource whose old state is being, or was, deleted first: create it anew.
+    pub(crate) fn recreate(&mut self, res: ResId, old: Slot) {
+        if !self.get(res).checked_fresh && self.get(res).goal.custom {
+            self.get_mut(res).checked_fresh = true;
+            self.get_mut(res).phase = Phase::Checking;
+            self.effects.push(Effect::Check { res, olds: None, for_replacement: true });
+            return;
+        }
+        let facts =
+            DiffFacts { changed: true, replace: Some(self.cascades.keys_of(old)), ..DiffFacts::default() };
+        self.create_after_delete(res, old, facts);
+    }
+
+    /// Creates a replacement in the place of a state that is being, or was, deleted.
+    pub(crate) fn create_after_delete(&mut self, res: ResId, old: Slot, facts: DiffFacts) {
+        let urn = self.urn(res).clone();
+        self.replaced.insert(urn);
+        let resource = self.get(res);
+        let draft =
+            Arc::new(envelope::draft(&resource.goal, &resource.urn, resource.provider.as_ref(), None));
+        let slot = self.push_slot(Arc::clone(&draft), true);
+        let wait_for = match self.entry(old).fate {
+            Fate::Condemned(step) => Some(step),
+            _ => None,
+        };
+        self.get_mut(res).phase = Phase::Stepping;
+        let seed = StepSeed {
+            op: StepOp::CreateReplacement,
+            res: Some(res),
+            old: Some(old),
+            draft: Some(draft),
+            reasons: facts.into(),
+            after: After::Place { slot, replaces: Some(old) },
+            inputs_equal: false,
+            wait_for,
+        };
+        self.show_replace(&seed);
+        self.run_step(seed);
+    }
+
+    fn show_replace(&mut self, seed: &StepSeed) {
+        let step = self.make_step(StepSeed {
+            op: StepOp::Replace,
+            res: seed.res,
+            old: seed.old,
+            draft: seed.draft.clone(),
+            reasons: seed.reasons.clone(),
+            after: seed.after.clone(),
+            inputs_equal: false,
+            wait_for: None,
+        });
+        self.effects.push(Effect::Show(Box::new(step)));
+    }
+
+    fn make_step(&mut self, seed: StepSeed) -> Step {
+        let from_old = matches!(seed.op, StepOp::Delete | StepOp::DeleteReplaced | StepOp::Refresh);
+        let state = match (&seed.draft, seed.old) {
+            (Some(draft), _) if !from_old => Arc::clone(draft),
+            (_, Some(old)) => Arc::clone(&self.entry(old).state),
+            (Some(draft), None) => Arc::clone(draft),
+            (None, None) => Arc::new(ResourceState::new(self.fallback_urn(), false)),
+        };
+        Step {
+            id: self.steps.next_id(),
+            op: seed.op,
+            res: seed.res,
+            urn: state.urn.clone(),
+            old: seed.old,
+            provider: state.provider.clone(),
+            calls_provider: state.custom && !matches!(seed.op, StepOp::Same | StepOp::Replace),
+            draft: seed.draft,
+            inputs_equal: seed.inputs_equal,
+            reasons: seed.reasons,
+            after: seed.after,
+        }
+    }
+
+    fn fallback_urn(&self) -> purlin_model::Urn {
+        purlin_model::Urn::root_stack(&self.settings.stack, &self.settings.project)
+    }
+
+    /// Adds a step, to run when what it waits for has ended well.
+    pub(crate) fn run_step(&mut self, seed: StepSeed) {
+        let wait: BTreeSet<StepId> = seed.wait_for.into_iter().collect();
+        let step = self.make_step(seed);
+        self.steps.add(step, &wait);
+    }
+
+    /// Adds a step with several to wait for; gives its number.
+    pub(crate) fn run_step_after(
+        &mut self,
+        seed: StepSeed,
+        calls_provider: bool,
+        wait: &BTreeSet<StepId>,
+    ) -> StepId {
+        let mut step = self.make_step(seed);
+        step.calls_provider &= calls_provider;
+        let id = step.id;
+        self.steps.add(step, wait);
+        id
+    }
+}

@@ -1,0 +1,191 @@
+//! Refreshes before the program, deletes after it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use purlin_diag::Diagnostic;
+use purlin_model::event::StepOp;
+use purlin_model::{ResourceState, Slot, Urn};
+
+use crate::decide::StepSeed;
+use crate::effect::{After, StepReasons};
+use crate::settings::Mode;
+use crate::step::StepId;
+use crate::table::{Fate, Planner, SlotEntry};
+
+fn seed(op: StepOp, slot: Slot, after: After) -> StepSeed {
+    StepSeed {
+        op,
+        res: None,
+        old: Some(slot),
+        draft: None,
+        reasons: StepReasons::default(),
+        after,
+        inputs_equal: false,
+        wait_for: None,
+    }
+}
+
+impl Planner {
+    /// A look at the cloud for every state that a provider manages.
+    pub(crate) fn plan_refresh(&mut self) {
+        for slot in self.all_slots() {
+            let state = &self.entry(slot).state;
+            if state.custom && !state.is_provider() && !state.pending_replacement && state.view_of.is_none() {
+                self.run_step(seed(StepOp::Refresh, slot, After::Amend(slot)));
+            }
+        }
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "slots are numbered by u32")]
+    fn all_slots(&self) -> Vec<Slot> {
+        (0..self.slots.len() as u32).map(Slot).collect()
+    }
+
+    /// Deletes what was replaced and what the program no longer registers (in a destroy, all),
+    /// each after everything that refers to it.
+    pub(crate) fn plan_deletes(&mut self) {
+        let mut condemned: BTreeMap<Slot, StepOp> = BTreeMap::new();
+        for slot in self.all_slots() {
+            if let Some(op) = self.delete_op(self.entry(slot)) {
+                condemned.insert(slot, op);
+            }
+        }
+        self.spare_protected(&mut condemned);
+        let graph = DeleteGraph::new(self, &condemned);
+        let mut steps: BTreeMap<Slot, StepId> = BTreeMap::new();
+        for (slot, op) in condemned.iter().rev() {
+            let wait: BTreeSet<StepId> =
+                graph.dependents_of(*slot).iter().filter_map(|other| steps.get(other).copied()).collect();
+            let state = Arc::clone(&self.entry(*slot).state);
+            let with = state.deleted_with.as_ref().is_some_and(|urn| graph.deletes(urn));
+            let calls = !(state.retain_on_delete
+                || state.external
+                || with
+                || matches!(op, StepOp::RemovePendingReplace | StepOp::Discard | StepOp::DiscardReplaced));
+            let id = self.run_step_after(seed(*op, *slot, After::Remove(*slot)), calls, &wait);
+            self.entry_mut(*slot).fate = Fate::Condemned(id);
+            steps.insert(*slot, id);
+        }
+    }
+
+    fn delete_op(&self, entry: &SlotEntry) -> Option<StepOp> {
+        let state = &entry.state;
+        if state.view_of.is_some() {
+            return None;
+        }
+        match entry.fate {
+            Fate::Gone | Fate::Condemned(_) => return None,
+            Fate::AwaitsReplacement => return Some(StepOp::RemovePendingReplace),
+            Fate::Stands => {}
+        }
+        if state.delete {
+            return Some(if state.external { StepOp::DiscardReplaced } else { StepOp::DeleteReplaced });
+        }
+        if entry.new || (self.settings.mode == Mode::Update && entry.claimed.is_some()) {
+            return None;
+        }
+        Some(if state.pending_replacement {
+            StepOp::RemovePendingReplace
+        } else if state.external {
+            StepOp::Discard
+        } else {
+            StepOp::Delete
+        })
+    }
+
+    /// Takes protected resources out, and with them everything that they need. Without
+    /// `exclude_protected` each is an error.
+    fn spare_protected(&mut self, condemned: &mut BTreeMap<Slot, StepOp>) {
+        if self.settings.ignore_protect {
+            return;
+        }
+        let protected: Vec<Slot> = condemned
+            .iter()
+            .filter(|(slot, op)| **op == StepOp::Delete && self.entry(**slot).state.protect)
+            .map(|(slot, _)| *slot)
+            .collect();
+        if protected.is_empty() {
+            return;
+        }
+        if !self.settings.exclude_protected {
+            for slot in &protected {
+                let urn = self.entry(*slot).state.urn.clone();
+                self.say(protected_delete(&urn));
+            }
+            self.failed = true;
+        }
+        let graph = DeleteGraph::new(self, condemned);
+        let mut kept: HashSet<Slot> = protected.iter().copied().collect();
+        for slot in condemned.keys().rev() {
+            if graph.dependents_of(*slot).iter().any(|other| kept.contains(other)) {
+                kept.insert(*slot);
+            }
+        }
+        condemned.retain(|slot, _| !kept.contains(slot));
+    }
+}
+
+fn protected_delete(urn: &Urn) -> Diagnostic {
+    let message = format!(
+        "resource \"{urn}\" cannot be deleted\nbecause it is protected. To unprotect the resource, either remove \
+         the `protect` flag from the resource in your program and run `up`, or use the command:\n\
+         `pulumi state unprotect '{urn}'`"
+    );
+    Diagnostic::error("protected-delete", message).with_urn(urn.as_str())
+}
+
+/// Which of the states to be deleted refer to which.
+struct DeleteGraph {
+    dependents: HashMap<Slot, Vec<Slot>>,
+    urns: HashSet<Urn>,
+}
+
+impl DeleteGraph {
+    /// Looks only at the states to be deleted. What a state refers to stands before it, so the
+    /// graph has no cycles; a state that refers to a component refers to all that is below it, too.
+    fn new(planner: &Planner, condemned: &BTreeMap<Slot, StepOp>) -> DeleteGraph {
+        let mut by_urn: HashMap<&Urn, Vec<Slot>> = HashMap::new();
+        let mut below: HashMap<&Urn, Vec<Slot>> = HashMap::new();
+        let mut dependents: HashMap<Slot, Vec<Slot>> = HashMap::new();
+        let mut parents: HashMap<&Urn, &Urn> = HashMap::new();
+        for slot in condemned.keys() {
+            let state: &ResourceState = &planner.entry(*slot).state;
+            let mut needs: BTreeSet<Slot> = BTreeSet::new();
+            for urn in state.references() {
+                needs.extend(by_urn.get(urn).into_iter().flatten());
+                if state.parent.as_ref() != Some(urn) {
+                    needs.extend(below.get(urn).into_iter().flatten());
+                }
+            }
+            for need in needs {
+                dependents.entry(need).or_default().push(*slot);
+            }
+            by_urn.entry(&state.urn).or_default().push(*slot);
+            if let Some(parent) = &state.parent {
+                parents.insert(&state.urn, parent);
+            }
+            let mut ancestor = state.parent.as_ref();
+            let mut steps = 0;
+            while let Some(urn) = ancestor {
+                if urn.ty() != purlin_model::urn::STACK_TYPE {
+                    below.entry(urn).or_default().push(*slot);
+                }
+                steps += 1;
+                ancestor = if steps > 1000 { None } else { parents.get(urn).copied() };
+            }
+        }
+        DeleteGraph {
+            dependents,
+            urns: condemned.keys().map(|slot| planner.entry(*slot).state.urn.clone()).collect(),
+        }
+    }
+
+    fn dependents_of(&self, slot: Slot) -> &[Slot] {
+        self.dependents.get(&slot).map_or(&[], Vec::as_slice)
+    }
+
+    fn deletes(&self, urn: &Urn) -> bool {
+        self.urns.contains(urn)
+    }
+}

@@ -1,0 +1,28 @@
+//! The planner: a pure state machine from inputs to effects.
+//!
+//! [`Planner::handle`] takes one input at a time (a registration, an answer, the end of the
+//! program) and returns what is to be done about it. It does no I/O, knows no clock and draws
+//! nothing: the same inputs in the same order give the same effects. It never looks into a bag of
+//! properties; what a check or a diff found out comes with the answers.
+//!
+//! Preview, update, refresh and destroy are one planner with another [`Mode`].
+
+mod alias;
+mod cascade;
+mod decide;
+mod deletes;
+mod effect;
+mod envelope;
+mod input;
+mod provider;
+mod register;
+mod settings;
+mod step;
+mod table;
+
+pub use effect::{After, Effect, Reply, Step, StepReasons};
+pub use envelope::same_envelope;
+pub use input::{DiffFacts, Input, ProviderQuery, Registration, StepOutcome, Ticket};
+pub use settings::{Mode, Settings};
+pub use step::StepId;
+pub use table::{Planner, ResId};

@@ -1,0 +1,319 @@
+//! The choice of providers: explicit, inherited, default.
+
+use std::collections::{BTreeMap, HashMap};
+
+use purlin_model::urn::{is_provider_type, package_of_type};
+use purlin_model::{Goal, PackageDescriptor, PropertyMap, PropertyValue, ProviderRef, UNKNOWN_ID, Urn};
+
+use crate::effect::{Effect, Reply};
+use crate::input::{ProviderQuery, Registration, Ticket};
+use crate::table::{Phase, Planner, ResId};
+
+/// A ticket that waits for a default provider, with the explicit providers to be handed on.
+type Waiter = (Ticket, BTreeMap<String, ProviderRef>);
+
+/// The default providers asked for so far, and who waits for them.
+#[derive(Debug, Default)]
+pub(crate) struct Defaults {
+    by_request: HashMap<PackageDescriptor, Urn>,
+    waiting_resources: HashMap<Urn, Vec<ResId>>,
+    waiting_tickets: HashMap<Urn, Vec<Waiter>>,
+}
+
+impl Defaults {
+    /// Gives up on everybody who waits with a ticket, in the order of tickets.
+    pub(crate) fn drop_waiters(&mut self) -> Vec<Ticket> {
+        self.waiting_resources.clear();
+        let mut tickets: Vec<Ticket> = std::mem::take(&mut self.waiting_tickets)
+            .into_values()
+            .flatten()
+            .map(|(ticket, _)| ticket)
+            .collect();
+        tickets.sort();
+        tickets
+    }
+}
+
+/// A provider that is settled, or the default provider that has to be registered first.
+pub(crate) enum Choice {
+    Settled(ProviderRef),
+    Default(Urn),
+    Invalid(String),
+}
+
+impl Planner {
+    /// The provider of a package for somebody with these explicit providers under this parent.
+    pub(crate) fn choose_provider(
+        &mut self,
+        explicit: Option<&ProviderRef>,
+        providers: &BTreeMap<String, ProviderRef>,
+        parent: Option<&Urn>,
+        package: &PackageDescriptor,
+    ) -> Choice {
+        let name = package.package().to_owned();
+        let inherited = || {
+            let parent = self.resource_by_urn(parent?)?;
+            let own = parent.provider.as_ref().filter(|p| parent.goal.custom && p.package() == name);
+            own.or_else(|| parent.providers.get(&name))
+        };
+        if let Some(provider) = explicit.or_else(|| providers.get(&name)).or_else(inherited) {
+            return Choice::Settled(provider.clone());
+        }
+        self.default_provider(package)
+    }
+
+    fn default_provider(&mut self, package: &PackageDescriptor) -> Choice {
+        let request = self.complete(package);
+        let name = request.package();
+        let disabled = &self.settings.disabled_default_providers;
+        if name != "pulumi" && (disabled.contains("*") || disabled.contains(name)) {
+            return Choice::Invalid(format!(
+                "Default provider for '{name}' disabled. '{name}' must use an explicit provider."
+            ));
+        }
+        if let Some(urn) = self.defaults.by_request.get(&request).cloned() {
+            return match self.provider_of_registered(&urn) {
+                Some(provider) => Choice::Settled(provider),
+                None => Choice::Default(urn),
+            };
+        }
+        let mut inputs = self.settings.package_config.get(name).cloned().unwrap_or_default();
+        describe_plugin(&mut inputs, &request);
+        let ty = format!("{}{name}", purlin_model::urn::PROVIDER_TYPE_PREFIX);
+        let goal = Goal::new(ty, default_name(&request), true, inputs);
+        let registration =
+            Registration { goal, providers: BTreeMap::new(), package: request.clone(), read_id: None };
+        let urn = Urn::new(
+            &self.settings.stack,
+            &self.settings.project,
+            None,
+            &registration.goal.ty,
+            &registration.goal.name,
+        );
+        self.defaults.by_request.insert(request, urn.clone());
+        let known = self.by_urn.contains_key(&urn);
+        if !known {
+            self.admit(None, registration, urn.clone());
+            if let Some(res) = self.res(&urn) {
+                self.effects.push(Effect::Adopt { res });
+                self.begin(res);
+            }
+        }
+        match self.provider_of_registered(&urn) {
+            Some(provider) => Choice::Settled(provider),
+            None => Choice::Default(urn),
+        }
+    }
+
+    /// Fills in what the program's dependencies say about a package that was asked for in part.
+    pub(crate) fn complete(&self, package: &PackageDescriptor) -> PackageDescriptor {
+        let mut request = package.clone();
+        if let Some(known) = self.settings.default_packages.get(package.package()) {
+            if request.version.is_empty() {
+                request.version.clone_from(&known.version);
+            }
+            if request.download_url.is_empty() {
+                request.download_url.clone_from(&known.download_url);
+            }
+            if request.checksums.is_empty() {
+                request.checksums.clone_from(&known.checksums);
+            }
+            if request.parameterization.is_none() && known.parameterization.is_some() {
+                request.parameterization.clone_from(&known.parameterization);
+                request.name.clone_from(&known.name);
+            }
+        }
+        request
+    }
+
+    fn provider_of_registered(&self, urn: &Urn) -> Option<ProviderRef> {
+        let (_, state) = self.registered(urn)?;
+        let id = if state.id.is_empty() { UNKNOWN_ID } else { &state.id };
+        Some(ProviderRef::new(urn.clone(), id))
+    }
+
+    pub(crate) fn await_default(&mut self, urn: Urn, res: ResId) {
+        self.get_mut(res).phase = Phase::AwaitingProvider;
+        self.defaults.waiting_resources.entry(urn).or_default().push(res);
+    }
+
+    pub(crate) fn need_provider(&mut self, ticket: Ticket, query: &ProviderQuery) {
+        if self.stopping {
+            return self.reply(Some(ticket), Reply::Stopping);
+        }
+        let mut providers = query.providers.clone();
+        if let Some(parent) = query.parent.as_ref().and_then(|urn| self.resource_by_urn(urn)) {
+            for (package, provider) in &parent.providers {
+                providers.entry(package.clone()).or_insert_with(|| provider.clone());
+            }
+        }
+        match self.choose_provider(
+            query.explicit.as_ref(),
+            &query.providers,
+            query.parent.as_ref(),
+            &query.package,
+        ) {
+            Choice::Settled(provider) => {
+                self.reply(Some(ticket), Reply::Provider { provider, providers });
+            }
+            Choice::Default(urn) => {
+                self.defaults.waiting_tickets.entry(urn).or_default().push((ticket, providers));
+            }
+            Choice::Invalid(message) => self.reply(Some(ticket), Reply::Invalid(message)),
+        }
+    }
+
+    /// If a default provider has settled, lets everybody go on who waits for it.
+    pub(crate) fn default_settled(&mut self, urn: &Urn) {
+        let resources = self.defaults.waiting_resources.remove(urn).unwrap_or_default();
+        let tickets = self.defaults.waiting_tickets.remove(urn).unwrap_or_default();
+        match self.provider_of_registered(urn) {
+            Some(provider) => {
+                for res in resources {
+                    self.get_mut(res).provider = Some(provider.clone());
+                    self.provider_settled(res);
+                }
+                for (ticket, providers) in tickets {
+                    self.reply(Some(ticket), Reply::Provider { provider: provider.clone(), providers });
+                }
+            }
+            None => {
+                for res in resources {
+                    self.skip(res);
+                }
+                for (ticket, _) in tickets {
+                    let reply = if self.stopping {
+                        Reply::Stopping
+                    } else {
+                        Reply::Invalid(format!("provider {urn} could not be set up"))
+                    };
+                    self.reply(Some(ticket), reply);
+                }
+            }
+        }
+    }
+
+    /// A provider resource's own inputs say which plugin serves it.
+    pub(crate) fn describe_explicit_provider(&self, registration: &mut Registration) {
+        if !is_provider_type(&registration.goal.ty) {
+            return;
+        }
+        let package = PackageDescriptor {
+            name: if registration.package.name.is_empty() {
+                package_of_type(&registration.goal.ty).to_owned()
+            } else {
+                registration.package.name.clone()
+            },
+            ..registration.package.clone()
+        };
+        let request = self.complete(&package);
+        let mut inputs = PropertyMap::clone(&registration.goal.inputs);
+        describe_plugin(&mut inputs, &request);
+        registration.goal.inputs = inputs.into();
+        registration.package = request;
+    }
+}
+
+/// Writes into a provider's inputs which plugin serves it: `version`, and `__internal` with what a
+/// plugin never sees.
+fn describe_plugin(inputs: &mut PropertyMap, request: &PackageDescriptor) {
+    let mut internal = match inputs.remove("__internal") {
+        Some(PropertyValue::Object(map)) => Some(map),
+        _ => None,
+    };
+    if !request.package_version().is_empty() {
+        inputs.insert("version".into(), request.package_version().into());
+        internal.get_or_insert_default();
+    }
+    if !request.download_url.is_empty() {
+        let url = request.download_url.as_str().into();
+        internal.get_or_insert_default().insert("pluginDownloadURL".into(), url);
+    }
+    if !request.checksums.is_empty() {
+        let sums: PropertyMap =
+            request.checksums.iter().map(|(k, v)| (k.clone(), PropertyValue::String(hex(v)))).collect();
+        internal.get_or_insert_default().insert("pluginChecksums".into(), sums.into());
+    }
+    if let Some(parameterization) = &request.parameterization {
+        let internal = internal.get_or_insert_default();
+        internal.insert("name".into(), request.name.as_str().into());
+        internal.insert("version".into(), request.version.as_str().into());
+        internal.insert("parameterization".into(), PropertyValue::String(base64(&parameterization.value)));
+    }
+    if let Some(internal) = internal {
+        inputs.insert("__internal".into(), internal.into());
+    }
+}
+
+/// The name of a default provider: `default`, with the version and the download URL where they
+/// are known.
+fn default_name(request: &PackageDescriptor) -> String {
+    let mut name = "default".to_owned();
+    let version = request.package_version();
+    if !version.is_empty() {
+        name.push('_');
+        name.extend(version.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }));
+    }
+    if !request.download_url.is_empty() {
+        name.push('_');
+        name.push_str(&url_as_name(&request.download_url));
+    }
+    name
+}
+
+/// A URL with everything that names don't allow turned into underscores, part by part.
+fn url_as_name(url: &str) -> String {
+    let part = |part: &str| -> String {
+        part.chars()
+            .enumerate()
+            .map(|(at, c)| {
+                let plain =
+                    c.is_ascii_alphabetic() || matches!(c, '_' | '.') || (at > 0 && c.is_ascii_digit());
+                if plain { c } else { '_' }
+            })
+            .collect()
+    };
+    url.split('/').filter(|p| !p.is_empty()).map(part).collect::<Vec<_>>().join("/")
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// Standard base64 with padding, as Go's `base64.StdEncoding` has it.
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let group = chunk.iter().fold(0u32, |acc, b| (acc << 8) | u32::from(*b)) << (8 * (3 - chunk.len()));
+        for position in 0..4 {
+            if position <= chunk.len() {
+                let index = (group >> (18 - 6 * position)) & 63;
+                text.push(char::from(ALPHABET[index as usize]));
+            } else {
+                text.push('=');
+            }
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn default_providers_are_named_after_version_and_url() {
+        let mut request = PackageDescriptor::new("random", "");
+        assert_eq!(default_name(&request), "default");
+        request.version = "4.16.0-alpha.1+b".into();
+        assert_eq!(default_name(&request), "default_4_16_0_alpha_1_b");
+        request.download_url = "https://x.y/z?q".into();
+        assert_eq!(default_name(&request), "default_4_16_0_alpha_1_b_https_/x.y/z_q");
+    }
+
+    #[test]
+    fn base64_pads() {
+        assert_eq!([base64(b""), base64(b"f"), base64(b"fo"), base64(b"foo")], ["", "Zg==", "Zm8=", "Zm9v"]);
+    }
+}

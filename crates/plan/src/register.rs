@@ -1,0 +1,267 @@
+//! Registrations: what is settled in the order of arrival, before any call.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use purlin_diag::Diagnostic;
+use purlin_model::event::StepOp;
+use purlin_model::urn::is_provider_type;
+use purlin_model::{Goal, Slot, Urn};
+
+use crate::effect::{After, Effect, Reply, StepReasons};
+use crate::envelope;
+use crate::input::{Registration, Ticket};
+use crate::provider::Choice;
+use crate::table::{Fate, Held, Phase, Planner, ResId, Resource};
+
+impl Planner {
+    /// A registration arrives: parent known, URN made, duplicates refused, old state claimed,
+    /// inherited options filled in.
+    pub(crate) fn register(&mut self, ticket: Ticket, mut request: Registration) {
+        if self.stopping {
+            return self.reply(Some(ticket), Reply::Stopping);
+        }
+        if let Some(parent) = &request.goal.parent
+            && !self.by_urn.contains_key(parent)
+        {
+            let message = format!("could not find parent resource {parent}");
+            return self.reply(Some(ticket), Reply::Invalid(message));
+        }
+        self.describe_explicit_provider(&mut request);
+        let goal = &request.goal;
+        let urn = Urn::new(
+            &self.settings.stack,
+            &self.settings.project,
+            goal.parent.as_ref(),
+            &goal.ty,
+            &goal.name,
+        );
+        if let Some(problem) = self.name_problem(&urn) {
+            self.say(problem);
+            self.fail_run();
+            let reply = if self.stopping { Reply::Stopping } else { Reply::Failed { urn } };
+            return self.reply(Some(ticket), reply);
+        }
+        let res = self.admit(Some(ticket), request, urn);
+        if self.get(res).phase_is_open() {
+            self.begin(res);
+        }
+    }
+
+    fn name_problem(&self, urn: &Urn) -> Option<Diagnostic> {
+        if self.by_urn.contains_key(urn) {
+            let message = format!("Duplicate resource URN '{urn}'; try giving it a unique name");
+            return Some(Diagnostic::error("duplicate-urn", message).with_urn(urn.as_str()));
+        }
+        let claimer = self.claimed_urns.get(urn)?;
+        let message = format!(
+            "Duplicate resource URN '{urn}' conflicting with alias on resource with URN '{}'",
+            self.urn(*claimer)
+        );
+        Some(Diagnostic::error("duplicate-alias", message).with_urn(urn.as_str()))
+    }
+
+    /// Enters a registration into the tables and claims its old state.
+    pub(crate) fn admit(&mut self, ticket: Option<Ticket>, mut request: Registration, urn: Urn) -> ResId {
+        self.inherit(&mut request.goal);
+        let providers = self.inherited_providers(&request.goal, std::mem::take(&mut request.providers));
+        let aliases = self.alias_urns(&request.goal, &urn);
+        #[expect(clippy::cast_possible_truncation, reason = "registrations fit in memory")]
+        let res = ResId(self.resources.len() as u32);
+        self.resources.push(Resource {
+            urn: urn.clone(),
+            ticket,
+            goal: request.goal,
+            providers,
+            package: request.package,
+            read_id: request.read_id,
+            provider: None,
+            aliases,
+            claimed_as: None,
+            old: None,
+            slot: None,
+            phase: Phase::Checking,
+            held: None,
+            checked_fresh: false,
+        });
+        self.by_urn.insert(urn, res);
+        self.unsettled.insert(res);
+        if let Err(problem) = self.claim(res) {
+            self.say(problem);
+            self.fail(res);
+        }
+        res
+    }
+
+    fn inherit(&self, goal: &mut Goal) {
+        let Some(parent) = goal.parent.as_ref().and_then(|urn| self.resource_by_urn(urn)) else { return };
+        if goal.protect.is_none() {
+            goal.protect = parent.goal.protect;
+        }
+        if goal.retain_on_delete.is_none() {
+            goal.retain_on_delete = parent.goal.retain_on_delete;
+        }
+        if goal.deleted_with.is_none() {
+            goal.deleted_with.clone_from(&parent.goal.deleted_with);
+        }
+    }
+
+    fn inherited_providers(
+        &self,
+        goal: &Goal,
+        mut own: BTreeMap<String, purlin_model::ProviderRef>,
+    ) -> BTreeMap<String, purlin_model::ProviderRef> {
+        if goal.custom {
+            return own;
+        }
+        if let Some(provider) = &goal.provider {
+            own.entry(provider.package().to_owned()).or_insert_with(|| provider.clone());
+        }
+        if let Some(parent) = goal.parent.as_ref().and_then(|urn| self.resource_by_urn(urn)) {
+            for (package, provider) in &parent.providers {
+                own.entry(package.clone()).or_insert_with(|| provider.clone());
+            }
+        }
+        own
+    }
+
+    /// Takes the old state under the resource's own name, else under the first alias that has one.
+    fn claim(&mut self, res: ResId) -> Result<(), Diagnostic> {
+        let resource = self.get(res);
+        let names: Vec<Urn> =
+            std::iter::once(resource.urn.clone()).chain(resource.aliases.iter().cloned()).collect();
+        for name in names {
+            let Some(slot) = self.live.get(&name).copied() else { continue };
+            let own = self.get(res).urn.clone();
+            if let Some(other) = self.entry(slot).claimed {
+                let message = format!(
+                    "resource '{own}' would take over the state of '{name}', which '{}' has taken over already",
+                    self.urn(other)
+                );
+                return Err(Diagnostic::error("alias-claimed", message).with_urn(own.as_str()));
+            }
+            if name != own && self.by_urn.contains_key(&name) {
+                continue;
+            }
+            self.entry_mut(slot).claimed = Some(res);
+            if name != own {
+                self.claimed_urns.insert(name.clone(), res);
+            }
+            let resource = self.get_mut(res);
+            resource.old = Some(slot);
+            resource.claimed_as = Some(name);
+            return Ok(());
+        }
+        Ok(())
+    }
+
+    /// Starts on a registration, unless a cascade holds it.
+    pub(crate) fn begin(&mut self, res: ResId) {
+        if self.holds(res) {
+            self.get_mut(res).held = Some(Held::Registered);
+            return;
+        }
+        if self.needs_something_failed(res) {
+            return self.skip(res);
+        }
+        let resource = self.get(res);
+        if !resource.goal.custom || is_provider_type(&resource.goal.ty) {
+            return self.provider_settled(res);
+        }
+        let (explicit, providers) = (resource.goal.provider.clone(), resource.providers.clone());
+        let (parent, package) = (resource.goal.parent.clone(), resource.package.clone());
+        match self.choose_provider(explicit.as_ref(), &providers, parent.as_ref(), &package) {
+            Choice::Settled(provider) => {
+                self.get_mut(res).provider = Some(provider);
+                self.provider_settled(res);
+            }
+            Choice::Default(urn) => self.await_default(urn, res),
+            Choice::Invalid(message) => {
+                let urn = self.urn(res).clone();
+                self.say(Diagnostic::error("default-provider-disabled", message).with_urn(urn.as_str()));
+                self.fail(res);
+            }
+        }
+    }
+
+    fn needs_something_failed(&self, res: ResId) -> bool {
+        if !self.failed {
+            return false;
+        }
+        let goal = &self.get(res).goal;
+        let bad = |urn: &Urn| {
+            self.resource_by_urn(urn).is_some_and(|r| matches!(r.phase, Phase::Failed | Phase::Skipped))
+        };
+        goal.parent.iter().chain(&goal.dependencies).chain(&goal.deleted_with).any(bad)
+            || goal.property_dependencies.values().flatten().any(bad)
+            || goal.provider.as_ref().is_some_and(|p| bad(p.urn()))
+    }
+
+    /// The provider is known: validate the inputs, or read.
+    pub(crate) fn provider_settled(&mut self, res: ResId) {
+        if self.holds(res) {
+            self.get_mut(res).held = Some(Held::Registered);
+            return;
+        }
+        if self.get(res).read_id.is_some() {
+            return self.plan_read(res);
+        }
+        let resource = self.get(res);
+        let ignores = !resource.goal.ignore_changes.is_empty();
+        let olds = resource.old.filter(|slot| !self.is_recreated(*slot) && !self.entry(*slot).state.external);
+        let compares = resource.goal.custom || (ignores && olds.is_some());
+        if !compares {
+            return self.checked(res, true);
+        }
+        let fresh = olds.is_none() || olds.is_some_and(|slot| self.entry(slot).state.taint);
+        let resource = self.get_mut(res);
+        resource.phase = Phase::Checking;
+        resource.checked_fresh = fresh;
+        let olds = if fresh { None } else { olds };
+        let for_replacement = fresh && self.get(res).old.is_some();
+        self.effects.push(Effect::Check { res, olds, for_replacement });
+    }
+
+    /// Whether an old state was deleted in this run for the sake of another's replacement.
+    pub(crate) fn is_recreated(&self, slot: Slot) -> bool {
+        matches!(self.entry(slot).fate, Fate::Condemned(_) | Fate::AwaitsReplacement)
+    }
+
+    fn plan_read(&mut self, res: ResId) {
+        let resource = self.get(res);
+        let id = resource.read_id.clone().unwrap_or_default();
+        let old = resource.old;
+        let old_state = old.map(|slot| Arc::clone(&self.entry(slot).state));
+        let mut state = envelope::draft(&resource.goal, &resource.urn, resource.provider.as_ref(), None);
+        state.external = true;
+        state.id.clone_from(&id);
+        if let Some(old_state) = &old_state {
+            state.created.clone_from(&old_state.created);
+            state.modified.clone_from(&old_state.modified);
+        }
+        let managed = old_state.as_ref().is_some_and(|s| !s.external);
+        let state = Arc::new(state);
+        let slot = self.push_slot(Arc::clone(&state), true);
+        let (op, after) = match (managed, old) {
+            (true, Some(old)) => (StepOp::ReadReplacement, After::PlaceAndMark { slot, old }),
+            _ => (StepOp::Read, After::Place { slot, replaces: old }),
+        };
+        self.get_mut(res).phase = Phase::Stepping;
+        self.run_step(crate::decide::StepSeed {
+            op,
+            res: Some(res),
+            old,
+            draft: Some(state),
+            reasons: StepReasons::default(),
+            after,
+            inputs_equal: false,
+            wait_for: None,
+        });
+    }
+}
+
+impl Resource {
+    pub(crate) fn phase_is_open(&self) -> bool {
+        !matches!(self.phase, Phase::Done | Phase::Failed | Phase::Skipped)
+    }
+}

@@ -1,0 +1,62 @@
+//! What an operation is, as far as the planner has to know.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use purlin_model::{PackageDescriptor, PropertyMap};
+
+/// The kind of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Bring the cloud to what the program wants.
+    Update,
+    /// Bring the state to what the cloud has.
+    Refresh,
+    /// Delete everything.
+    Destroy,
+}
+
+/// The settings of one operation.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The stack's name without organization and project.
+    pub stack: String,
+    /// The project's name.
+    pub project: String,
+    /// The kind of the operation.
+    pub mode: Mode,
+    /// Whether nothing is really done.
+    pub preview: bool,
+    /// Whether the state is refreshed before anything else.
+    pub refresh_first: bool,
+    /// Whether the run goes on with what does not depend on a failure.
+    pub continue_on_error: bool,
+    /// Whether protection counts for nothing.
+    pub ignore_protect: bool,
+    /// In a destroy: whether protected resources and what they need are kept without complaint.
+    pub exclude_protected: bool,
+    /// The packages that the program's dependencies need, by package name.
+    pub default_packages: BTreeMap<String, PackageDescriptor>,
+    /// The configuration of each package's default provider.
+    pub package_config: BTreeMap<String, PropertyMap>,
+    /// Packages that may not have a default provider; `*` for all but `pulumi`.
+    pub disabled_default_providers: BTreeSet<String>,
+}
+
+impl Settings {
+    /// The settings of an operation without any option.
+    pub fn new(stack: impl Into<String>, project: impl Into<String>, mode: Mode, preview: bool) -> Self {
+        Settings {
+            stack: stack.into(),
+            project: project.into(),
+            mode,
+            preview,
+            refresh_first: false,
+            continue_on_error: false,
+            ignore_protect: false,
+            exclude_protected: false,
+            default_packages: BTreeMap::new(),
+            package_config: BTreeMap::new(),
+            disabled_default_providers: BTreeSet::new(),
+        }
+    }
+}

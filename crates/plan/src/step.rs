@@ -1,0 +1,238 @@
+//! Steps: which may run, which wait for others, which are running.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use purlin_model::{ResourceState, Slot};
+
+use crate::effect::{After, Effect, Reply, Step};
+use crate::input::StepOutcome;
+use crate::table::{Fate, Phase, Planner, ResId};
+
+/// The number of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StepId(pub u32);
+
+/// The steps that have not ended.
+#[derive(Debug, Default)]
+pub(crate) struct Steps {
+    next: u32,
+    /// Steps that wait, with how many they wait for.
+    waiting: BTreeMap<StepId, (Step, usize)>,
+    /// Steps that wait for a step.
+    followers: BTreeMap<StepId, Vec<StepId>>,
+    /// Steps that may be emitted.
+    ready: Vec<Step>,
+    running: BTreeMap<StepId, Step>,
+}
+
+impl Steps {
+    pub(crate) fn next_id(&mut self) -> StepId {
+        self.next += 1;
+        StepId(self.next)
+    }
+
+    /// Adds a step that may run when all of some others have ended well.
+    pub(crate) fn add(&mut self, step: Step, after: &BTreeSet<StepId>) {
+        let pending: Vec<StepId> = after
+            .iter()
+            .copied()
+            .filter(|id| {
+                self.running.contains_key(id)
+                    || self.is_waiting(*id)
+                    || self.ready.iter().any(|s| s.id == *id)
+            })
+            .collect();
+        if pending.is_empty() {
+            self.ready.push(step);
+            return;
+        }
+        for id in &pending {
+            self.followers.entry(*id).or_default().push(step.id);
+        }
+        self.waiting.insert(step.id, (step, pending.len()));
+    }
+
+    fn is_waiting(&self, id: StepId) -> bool {
+        self.waiting.contains_key(&id)
+    }
+
+    pub(crate) fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.ready.is_empty() && self.running.is_empty()
+    }
+
+    /// The steps in flight and those about to be, with the states that they read.
+    pub(crate) fn in_flight(&self) -> impl Iterator<Item = &Step> {
+        self.running.values().chain(&self.ready)
+    }
+
+    pub(crate) fn running_resources(&self) -> BTreeSet<ResId> {
+        self.running.values().filter_map(|step| step.res).collect()
+    }
+
+    /// A step has ended: takes it out, and lets its followers go on if it went well.
+    pub(crate) fn end(&mut self, id: StepId, outcome: &StepOutcome) -> Option<Step> {
+        let step = self.running.remove(&id)?;
+        if matches!(outcome, StepOutcome::Done(_)) {
+            for follower in self.followers.remove(&id).unwrap_or_default() {
+                if let Some((_, count)) = self.waiting.get_mut(&follower) {
+                    *count -= 1;
+                    if *count == 0
+                        && let Some((step, _)) = self.waiting.remove(&follower)
+                    {
+                        self.ready.push(step);
+                    }
+                }
+            }
+        }
+        Some(step)
+    }
+
+    /// Takes out the steps that wait, directly or not, for one that did not end well.
+    pub(crate) fn drop_followers(&mut self, id: StepId) -> Vec<Step> {
+        let mut dropped = Vec::new();
+        let mut stack = vec![id];
+        while let Some(id) = stack.pop() {
+            for follower in self.followers.remove(&id).unwrap_or_default() {
+                if let Some((step, _)) = self.waiting.remove(&follower) {
+                    stack.push(follower);
+                    dropped.push(step);
+                }
+            }
+        }
+        dropped
+    }
+
+    /// Takes out every step that is not running.
+    pub(crate) fn drop_waiting(&mut self) -> Vec<Step> {
+        self.followers.clear();
+        let waiting = std::mem::take(&mut self.waiting).into_values().map(|(step, _)| step);
+        self.ready.drain(..).chain(waiting).collect()
+    }
+}
+
+impl Planner {
+    pub(crate) fn emit_ready_steps(&mut self) {
+        for step in std::mem::take(&mut self.steps.ready) {
+            self.steps.running.insert(step.id, step.clone());
+            self.effects.push(Effect::Run(Box::new(step)));
+        }
+    }
+
+    /// Records in the tables what a step's end does to the list of states.
+    pub(crate) fn apply(&mut self, step: &Step, outcome: &StepOutcome) {
+        let state = match outcome {
+            StepOutcome::Done(state) => state.clone(),
+            StepOutcome::Partial(state) => Some(Arc::clone(state)),
+            StepOutcome::Failed | StepOutcome::Unknown => {
+                self.let_stand(step);
+                return;
+            }
+        };
+        match step.after {
+            After::Keep(_) => {}
+            After::Place { slot, replaces } => {
+                self.fill(slot, state);
+                if let Some(old) = replaces {
+                    self.entry_mut(old).fate = Fate::Gone;
+                }
+            }
+            After::PlaceAndMark { slot, old } => {
+                self.fill(slot, state);
+                self.mark_delete(old);
+            }
+            After::Amend(slot) => match state {
+                Some(state) => self.entry_mut(slot).state = state,
+                None => self.remove(slot),
+            },
+            After::Remove(slot) => self.remove(slot),
+            After::MarkPendingReplacement(slot) => {
+                let mut state = ResourceState::clone(&self.entry(slot).state);
+                state.pending_replacement = true;
+                let entry = self.entry_mut(slot);
+                entry.state = Arc::new(state);
+                entry.fate = Fate::AwaitsReplacement;
+            }
+        }
+    }
+
+    fn fill(&mut self, slot: Slot, state: Option<Arc<ResourceState>>) {
+        if let Some(state) = state {
+            self.entry_mut(slot).state = state;
+        }
+    }
+
+    fn remove(&mut self, slot: Slot) {
+        let urn = self.entry(slot).state.urn.clone();
+        self.entry_mut(slot).fate = Fate::Gone;
+        if self.live.get(&urn) == Some(&slot) {
+            self.live.remove(&urn);
+        }
+    }
+
+    fn mark_delete(&mut self, slot: Slot) {
+        let mut state = ResourceState::clone(&self.entry(slot).state);
+        state.delete = true;
+        let entry = self.entry_mut(slot);
+        entry.state = Arc::new(state);
+        entry.marked = true;
+    }
+
+    fn let_stand(&mut self, step: &Step) {
+        if let Some(old) = step.old
+            && self.entry(old).fate == Fate::Condemned(step.id)
+        {
+            self.entry_mut(old).fate = Fate::Stands;
+        }
+        if let After::Place { slot, .. } | After::PlaceAndMark { slot, .. } = step.after {
+            self.entry_mut(slot).fate = Fate::Gone;
+        }
+    }
+
+    /// Lets go of the steps that waited for one that did not end well.
+    pub(crate) fn drop_blocked_by(&mut self, step: &Step) {
+        for dropped in self.steps.drop_followers(step.id) {
+            self.let_stand(&dropped);
+            if let Some(res) = dropped.res {
+                self.skip(res);
+            }
+        }
+    }
+
+    pub(crate) fn skip(&mut self, res: ResId) {
+        self.settle(res, Phase::Skipped);
+        let (ticket, urn) = (self.get(res).ticket, self.get(res).urn.clone());
+        let reply = if self.stopping { Reply::Stopping } else { Reply::Skipped { urn: urn.clone() } };
+        self.reply(ticket, reply);
+        self.default_settled(&urn);
+    }
+
+    /// A registration's step has ended.
+    pub(crate) fn resource_stepped(&mut self, res: ResId, step: &Step, outcome: &StepOutcome) {
+        match outcome {
+            StepOutcome::Done(_) => {
+                let slot = match step.after {
+                    After::Keep(slot) | After::Amend(slot) => Some(slot),
+                    After::Place { slot, .. } | After::PlaceAndMark { slot, .. } => Some(slot),
+                    After::Remove(_) | After::MarkPendingReplacement(_) => None,
+                };
+                self.get_mut(res).slot = slot;
+                self.settle(res, Phase::Done);
+                let (ticket, urn) = (self.get(res).ticket, self.get(res).urn.clone());
+                self.reply(ticket, Reply::Registered { urn: urn.clone(), res });
+                self.default_settled(&urn);
+            }
+            StepOutcome::Partial(_) => {
+                if let After::Place { slot, .. } | After::PlaceAndMark { slot, .. } = step.after {
+                    self.get_mut(res).slot = Some(slot);
+                }
+                self.drop_blocked_by(step);
+                self.fail(res);
+            }
+            StepOutcome::Failed | StepOutcome::Unknown => {
+                self.drop_blocked_by(step);
+                self.fail(res);
+            }
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! The traits that the engine calls, and the one that programs call it through.
+//!
+//! Adapters implement these; the engine compiles with none of them present. Each trait has one
+//! conformance suite that every adapter passes.
+
+mod ambient;
+mod language;
+mod monitor;
+mod provider;
+mod state;
+
+pub use ambient::{Clock, Entropy, EventSink};
+pub use language::{LanguageHost, ProgramInfo, RunOutcome, RunRequest};
+pub use monitor::{
+    CallReply, CallRequest, CheckFailure, DeploymentInfo, InvokeReply, InvokeRequest, LogMessage,
+    MonitorError, ReadReply, ReadRequest, RegisterReply, RegisterRequest, RegisterResult, ResourceMonitor,
+};
+pub use provider::{
+    CallContext, CheckArgs, CheckResult, ConfigureArgs, ConstructArgs, ConstructResult, CreateArgs,
+    DeleteArgs, DiffArgs, DiffChanges, DiffResult, InvokeArgs, InvokeResult, Operated, Provider,
+    ProviderError, ProviderHost, ProviderMethodArgs, ProviderMethodResult, ReadArgs, ReadResult, UpdateArgs,
+};
+pub use state::{
+    BagCodec, CancelReport, Durable, HistoryEntry, LoadedStack, SecretsManager, StackId, StackSummary,
+    StateError, StateStore, UpdateInfo, UpdateOutcome, UpdateSession,
+};

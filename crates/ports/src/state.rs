@@ -1,0 +1,238 @@
+//! The ports to where state lives and to what encrypts it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use purlin_diag::Diagnostic;
+use purlin_journal::Entry;
+use purlin_model::state::SecretsProvider;
+use purlin_model::{Bag, PropertyMap, PropertyValue, RawText, SealedValue, Snapshot};
+
+/// The full name of a stack.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StackId {
+    /// The organization; `organization` where the store has none.
+    pub organization: String,
+    /// The project.
+    pub project: String,
+    /// The name.
+    pub name: String,
+}
+
+impl std::fmt::Display for StackId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}/{}", self.organization, self.project, self.name)
+    }
+}
+
+/// Why a store can't do what it was asked to. Whatever the case, nothing has changed, unless the
+/// text says otherwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StateError {
+    /// There is no such stack.
+    NotFound(StackId),
+    /// There is such a stack already.
+    Exists(StackId),
+    /// Somebody else is changing the stack.
+    Locked(Diagnostic),
+    /// The writer has lost its right to write: somebody took the stack over.
+    Fenced(Diagnostic),
+    /// The stack still has resources.
+    NotEmpty(StackId),
+    /// The state can't be read or must not be used.
+    Unusable(Diagnostic),
+    /// The store can't be reached or refuses; the call may be tried again.
+    Store(Diagnostic),
+}
+
+impl StateError {
+    /// The error as a diagnostic.
+    pub fn diagnostic(&self) -> Diagnostic {
+        match self {
+            StateError::NotFound(id) => {
+                Diagnostic::error("stack-not-found", format!("no stack named '{}' found", id.name))
+            }
+            StateError::Exists(id) => {
+                Diagnostic::error("stack-exists", format!("stack '{id}' already exists"))
+            }
+            StateError::NotEmpty(id) => Diagnostic::error(
+                "stack-not-empty",
+                format!("stack '{}' still has resources; destroy them first, or use --force", id.name),
+            ),
+            StateError::Locked(d)
+            | StateError::Fenced(d)
+            | StateError::Unusable(d)
+            | StateError::Store(d) => d.clone(),
+        }
+    }
+}
+
+impl std::fmt::Display for StateError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.diagnostic().fmt(f)
+    }
+}
+
+impl std::error::Error for StateError {}
+
+/// A stack in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StackSummary {
+    /// The stack.
+    pub id: StackId,
+    /// When it was last changed, RFC 3339; `None` if never.
+    pub last_update: Option<String>,
+    /// How many resources it has; `None` if it was never deployed.
+    pub resource_count: Option<usize>,
+}
+
+/// A stack's state, with any journal that was left behind folded in memory.
+#[derive(Clone, Debug)]
+pub struct LoadedStack {
+    /// The state; bags are raw.
+    pub snapshot: Arc<Snapshot>,
+    /// Whether the stack was ever deployed (a fresh stack has no deployment at all).
+    pub deployed: bool,
+    /// Whether a journal of an operation that did not finish was folded in.
+    pub recovered: bool,
+}
+
+/// What a store records about an operation.
+#[derive(Clone, Debug, Default)]
+pub struct UpdateInfo {
+    /// `update`, `refresh`, `destroy`, `import`, `resource-import` or `state-edit`.
+    pub kind: String,
+    /// The user's message.
+    pub message: String,
+    /// What is known about where it ran: `git.head`, `exec.kind` and so on.
+    pub environment: BTreeMap<String, String>,
+    /// The stack's configuration by key: text and secretness, secrets encrypted.
+    pub config: BTreeMap<String, (String, bool)>,
+}
+
+/// How an operation ended.
+#[derive(Clone, Debug, Default)]
+pub struct UpdateOutcome {
+    /// Whether everything went well.
+    pub succeeded: bool,
+    /// How many resources each kind of step touched, by its word.
+    pub changes: BTreeMap<String, u64>,
+}
+
+/// One entry of a stack's history.
+#[derive(Clone, Debug)]
+pub struct HistoryEntry {
+    /// What was recorded when it began.
+    pub info: UpdateInfo,
+    /// What was recorded when it ended.
+    pub outcome: UpdateOutcome,
+    /// When it began, in seconds of the Unix epoch.
+    pub start_time: i64,
+    /// When it ended.
+    pub end_time: i64,
+}
+
+/// What taking a stack over found.
+#[derive(Clone, Debug, Default)]
+pub struct CancelReport {
+    /// Whether a journal of an operation that did not finish was folded in.
+    pub recovered: bool,
+    /// Who held the locks that were removed, a line each.
+    pub locks_removed: Vec<String>,
+    /// How many operations stay pending.
+    pub pending_operations: usize,
+}
+
+/// A promise that entries up to one are stored for good.
+#[async_trait]
+pub trait Durable: Send {
+    /// Waits for it. An error means that it is not known to be stored and the writer must stop.
+    async fn wait(self: Box<Self>) -> Result<(), StateError>;
+}
+
+/// One operation on a stack, from the taking of its lock to the writing of its checkpoint.
+#[async_trait]
+pub trait UpdateSession: Send + Sync {
+    /// The state that it starts from.
+    fn base(&self) -> &LoadedStack;
+
+    /// Appends an entry; the order of calls is the order of entries. Bags in entries are sealed
+    /// (raw). Returns at once; the entry is durable when the promise says so.
+    fn append(&self, entry: Entry) -> Box<dyn Durable>;
+
+    /// Ends the operation: writes the snapshot as an ordinary checkpoint, records history, drops
+    /// the journal and the locks.
+    async fn finish(&self, snapshot: &Snapshot, outcome: UpdateOutcome) -> Result<(), StateError>;
+
+    /// Ends the operation without changing anything: drops the journal, which must hold no begin,
+    /// and the locks.
+    async fn abandon(&self) -> Result<(), StateError>;
+}
+
+/// A backend: where stacks live.
+#[async_trait]
+pub trait StateStore: Send + Sync {
+    /// The URL by which the user names it.
+    fn url(&self) -> &str;
+
+    /// All stacks, or those of a project, sorted.
+    async fn list(&self, project: Option<&str>) -> Result<Vec<StackSummary>, StateError>;
+
+    /// Makes a stack without any deployment.
+    async fn create(&self, id: &StackId) -> Result<(), StateError>;
+
+    /// Reads a stack without taking its lock and without changing anything.
+    async fn load(&self, id: &StackId) -> Result<LoadedStack, StateError>;
+
+    /// Deletes a stack and its side files; with `force` even if it has resources.
+    async fn remove(&self, id: &StackId, force: bool) -> Result<(), StateError>;
+
+    /// Gives a stack another name; URNs are rewritten.
+    async fn rename(&self, id: &StackId, new: &StackId) -> Result<(), StateError>;
+
+    /// Takes the stack's lock for an operation, recovering what a crashed one left behind.
+    async fn begin(&self, id: &StackId, info: UpdateInfo) -> Result<Arc<dyn UpdateSession>, StateError>;
+
+    /// Takes the stack over from whoever holds it: recovers its journal and removes its locks.
+    async fn cancel(&self, id: &StackId) -> Result<CancelReport, StateError>;
+
+    /// What happened to the stack, newest first.
+    async fn history(&self, id: &StackId) -> Result<Vec<HistoryEntry>, StateError>;
+
+    /// The deployment as the JSON text of an export, secrets encrypted.
+    async fn export(&self, id: &StackId) -> Result<String, StateError>;
+
+    /// Replaces the deployment by that of an export. Pending operations are kept out.
+    async fn import(&self, id: &StackId, text: &str, force: bool) -> Result<(), StateError>;
+}
+
+/// Encrypts and decrypts texts.
+#[async_trait]
+pub trait SecretsManager: Send + Sync {
+    /// How snapshots name it.
+    fn provider(&self) -> SecretsProvider;
+
+    /// Encrypts texts, in order.
+    async fn encrypt(&self, plaintexts: &[String]) -> Result<Vec<String>, Diagnostic>;
+
+    /// Decrypts texts, in order.
+    async fn decrypt(&self, ciphertexts: &[String]) -> Result<Vec<String>, Diagnostic>;
+}
+
+/// Turns bags into what states and journals hold, and back.
+#[async_trait]
+pub trait BagCodec: Send + Sync {
+    /// Decodes a bag and decrypts its secrets.
+    async fn open(&self, bag: &Bag) -> Result<Arc<PropertyMap>, Diagnostic>;
+
+    /// Encodes properties and encrypts their secrets. Secrets that `previous` holds at the same
+    /// place with the same text keep their ciphertext.
+    async fn seal(&self, properties: &PropertyMap, previous: Option<&Bag>) -> Result<RawText, Diagnostic>;
+
+    /// Like `open`, for one value of an envelope.
+    async fn open_value(&self, value: &SealedValue) -> Result<PropertyValue, Diagnostic>;
+
+    /// Like `seal`, for one value of an envelope.
+    async fn seal_value(&self, value: &PropertyValue) -> Result<RawText, Diagnostic>;
+}

@@ -1,0 +1,1 @@
+//! Providers built in: stack references, random, command.
