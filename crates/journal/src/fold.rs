@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use purlin_model::{OperationKind, PendingOperation, ResourceState, Slot, Snapshot, Urn};
+use purlin_model::{OperationKind, PendingOperation, ProviderRef, ResourceState, Slot, Snapshot, Urn};
 
 use crate::entry::{Change, Entry, OpId};
 use crate::error::FoldError;
@@ -449,7 +449,26 @@ impl Fold {
             return false;
         }
         let waits = state.delete;
-        references::rewrite(state, &|urn| self.fate(urn, position, waits))
+        let fate = |urn: &Urn| self.fate(urn, position, waits);
+        references::rewrite(state, &fate, &|provider| self.renamed_instance(provider, position))
+    }
+
+    /// The new name of a provider instance. While the instance stands under the old name, as one
+    /// that was replaced does until it is deleted, it has none.
+    fn renamed_instance(&self, provider: &ProviderRef, position: Position) -> Option<Urn> {
+        let stands = |urn: &Urn| {
+            let mut found = self.with_urn(urn).filter(|(slot, _)| self.position(*slot) < position);
+            found.any(|(_, state)| state.as_provider().is_some_and(|p| p.id() == provider.id()))
+        };
+        let mut urn = provider.urn();
+        for _ in 0..=self.gone.len() {
+            if stands(urn) {
+                return (urn != provider.urn()).then(|| urn.clone());
+            }
+            let Some(Gone::Renamed(to)) = self.gone.get(urn) else { break };
+            urn = to;
+        }
+        None
     }
 
     /// What becomes of a reference from a position in the list. `waits` says whether the state that

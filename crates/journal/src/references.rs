@@ -19,19 +19,21 @@ pub(crate) enum Fate {
 }
 
 /// Applies the fate of each reference to a state. Copies the state only if something changes, and
-/// says whether it did. Providers are rewritten and never pruned: a custom resource without its
-/// provider can't be managed, so that has to show. The resource that a view belongs to isn't
-/// pruned either: without it the view would pass for a resource of its own.
-pub(crate) fn rewrite(state: &mut Arc<ResourceState>, fate: &dyn Fn(&Urn) -> Fate) -> bool {
-    if state.references().all(|urn| fate(urn) == Fate::Stays) {
+/// says whether it did. `instance` gives the new name of a provider instance, if it has one:
+/// providers are never pruned, since a custom resource without its provider can't be managed, and
+/// that has to show. The resource that a view belongs to isn't pruned either: without it the view
+/// would pass for a resource of its own.
+pub(crate) fn rewrite(
+    state: &mut Arc<ResourceState>,
+    fate: &dyn Fn(&Urn) -> Fate,
+    instance: &dyn Fn(&ProviderRef) -> Option<Urn>,
+) -> bool {
+    let provider = state.provider.as_ref().and_then(|p| Some(ProviderRef::new(instance(p)?, p.id())));
+    if provider.is_none() && plain_references(state).all(|urn| fate(urn) == Fate::Stays) {
         return false;
     }
     let state = Arc::make_mut(state);
-    if let Some(provider) = &state.provider
-        && let Fate::Becomes(urn) = fate(provider.urn())
-    {
-        state.provider = Some(ProviderRef::new(urn, provider.id()));
-    }
+    state.provider = provider.or(state.provider.take());
     if let Some(parent) = &state.parent {
         match fate(parent) {
             Fate::Stays => {}
@@ -55,6 +57,11 @@ pub(crate) fn rewrite(state: &mut Arc<ResourceState>, fate: &dyn Fn(&Urn) -> Fat
         state.view_of = Some(urn);
     }
     true
+}
+
+/// What a state refers to by a URN alone.
+fn plain_references(state: &ResourceState) -> impl Iterator<Item = &Urn> {
+    state.references().skip(usize::from(state.provider.is_some()))
 }
 
 fn rewrite_list(list: &mut Vec<Urn>, fate: &dyn Fn(&Urn) -> Fate) {
@@ -101,7 +108,7 @@ mod tests {
     fn an_unconcerned_state_is_not_copied() {
         let mut state = state();
         let before = Arc::clone(&state);
-        assert!(!rewrite(&mut state, &|_| Fate::Stays));
+        assert!(!rewrite(&mut state, &|_| Fate::Stays, &|_| None));
         assert!(Arc::ptr_eq(&state, &before));
     }
 
@@ -109,7 +116,7 @@ mod tests {
     fn a_rename_reaches_every_reference_and_merges_doubles() {
         let mut state = state();
         let fate = |u: &Urn| if *u == urn("x") { Fate::Becomes(urn("y")) } else { Fate::Stays };
-        assert!(rewrite(&mut state, &fate));
+        assert!(rewrite(&mut state, &fate, &|p| Some(p.urn().clone())));
         assert!(state.references().all(|u| *u != urn("x")));
         assert_eq!(state.dependencies, [urn("y")]);
         assert_eq!(state.parent, Some(urn("y")));
@@ -121,7 +128,7 @@ mod tests {
         let mut state = state();
         let fate =
             |u: &Urn| if *u == urn("x") { Fate::Goes { heir: Some(urn("root")) } } else { Fate::Stays };
-        assert!(rewrite(&mut state, &fate));
+        assert!(rewrite(&mut state, &fate, &|p| Some(p.urn().clone())));
         assert_eq!(state.parent, Some(urn("root")));
         assert_eq!(state.dependencies, [urn("y")]);
         assert_eq!(state.property_dependencies.keys().collect::<Vec<_>>(), ["none"]);

@@ -1,5 +1,7 @@
 //! What each entry does to the list.
 
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
 use std::sync::Arc;
 
 use purlin_journal::{Change, Entry, Fold, FoldError, OpId, Rule, Slot, check_integrity, refuse_if_invalid};
@@ -188,6 +190,20 @@ fn what_is_removed_is_pruned() {
     settle(&mut fold, vec![Change::Amend { slot: Slot(3), state: Arc::new(state("child", &["a"])) }]);
     assert!(dependencies(&fold, 3).is_empty(), "what was read before the removal is pruned as well");
     assert_eq!(fold.problems(), []);
+}
+
+#[test]
+fn references_that_came_in_the_run_are_pruned_as_well() {
+    let mut fold = Fold::new(snapshot([state("a", &[]), state("b", &[]), state("c", &[])]));
+    settle(&mut fold, vec![remove(2)]);
+    settle(&mut fold, vec![keep(0), keep(1)]);
+    settle(&mut fold, vec![place(3, state("new", &["a", "b"]), None)]);
+    settle(&mut fold, vec![place(4, state("other", &[]), None)]);
+    let amended = Arc::new(state("other", &["b"]));
+    settle(&mut fold, vec![Change::Amend { slot: Slot(4), state: amended }]);
+    settle(&mut fold, vec![remove(1)]);
+    assert_eq!(dependencies(&fold, 3), ["a"]);
+    assert!(dependencies(&fold, 4).is_empty());
 }
 
 #[test]

@@ -9,6 +9,11 @@ pub trait Clock: Send + Sync {
 
     /// Now, in seconds of the Unix epoch.
     fn unix_seconds(&self) -> i64;
+
+    /// Now, in nanoseconds of the Unix epoch, as names of files have it. As precise as the clock is.
+    fn unix_nanos(&self) -> i128 {
+        i128::from(self.unix_seconds()) * 1_000_000_000
+    }
 }
 
 /// Where randomness comes from.

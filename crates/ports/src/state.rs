@@ -161,6 +161,10 @@ pub trait UpdateSession: Send + Sync {
     /// (raw). Returns at once; the entry is durable when the promise says so.
     fn append(&self, entry: Entry) -> Box<dyn Durable>;
 
+    /// Notes a process that acts for the operation, such as a plugin: should the writer die, whoever
+    /// recovers the stack on the same host ends that process first. Stores that can't note it don't.
+    fn note_process(&self, _pid: u32) {}
+
     /// Ends the operation: writes the snapshot as an ordinary checkpoint, records history, drops
     /// the journal and the locks.
     async fn finish(&self, snapshot: &Snapshot, outcome: UpdateOutcome) -> Result<(), StateError>;

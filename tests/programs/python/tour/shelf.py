@@ -1,5 +1,7 @@
 """Resources of the test provider, as small classes of our own."""
 
+from typing import Any
+
 import pulumi
 
 
@@ -7,7 +9,7 @@ class Thing(pulumi.CustomResource):
     """A thing in the test cloud."""
 
     name: pulumi.Output[str]
-    value: pulumi.Output[object]
+    value: pulumi.Output[Any]
     secret_value: pulumi.Output[str]
 
     def __init__(self, resource_name, name=None, value=None, secret_value=None, opts=None):

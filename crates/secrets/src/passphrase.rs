@@ -1,0 +1,233 @@
+//! The manager whose key comes from a passphrase.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::pbkdf2;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use purlin_diag::Diagnostic;
+use purlin_model::state::SecretsProvider;
+use purlin_ports::{Entropy, SecretsManager};
+use tokio::sync::OnceCell;
+use zeroize::{Zeroize as _, Zeroizing};
+
+/// How often the passphrase is hashed. Part of the format.
+const ROUNDS: std::num::NonZeroU32 = std::num::NonZeroU32::new(1_000_000).expect("not zero");
+
+/// What is encrypted beside the salt so that a wrong passphrase shows.
+const CHECK: &str = "pulumi";
+
+/// How many bytes of salt a new stack gets.
+const SALT_LENGTH: usize = 8;
+
+/// Where the passphrase comes from. Asked at most once by each manager, when the first secret is
+/// used, on a thread that may block.
+pub trait PassphraseSource: Send + Sync {
+    /// The passphrase, or why there is none.
+    fn passphrase(&self) -> Result<Zeroizing<String>, Diagnostic>;
+}
+
+/// A passphrase that is known.
+pub struct FixedPassphrase(Zeroizing<String>);
+
+impl FixedPassphrase {
+    /// The passphrase given.
+    pub fn new(passphrase: impl Into<String>) -> Self {
+        FixedPassphrase(Zeroizing::new(passphrase.into()))
+    }
+}
+
+impl PassphraseSource for FixedPassphrase {
+    fn passphrase(&self) -> Result<Zeroizing<String>, Diagnostic> {
+        Ok(self.0.clone())
+    }
+}
+
+/// No passphrase: every use of a secret fails and says how to give one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoPassphrase;
+
+impl PassphraseSource for NoPassphrase {
+    fn passphrase(&self) -> Result<Zeroizing<String>, Diagnostic> {
+        Err(Diagnostic::error(
+            "passphrase-missing",
+            "the stack's secrets are protected by a passphrase, and none was given",
+        )
+        .with_hint(
+            "set PULUMI_CONFIG_PASSPHRASE to the passphrase, or PULUMI_CONFIG_PASSPHRASE_FILE to a file that \
+                 holds it, or run the command in a terminal to be asked for it",
+        ))
+    }
+}
+
+/// Encrypts with AES-256-GCM under a key made from a passphrase and the stack's salt.
+///
+/// The key is derived when the first secret is used, which takes a good part of a second. With a
+/// wrong passphrase the manager can be made, and every use fails.
+pub struct PassphraseManager {
+    salt: String,
+    source: Arc<dyn PassphraseSource>,
+    entropy: Arc<dyn Entropy>,
+    key: OnceCell<Result<Arc<LessSafeKey>, Diagnostic>>,
+}
+
+impl PassphraseManager {
+    /// The manager of a stack that has a salt: `v1:<salt>:<check>` as the stack's settings and its
+    /// state hold it.
+    pub fn open(
+        salt: impl Into<String>,
+        source: Arc<dyn PassphraseSource>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, Diagnostic> {
+        let salt = salt.into();
+        parse_salt(&salt)?;
+        Ok(PassphraseManager { salt, source, entropy, key: OnceCell::new() })
+    }
+
+    /// A manager with a new salt, for a stack that has none.
+    pub async fn create(
+        source: Arc<dyn PassphraseSource>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, Diagnostic> {
+        let mut salt = vec![0u8; SALT_LENGTH];
+        entropy.fill(&mut salt);
+        let encoded = STANDARD.encode(&salt);
+        let (asked, own) = (Arc::clone(&source), Arc::clone(&entropy));
+        let (key, check) = blocking(move || {
+            let key = derive(&asked.passphrase()?, &salt)?;
+            let check = seal(&key, &*own, CHECK)?;
+            Ok((key, check))
+        })
+        .await?;
+        let salt = format!("v1:{encoded}:{check}");
+        Ok(PassphraseManager { salt, source, entropy, key: OnceCell::new_with(Some(Ok(Arc::new(key)))) })
+    }
+
+    /// The salt as settings and state hold it.
+    pub fn salt(&self) -> &str {
+        &self.salt
+    }
+
+    async fn key(&self) -> Result<Arc<LessSafeKey>, Diagnostic> {
+        let found = self.key.get_or_init(|| async {
+            let (salt, source) = (self.salt.clone(), Arc::clone(&self.source));
+            blocking(move || {
+                let (salt, check) = parse_salt(&salt)?;
+                let key = derive(&source.passphrase()?, &salt)?;
+                match open(&key, check) {
+                    Ok(text) if *text == CHECK => Ok(Arc::new(key)),
+                    _ => Err(wrong_passphrase()),
+                }
+            })
+            .await
+        });
+        found.await.clone()
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Diagnostic> + Send + 'static,
+) -> Result<T, Diagnostic> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| {
+        Err(Diagnostic::error(
+            "passphrase-interrupted",
+            "the derivation of the key from the passphrase was interrupted",
+        ))
+    })
+}
+
+fn wrong_passphrase() -> Diagnostic {
+    Diagnostic::error("passphrase-wrong", "incorrect passphrase")
+        .with_hint("check PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE")
+}
+
+/// The salt's bytes and the check text.
+fn parse_salt(salt: &str) -> Result<(Vec<u8>, &str), Diagnostic> {
+    let malformed = || {
+        Diagnostic::error("passphrase-salt", "the stack's encryption salt is malformed")
+            .with_hint("restore `encryptionsalt` in the stack's settings from version control or a backup")
+    };
+    let (version, rest) = salt.split_once(':').ok_or_else(malformed)?;
+    let (bytes, check) = rest.split_once(':').ok_or_else(malformed)?;
+    if version != "v1" {
+        return Err(Diagnostic::error(
+            "passphrase-salt",
+            format!("the stack's encryption salt has the unknown version '{version}'"),
+        )
+        .with_hint("update this program"));
+    }
+    Ok((STANDARD.decode(bytes).map_err(|_| malformed())?, check))
+}
+
+fn derive(passphrase: &str, salt: &[u8]) -> Result<LessSafeKey, Diagnostic> {
+    let mut bytes = Zeroizing::new([0u8; 32]);
+    pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, ROUNDS, salt, passphrase.as_bytes(), &mut *bytes);
+    let key = UnboundKey::new(&AES_256_GCM, &*bytes)
+        .map_err(|_| Diagnostic::error("passphrase-key", "the key could not be made from the passphrase"))?;
+    Ok(LessSafeKey::new(key))
+}
+
+/// Encrypts a text: `v1:<nonce>:<ciphertext and tag>`.
+fn seal(key: &LessSafeKey, entropy: &dyn Entropy, plaintext: &str) -> Result<String, Diagnostic> {
+    let mut nonce = [0u8; NONCE_LEN];
+    entropy.fill(&mut nonce);
+    // Room for the tag, so that the plaintext is not left behind in memory given back.
+    let mut text = Vec::with_capacity(plaintext.len() + AES_256_GCM.tag_len());
+    text.extend_from_slice(plaintext.as_bytes());
+    let sealed = key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::empty(), &mut text);
+    if sealed.is_err() {
+        text.zeroize();
+        return Err(Diagnostic::error("secret-unencryptable", "a secret could not be encrypted"));
+    }
+    Ok(format!("v1:{}:{}", STANDARD.encode(nonce), STANDARD.encode(&text)))
+}
+
+fn open(key: &LessSafeKey, ciphertext: &str) -> Result<Zeroizing<String>, Diagnostic> {
+    let refused = |why: &str| {
+        Diagnostic::error("secret-undecryptable", format!("a secret can't be decrypted: {why}"))
+            .with_hint("it was damaged, or was encrypted for another stack")
+    };
+    let mut parts = ciphertext.split(':');
+    let (Some("v1"), Some(nonce), Some(text), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return Err(refused("it is not of the form v1:<nonce>:<text>"));
+    };
+    let nonce = STANDARD.decode(nonce).ok().and_then(|bytes| Nonce::try_assume_unique_for_key(&bytes).ok());
+    let nonce = nonce.ok_or_else(|| refused("its nonce is malformed"))?;
+    let mut text =
+        Zeroizing::new(STANDARD.decode(text).map_err(|_| refused("its text is not valid base64"))?);
+    let opened =
+        key.open_in_place(nonce, Aad::empty(), &mut text).map_err(|_| refused("it does not fit the key"))?;
+    match std::str::from_utf8(opened) {
+        Ok(text) => Ok(Zeroizing::new(text.to_owned())),
+        Err(_) => Err(refused("what it holds is not text")),
+    }
+}
+
+#[async_trait]
+impl SecretsManager for PassphraseManager {
+    fn provider(&self) -> SecretsProvider {
+        // A salt is made of characters that need no escapes, except what somebody edited.
+        let state = serde_json::json!({ "salt": self.salt }).to_string();
+        SecretsProvider { ty: "passphrase".into(), state }
+    }
+
+    async fn encrypt(&self, plaintexts: &[String]) -> Result<Vec<String>, Diagnostic> {
+        if plaintexts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let key = self.key().await?;
+        plaintexts.iter().map(|text| seal(&key, &*self.entropy, text)).collect()
+    }
+
+    async fn decrypt(&self, ciphertexts: &[String]) -> Result<Vec<String>, Diagnostic> {
+        if ciphertexts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let key = self.key().await?;
+        ciphertexts.iter().map(|text| open(&key, text).map(|mut text| std::mem::take(&mut *text))).collect()
+    }
+}
