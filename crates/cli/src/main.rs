@@ -1,1 +1,138 @@
-fn main() {}
+//! The `purlin` command line: parse, settle settings, call, render, exit.
+
+mod ambient;
+mod args;
+mod commands;
+mod config_values;
+mod context;
+mod events;
+mod exit;
+mod operation;
+mod output;
+mod plain;
+mod prompt;
+mod report;
+mod version;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{CommandFactory, FromArgMatches};
+
+use crate::ambient::Ambient;
+use crate::args::{Cli, Command};
+use crate::context::Context;
+use crate::exit::CommandError;
+use crate::output::Output;
+
+fn main() -> ExitCode {
+    let mut ambient = Ambient::read();
+    let name = if ambient.invoked_as.is_empty() { "purlin".to_owned() } else { ambient.invoked_as.clone() };
+    let arguments = args_with_environment(&ambient);
+    let parsed = Cli::command()
+        .name(name.clone())
+        .bin_name(name)
+        .try_get_matches_from(arguments)
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let out = Arc::new(Output::new(cli.global.color, ambient.stdout_terminal && ambient.var("NO_COLOR").is_none()));
+    if let Some(directory) = cli.global.cwd.clone()
+        && let Err(problem) = ambient.change_directory(&directory)
+    {
+        return finish(&out, Err(problem.into()));
+    }
+    let context = Context { ambient, global: cli.global, out: Arc::clone(&out) };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let problem = purlin_diag::Diagnostic::error("runtime", format!("no threads to run on: {error}"));
+            return finish(&out, Err(problem.into()));
+        }
+    };
+    let result = runtime.block_on(run(&context, cli.command));
+    runtime.shutdown_timeout(std::time::Duration::from_millis(200));
+    finish(&out, result)
+}
+
+async fn run(context: &Context, command: Command) -> Result<(), CommandError> {
+    match command {
+        Command::Preview(args) => operation::preview(context, args).await,
+        Command::Up(args) => operation::up(context, *args).await,
+        Command::Refresh(args) => operation::refresh(context, args).await,
+        Command::Destroy(args) => operation::destroy(context, args).await,
+        Command::Cancel(args) => commands::cancel(context, args).await,
+        Command::Stack(args) => commands::stack(context, args).await,
+        Command::Config(args) => commands::config(context, args).await,
+        Command::State(args) => commands::state(context, args).await,
+        Command::New(args) => commands::new(context, args).await,
+        Command::Login(args) => commands::login(context, &args).await,
+        Command::Logout(args) => commands::logout(context, &args),
+        Command::Whoami(args) => commands::whoami(context, &args),
+        Command::About(args) => commands::about(context, args).await,
+        Command::Version => {
+            commands::version(context);
+            Ok(())
+        }
+    }
+}
+
+/// Flags may be given by the environment: `PULUMI_OPTION_<FLAG>` in capitals, with underscores.
+fn args_with_environment(ambient: &Ambient) -> Vec<String> {
+    let mut arguments: Vec<String> = std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect();
+    let command = Cli::command();
+    let mut scope = &command;
+    for word in arguments.iter().skip(1) {
+        match scope.find_subcommand(word) {
+            Some(found) => scope = found,
+            None if word.starts_with('-') => {}
+            None => break,
+        }
+    }
+    let end = arguments.iter().position(|a| a == "--").unwrap_or(arguments.len());
+    let mut extra = Vec::new();
+    for argument in scope.get_arguments().chain(command.get_arguments()) {
+        let Some(long) = argument.get_long() else { continue };
+        let variable = format!("PULUMI_OPTION_{}", long.to_uppercase().replace('-', "_"));
+        let given = arguments[..end].iter().any(|a| {
+            a.strip_prefix("--").is_some_and(|rest| rest == long || rest.starts_with(&format!("{long}=")))
+        });
+        let Some(value) = ambient.non_empty(&variable) else { continue };
+        if given || extra.iter().any(|e: &String| e.starts_with(&format!("--{long}"))) {
+            continue;
+        }
+        if argument.get_action().takes_values() {
+            let list = matches!(argument.get_action(), clap::ArgAction::Append);
+            let values: Vec<&str> = if list { value.split(',').collect() } else { vec![value] };
+            extra.extend(values.into_iter().map(|v| format!("--{long}={v}")));
+        } else if ambient.is_on(&variable) {
+            extra.push(format!("--{long}"));
+        }
+    }
+    arguments.splice(end..end, extra);
+    arguments
+}
+
+fn usage(error: &clap::Error) -> ExitCode {
+    // A reader that went away is no failure of ours.
+    let _ = error.print();
+    match error.kind() {
+        clap::error::ErrorKind::DisplayHelp | clap::error::ErrorKind::DisplayVersion => ExitCode::SUCCESS,
+        clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => ExitCode::SUCCESS,
+        _ => ExitCode::from(1),
+    }
+}
+
+fn finish(out: &Output, result: Result<(), CommandError>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            for diagnostic in &error.diagnostics {
+                out.error_line(report::render(diagnostic, out.colors()));
+            }
+            ExitCode::from(error.failure.code())
+        }
+    }
+}

@@ -71,17 +71,9 @@ impl Handle {
             .get(&chosen.provider)
             .await
             .map_err(|e| self.fail("provider-unavailable", None, format!("{label}: {e}")))?;
-        let aliases = goal
-            .aliases
-            .iter()
-            .filter_map(|a| match a {
-                purlin_model::Alias::Urn(urn) => Some(urn.clone()),
-                purlin_model::Alias::Spec { .. } => None,
-            })
-            .collect();
-        let mut providers: std::collections::BTreeMap<String, String> =
+        let aliases = self.alias_urns(&goal);
+        let providers: std::collections::BTreeMap<String, String> =
             chosen.providers.iter().map(|(k, v)| (k.clone(), v.to_string())).collect();
-        providers.entry(chosen.provider.package().to_owned()).or_insert_with(|| chosen.provider.to_string());
         let args = ConstructArgs {
             aliases,
             providers,
@@ -103,9 +95,41 @@ impl Handle {
         })
     }
 
+    /// The other names of a component as URNs, for plugins take no other form. Those that follow
+    /// from its parents' are added when the component registers itself.
+    fn alias_urns(&self, goal: &purlin_model::Goal) -> Vec<Urn> {
+        let info = &self.calls.info;
+        goal.aliases
+            .iter()
+            .map(|alias| match alias {
+                purlin_model::Alias::Urn(urn) => urn.clone(),
+                purlin_model::Alias::Spec { name, ty, stack, project, parent } => Urn::new(
+                    stack.as_deref().unwrap_or(&info.stack),
+                    project.as_deref().unwrap_or(&info.project),
+                    match parent {
+                        purlin_model::AliasParent::Same => goal.parent.as_ref(),
+                        purlin_model::AliasParent::None => None,
+                        purlin_model::AliasParent::Urn(urn) => Some(urn),
+                    },
+                    ty.as_deref().unwrap_or(&goal.ty),
+                    name.as_deref().unwrap_or(&goal.name),
+                ),
+            })
+            .collect()
+    }
+
     async fn get_resource(&self, args: &PropertyMap) -> Result<InvokeReply, MonitorError> {
         let urn = args.get("urn").and_then(PropertyValue::as_str).and_then(Urn::parse);
         let urn = urn.ok_or_else(|| MonitorError::Invalid("getResource needs a URN".into()))?;
+        // The function belongs to the engine's own package, whose default provider is registered as
+        // that of any other.
+        self.provider(ProviderQuery {
+            explicit: None,
+            parent: None,
+            providers: std::collections::BTreeMap::new(),
+            package: purlin_model::PackageDescriptor::new("pulumi", ""),
+        })
+        .await?;
         let Some(state) = self.find(&urn).await? else {
             return Err(MonitorError::Failed(format!("unknown resource {urn}")));
         };

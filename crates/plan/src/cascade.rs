@@ -2,7 +2,8 @@
 //!
 //! From the start of a cascade until its deletes are emitted, the root, its old dependents and
 //! their registrations are held: registrations are parked, and answers that come in are kept and
-//! not acted on. One cascade is decided at a time.
+//! not acted on. One cascade is decided at a time; it takes along the dependents that wait for a
+//! cascade of their own, so that nothing is deleted before what refers to it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -72,7 +73,9 @@ impl Planner {
         while !self.stopping {
             if self.cascades.active.is_none() {
                 let Some(root) = self.cascades.queue.pop_front() else { return };
-                self.start_cascade(root);
+                if !self.start_cascade(root) {
+                    continue;
+                }
             }
             if !self.decide_members() {
                 return;
@@ -81,38 +84,55 @@ impl Planner {
         }
     }
 
-    fn start_cascade(&mut self, root: ResId) {
-        let Some(old) = self.get(root).old else { return };
-        let mut reached: HashSet<&Urn> = HashSet::from([&self.entry(old).state.urn]);
-        let mut candidates = Vec::new();
-        for (index, entry) in self.slots.iter().enumerate().skip(old.0 as usize + 1) {
-            if entry.new || entry.fate != Fate::Stands || self.is_decided(entry.claimed) {
-                continue;
-            }
-            if entry.state.references().any(|urn| reached.contains(urn)) {
-                reached.insert(&entry.state.urn);
-                #[expect(clippy::cast_possible_truncation, reason = "slots are numbered by u32")]
-                candidates.push(Slot(index as u32));
+    /// Finds who may have to go. `false` if the root's old state goes already, with another's
+    /// cascade: then it is only created anew.
+    fn start_cascade(&mut self, root: ResId) -> bool {
+        let Some(old) = self.get(root).old else { return false };
+        if self.is_recreated(old) {
+            let facts = self.facts_of_root(root);
+            self.create_after_delete(root, old, facts);
+            return false;
+        }
+        self.index_dependents();
+        let urn = self.entry(old).state.urn.clone();
+        let mut reached = HashSet::from([urn.clone()]);
+        let mut work = vec![urn.clone()];
+        let mut candidates = BTreeSet::new();
+        while let Some(urn) = work.pop() {
+            for slot in self.states_on(&urn) {
+                let entry = self.entry(*slot);
+                let settled = *slot == old || entry.fate != Fate::Stands || self.is_decided(entry.claimed);
+                if !settled && candidates.insert(*slot) && reached.insert(entry.state.urn.clone()) {
+                    work.push(entry.state.urn.clone());
+                }
             }
         }
-        let held = candidates.iter().copied().collect();
-        let condemned_urns = HashSet::from([self.entry(old).state.urn.clone()]);
         self.cascades.active = Some(Active {
             root,
             old,
-            candidates,
+            held: candidates.iter().copied().collect(),
+            candidates: candidates.into_iter().collect(),
             next: 0,
             condemned: BTreeMap::new(),
-            condemned_urns,
-            held,
+            condemned_urns: HashSet::from([urn]),
             asked: None,
         });
+        true
     }
 
+    /// Whether it is settled what becomes of a registration, as far as a cascade cares.
     fn is_decided(&self, claimed: Option<ResId>) -> bool {
         claimed.is_some_and(|res| {
-            !matches!(self.get(res).phase, Phase::AwaitingProvider | Phase::Checking | Phase::Diffing)
+            matches!(self.get(res).phase, Phase::Stepping | Phase::Done | Phase::Failed | Phase::Skipped)
         })
+    }
+
+    /// The properties that force the replacement of a state that waits for a cascade of its own.
+    fn awaits_own_cascade(&self, slot: Slot) -> Option<Vec<String>> {
+        match &self.get(self.entry(slot).claimed?).phase {
+            Phase::AwaitingCascade(facts) => Some(facts.replace.clone().unwrap_or_default()),
+            _ => None,
+        }
     }
 
     /// Decides members in order until one has to be asked about. Whether all are decided.
@@ -123,6 +143,10 @@ impl Planner {
                 return false;
             }
             let Some(slot) = active.candidates.get(active.next).copied() else { return true };
+            if let Some(keys) = self.awaits_own_cascade(slot) {
+                self.decided(Some((slot, keys)));
+                continue;
+            }
             match self.verdict(&self.entry(slot).state, &active.condemned_urns) {
                 Verdict::Stays => self.decided(None),
                 Verdict::Goes(keys) => self.decided(Some((slot, keys))),
@@ -182,15 +206,16 @@ impl Planner {
         let Some(active) = self.cascades.active.take() else { return };
         if let Some(problem) = self.protected_member(&active) {
             self.say(problem);
-            return self.fail(active.root);
+            self.fail(active.root);
+        } else {
+            for (slot, keys) in active.condemned.iter().rev() {
+                self.cascades.keys.insert(*slot, keys.clone());
+                self.delete_first(*slot, &active.condemned_urns);
+            }
+            self.delete_first(active.old, &active.condemned_urns);
+            let facts = self.facts_of_root(active.root);
+            self.create_after_delete(active.root, active.old, facts);
         }
-        let mut deletes: BTreeMap<Slot, StepId> = BTreeMap::new();
-        for (slot, keys) in active.condemned.iter().rev() {
-            self.cascades.keys.insert(*slot, keys.clone());
-            let step = self.delete_first(*slot, &deletes);
-            deletes.insert(*slot, step);
-        }
-        self.delete_root(&active, &deletes);
         self.release(&active);
     }
 
@@ -208,50 +233,32 @@ impl Planner {
         Some(Diagnostic::error("protected-cascade", message).with_urn(root.as_str()))
     }
 
-    fn delete_root(&mut self, active: &Active, deletes: &BTreeMap<Slot, StepId>) {
-        let phase = std::mem::replace(&mut self.get_mut(active.root).phase, Phase::Stepping);
-        let facts = match phase {
+    fn facts_of_root(&mut self, root: ResId) -> DiffFacts {
+        match std::mem::replace(&mut self.get_mut(root).phase, Phase::Stepping) {
             Phase::AwaitingCascade(facts) => *facts,
             _ => DiffFacts::default(),
-        };
-        if !self.entry(active.old).state.pending_replacement && self.entry(active.old).fate == Fate::Stands {
-            self.delete_first(active.old, deletes);
         }
-        self.create_after_delete(active.root, active.old, facts);
     }
 
-    /// A delete that goes before a replacement. It waits for the deletes of what refers to it and
-    /// for every step in flight of such a state.
-    fn delete_first(&mut self, slot: Slot, deletes: &BTreeMap<Slot, StepId>) -> StepId {
+    /// A delete that goes before a replacement. It waits for every open step of a state that refers
+    /// to what is deleted, the deletes of this and earlier cascades among them.
+    fn delete_first(&mut self, slot: Slot, condemned: &HashSet<Urn>) {
         let state = Arc::clone(&self.entry(slot).state);
-        let mut wait: BTreeSet<StepId> = deletes
-            .iter()
-            .filter(|(other, _)| self.entry(**other).state.references().any(|urn| *urn == state.urn))
-            .map(|(_, step)| *step)
-            .collect();
-        wait.extend(
-            self.steps
-                .in_flight()
-                .filter(|step| {
-                    let old = step.old.map(|slot| &self.entry(slot).state);
-                    old.into_iter().chain(&step.draft).any(|s| s.references().any(|urn| *urn == state.urn))
-                })
-                .map(|step| step.id),
-        );
-        let calls = !state.retain_on_delete;
+        let wait: BTreeSet<StepId> = self.open_steps_on(&state.urn).collect();
+        let with = state.deleted_with.as_ref().is_some_and(|urn| condemned.contains(urn));
+        let calls = !(state.retain_on_delete || state.external || with);
         let seed = StepSeed {
             op: StepOp::DeleteReplaced,
             res: None,
             old: Some(slot),
             draft: None,
             reasons: StepReasons::default(),
-            after: After::MarkPendingReplacement(slot),
+            after: if state.delete { After::Remove(slot) } else { After::MarkPendingReplacement(slot) },
             inputs_equal: false,
             wait_for: None,
         };
         let id = self.run_step_after(seed, calls, &wait);
         self.entry_mut(slot).fate = Fate::Condemned(id);
-        id
     }
 
     fn release(&mut self, active: &Active) {

@@ -11,7 +11,7 @@ use crate::effect::{After, Effect, Step, StepReasons};
 use crate::envelope::{self, same_envelope};
 use crate::input::DiffFacts;
 use crate::step::StepId;
-use crate::table::{Fate, Held, Phase, Planner, ResId};
+use crate::table::{Held, Phase, Planner, ResId};
 
 /// What a step is made from.
 pub(crate) struct StepSeed {
@@ -41,7 +41,7 @@ impl Planner {
         if !self.get(res).phase_is_open() {
             return;
         }
-        if self.holds(res) && !matches!(self.get(res).phase, Phase::Rechecking(_)) {
+        if self.holds(res) {
             self.get_mut(res).held = Some(Held::Checked(accepted));
             return;
         }
@@ -112,7 +112,7 @@ impl Planner {
             return self.recreate(res, old);
         }
         let state = Arc::clone(&self.entry(old).state);
-        if facts.replace.is_some() || state.pending_replacement {
+        if facts.replace.is_some() {
             self.replace(res, facts);
         } else if facts.changed || !state.init_errors.is_empty() {
             self.plan_update(res, old, facts);
@@ -213,8 +213,11 @@ impl Planner {
 
     fn replace_checked(&mut self, res: ResId, facts: DiffFacts) {
         let Some(old) = self.get(res).old else { return self.plan_create(res) };
-        let goal = &self.get(res).goal;
-        if goal.delete_before_replace.unwrap_or(facts.delete_before_replace) && goal.custom {
+        if self.is_recreated(old) {
+            return self.create_after_delete(res, old, facts);
+        }
+        let (goal, external) = (&self.get(res).goal, self.entry(old).state.external);
+        if goal.delete_before_replace.unwrap_or(facts.delete_before_replace) && goal.custom && !external {
             self.get_mut(res).phase = Phase::AwaitingCascade(Box::new(facts));
             self.cascades.enqueue(res);
             return;
@@ -223,11 +226,6 @@ impl Planner {
         let draft =
             Arc::new(envelope::draft(&resource.goal, &resource.urn, resource.provider.as_ref(), None));
         let slot = self.push_slot(Arc::clone(&draft), true);
-        let after = if self.entry(old).state.pending_replacement {
-            After::Place { slot, replaces: Some(old) }
-        } else {
-            After::PlaceAndMark { slot, old }
-        };
         self.get_mut(res).phase = Phase::Stepping;
         let seed = StepSeed {
             op: StepOp::CreateReplacement,
@@ -235,7 +233,7 @@ impl Planner {
             old: Some(old),
             draft: Some(draft),
             reasons: facts.into(),
-            after,
+            after: After::PlaceAndMark { slot, old },
             inputs_equal: false,
             wait_for: None,
         };
@@ -264,10 +262,7 @@ impl Planner {
         let draft =
             Arc::new(envelope::draft(&resource.goal, &resource.urn, resource.provider.as_ref(), None));
         let slot = self.push_slot(Arc::clone(&draft), true);
-        let wait_for = match self.entry(old).fate {
-            Fate::Condemned(step) => Some(step),
-            _ => None,
-        };
+        let wait_for = self.delete_under_way(old);
         self.get_mut(res).phase = Phase::Stepping;
         let seed = StepSeed {
             op: StepOp::CreateReplacement,
@@ -312,7 +307,9 @@ impl Planner {
             urn: state.urn.clone(),
             old: seed.old,
             provider: state.provider.clone(),
-            calls_provider: state.custom && !matches!(seed.op, StepOp::Same | StepOp::Replace),
+            calls_provider: state.custom
+                && !state.is_provider()
+                && !matches!(seed.op, StepOp::Same | StepOp::Replace),
             draft: seed.draft,
             inputs_equal: seed.inputs_equal,
             reasons: seed.reasons,
@@ -328,6 +325,7 @@ impl Planner {
     pub(crate) fn run_step(&mut self, seed: StepSeed) {
         let wait: BTreeSet<StepId> = seed.wait_for.into_iter().collect();
         let step = self.make_step(seed);
+        self.note_references(&step);
         self.steps.add(step, &wait);
     }
 
@@ -341,6 +339,7 @@ impl Planner {
         let mut step = self.make_step(seed);
         step.calls_provider &= calls_provider;
         let id = step.id;
+        self.note_references(&step);
         self.steps.add(step, wait);
         id
     }

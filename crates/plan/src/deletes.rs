@@ -11,7 +11,7 @@ use crate::decide::StepSeed;
 use crate::effect::{After, StepReasons};
 use crate::settings::Mode;
 use crate::step::StepId;
-use crate::table::{Fate, Planner, SlotEntry};
+use crate::table::{Fate, Phase, Planner, SlotEntry};
 
 fn seed(op: StepOp, slot: Slot, after: After) -> StepSeed {
     StepSeed {
@@ -52,7 +52,8 @@ impl Planner {
             }
         }
         self.spare_protected(&mut condemned);
-        let graph = DeleteGraph::new(self, &condemned);
+        self.spare_for_failed(&mut condemned);
+        let graph = DeleteGraph::new(self, condemned.keys().copied());
         let mut steps: BTreeMap<Slot, StepId> = BTreeMap::new();
         for (slot, op) in condemned.iter().rev() {
             let wait: BTreeSet<StepId> =
@@ -76,13 +77,15 @@ impl Planner {
         }
         match entry.fate {
             Fate::Gone | Fate::Condemned(_) => return None,
-            Fate::AwaitsReplacement => return Some(StepOp::RemovePendingReplace),
+            Fate::AwaitsReplacement => {
+                return (!self.is_wanted(entry)).then_some(StepOp::RemovePendingReplace);
+            }
             Fate::Stands => {}
         }
         if state.delete {
             return Some(if state.external { StepOp::DiscardReplaced } else { StepOp::DeleteReplaced });
         }
-        if entry.new || (self.settings.mode == Mode::Update && entry.claimed.is_some()) {
+        if entry.new || self.is_wanted(entry) {
             return None;
         }
         Some(if state.pending_replacement {
@@ -92,6 +95,11 @@ impl Planner {
         } else {
             StepOp::Delete
         })
+    }
+
+    /// Whether the program has registered what has this state.
+    fn is_wanted(&self, entry: &SlotEntry) -> bool {
+        self.settings.mode == Mode::Update && entry.claimed.is_some()
     }
 
     /// Takes protected resources out, and with them everything that they need. Without
@@ -115,15 +123,44 @@ impl Planner {
             }
             self.failed = true;
         }
-        let graph = DeleteGraph::new(self, condemned);
-        let mut kept: HashSet<Slot> = protected.iter().copied().collect();
-        for slot in condemned.keys().rev() {
-            if graph.dependents_of(*slot).iter().any(|other| kept.contains(other)) {
-                kept.insert(*slot);
+        let graph = DeleteGraph::new(self, condemned.keys().copied());
+        keep_needs(condemned, &graph, protected.into_iter().collect());
+    }
+
+    /// Where registrations failed or were skipped and the run went on: keeps what their old states
+    /// need. What needed them is kept, too, since the program may have left it out only because it
+    /// had nothing to make it from; the next run that goes well deletes it.
+    fn spare_for_failed(&self, condemned: &mut BTreeMap<Slot, StepOp>) {
+        if !self.failed || self.settings.mode != Mode::Update {
+            return;
+        }
+        let failed = |phase: &Phase| matches!(phase, Phase::Failed | Phase::Skipped);
+        let failed: BTreeSet<Slot> =
+            self.resources.iter().filter(|r| failed(&r.phase)).filter_map(|r| r.old).collect();
+        if failed.is_empty() {
+            return;
+        }
+        let slots: BTreeSet<Slot> = failed.iter().copied().chain(condemned.keys().copied()).collect();
+        let graph = DeleteGraph::new(self, slots.iter().copied());
+        let mut kept: HashSet<Slot> = failed.into_iter().collect();
+        for slot in &slots {
+            if kept.contains(slot) {
+                let dependents = graph.dependents_of(*slot).iter().copied();
+                kept.extend(dependents.filter(|other| condemned.get(other) == Some(&StepOp::Delete)));
             }
         }
-        condemned.retain(|slot, _| !kept.contains(slot));
+        keep_needs(condemned, &graph, kept);
     }
+}
+
+/// Takes what is kept out of what is to be deleted, and with it everything that it needs.
+fn keep_needs(condemned: &mut BTreeMap<Slot, StepOp>, graph: &DeleteGraph, mut kept: HashSet<Slot>) {
+    for slot in condemned.keys().rev() {
+        if graph.dependents_of(*slot).iter().any(|other| kept.contains(other)) {
+            kept.insert(*slot);
+        }
+    }
+    condemned.retain(|slot, _| !kept.contains(slot));
 }
 
 fn protected_delete(urn: &Urn) -> Diagnostic {
@@ -142,15 +179,17 @@ struct DeleteGraph {
 }
 
 impl DeleteGraph {
-    /// Looks only at the states to be deleted. What a state refers to stands before it, so the
+    /// Looks only at these states, in their order. What a state refers to stands before it, so the
     /// graph has no cycles; a state that refers to a component refers to all that is below it, too.
-    fn new(planner: &Planner, condemned: &BTreeMap<Slot, StepOp>) -> DeleteGraph {
+    fn new(planner: &Planner, slots: impl Iterator<Item = Slot>) -> DeleteGraph {
         let mut by_urn: HashMap<&Urn, Vec<Slot>> = HashMap::new();
         let mut below: HashMap<&Urn, Vec<Slot>> = HashMap::new();
         let mut dependents: HashMap<Slot, Vec<Slot>> = HashMap::new();
         let mut parents: HashMap<&Urn, &Urn> = HashMap::new();
-        for slot in condemned.keys() {
-            let state: &ResourceState = &planner.entry(*slot).state;
+        let mut urns = HashSet::new();
+        for slot in slots {
+            let state: &ResourceState = &planner.entry(slot).state;
+            urns.insert(state.urn.clone());
             let mut needs: BTreeSet<Slot> = BTreeSet::new();
             for urn in state.references() {
                 needs.extend(by_urn.get(urn).into_iter().flatten());
@@ -159,9 +198,9 @@ impl DeleteGraph {
                 }
             }
             for need in needs {
-                dependents.entry(need).or_default().push(*slot);
+                dependents.entry(need).or_default().push(slot);
             }
-            by_urn.entry(&state.urn).or_default().push(*slot);
+            by_urn.entry(&state.urn).or_default().push(slot);
             if let Some(parent) = &state.parent {
                 parents.insert(&state.urn, parent);
             }
@@ -169,16 +208,13 @@ impl DeleteGraph {
             let mut steps = 0;
             while let Some(urn) = ancestor {
                 if urn.ty() != purlin_model::urn::STACK_TYPE {
-                    below.entry(urn).or_default().push(*slot);
+                    below.entry(urn).or_default().push(slot);
                 }
                 steps += 1;
                 ancestor = if steps > 1000 { None } else { parents.get(urn).copied() };
             }
         }
-        DeleteGraph {
-            dependents,
-            urns: condemned.keys().map(|slot| planner.entry(*slot).state.urn.clone()).collect(),
-        }
+        DeleteGraph { dependents, urns }
     }
 
     fn dependents_of(&self, slot: Slot) -> &[Slot] {

@@ -11,6 +11,7 @@ mod alias;
 mod cascade;
 mod decide;
 mod deletes;
+mod dependents;
 mod effect;
 mod envelope;
 mod input;

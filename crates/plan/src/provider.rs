@@ -7,7 +7,7 @@ use purlin_model::{Goal, PackageDescriptor, PropertyMap, PropertyValue, Provider
 
 use crate::effect::{Effect, Reply};
 use crate::input::{ProviderQuery, Registration, Ticket};
-use crate::table::{Phase, Planner, ResId};
+use crate::table::{Phase, Planner, ResId, Stage, TOO_LATE};
 
 /// A ticket that waits for a default provider, with the explicit providers to be handed on.
 type Waiter = (Ticket, BTreeMap<String, ProviderRef>);
@@ -38,6 +38,8 @@ impl Defaults {
 pub(crate) enum Choice {
     Settled(ProviderRef),
     Default(Urn),
+    /// The default provider could not be set up.
+    Failed(Urn),
     Invalid(String),
 }
 
@@ -72,10 +74,7 @@ impl Planner {
             ));
         }
         if let Some(urn) = self.defaults.by_request.get(&request).cloned() {
-            return match self.provider_of_registered(&urn) {
-                Some(provider) => Choice::Settled(provider),
-                None => Choice::Default(urn),
-            };
+            return self.default_choice(urn);
         }
         let mut inputs = self.settings.package_config.get(name).cloned().unwrap_or_default();
         describe_plugin(&mut inputs, &request);
@@ -99,8 +98,13 @@ impl Planner {
                 self.begin(res);
             }
         }
+        self.default_choice(urn)
+    }
+
+    fn default_choice(&self, urn: Urn) -> Choice {
         match self.provider_of_registered(&urn) {
             Some(provider) => Choice::Settled(provider),
+            None if self.resource_by_urn(&urn).is_some_and(|r| !r.phase_is_open()) => Choice::Failed(urn),
             None => Choice::Default(urn),
         }
     }
@@ -141,6 +145,9 @@ impl Planner {
         if self.stopping {
             return self.reply(Some(ticket), Reply::Stopping);
         }
+        if self.stage != Stage::Program {
+            return self.reply(Some(ticket), Reply::Invalid(TOO_LATE.to_owned()));
+        }
         let mut providers = query.providers.clone();
         if let Some(parent) = query.parent.as_ref().and_then(|urn| self.resource_by_urn(urn)) {
             for (package, provider) in &parent.providers {
@@ -159,6 +166,7 @@ impl Planner {
             Choice::Default(urn) => {
                 self.defaults.waiting_tickets.entry(urn).or_default().push((ticket, providers));
             }
+            Choice::Failed(urn) => self.reply(Some(ticket), Reply::Invalid(not_set_up(&urn))),
             Choice::Invalid(message) => self.reply(Some(ticket), Reply::Invalid(message)),
         }
     }
@@ -185,7 +193,7 @@ impl Planner {
                     let reply = if self.stopping {
                         Reply::Stopping
                     } else {
-                        Reply::Invalid(format!("provider {urn} could not be set up"))
+                        Reply::Invalid(not_set_up(urn))
                     };
                     self.reply(Some(ticket), reply);
                 }
@@ -212,6 +220,10 @@ impl Planner {
         registration.goal.inputs = inputs.into();
         registration.package = request;
     }
+}
+
+fn not_set_up(urn: &Urn) -> String {
+    format!("provider {urn} could not be set up")
 }
 
 /// Writes into a provider's inputs which plugin serves it: `version`, and `__internal` with what a

@@ -12,7 +12,8 @@ use crate::effect::{After, Effect, Reply, StepReasons};
 use crate::envelope;
 use crate::input::{Registration, Ticket};
 use crate::provider::Choice;
-use crate::table::{Fate, Held, Phase, Planner, ResId, Resource};
+use crate::step::StepId;
+use crate::table::{Fate, Held, Phase, Planner, ResId, Resource, Stage, TOO_LATE};
 
 impl Planner {
     /// A registration arrives: parent known, URN made, duplicates refused, old state claimed,
@@ -20,6 +21,9 @@ impl Planner {
     pub(crate) fn register(&mut self, ticket: Ticket, mut request: Registration) {
         if self.stopping {
             return self.reply(Some(ticket), Reply::Stopping);
+        }
+        if self.stage != Stage::Program {
+            return self.reply(Some(ticket), Reply::Invalid(TOO_LATE.to_owned()));
         }
         if let Some(parent) = &request.goal.parent
             && !self.by_urn.contains_key(parent)
@@ -43,9 +47,7 @@ impl Planner {
             return self.reply(Some(ticket), reply);
         }
         let res = self.admit(Some(ticket), request, urn);
-        if self.get(res).phase_is_open() {
-            self.begin(res);
-        }
+        self.begin(res);
     }
 
     fn name_problem(&self, urn: &Urn) -> Option<Diagnostic> {
@@ -155,8 +157,11 @@ impl Planner {
         Ok(())
     }
 
-    /// Starts on a registration, unless a cascade holds it.
+    /// Starts on a registration, unless it is settled already or a cascade holds it.
     pub(crate) fn begin(&mut self, res: ResId) {
+        if !self.get(res).phase_is_open() {
+            return;
+        }
         if self.holds(res) {
             self.get_mut(res).held = Some(Held::Registered);
             return;
@@ -176,6 +181,7 @@ impl Planner {
                 self.provider_settled(res);
             }
             Choice::Default(urn) => self.await_default(urn, res),
+            Choice::Failed(_) => self.skip(res),
             Choice::Invalid(message) => {
                 let urn = self.urn(res).clone();
                 self.say(Diagnostic::error("default-provider-disabled", message).with_urn(urn.as_str()));
@@ -192,7 +198,7 @@ impl Planner {
         let bad = |urn: &Urn| {
             self.resource_by_urn(urn).is_some_and(|r| matches!(r.phase, Phase::Failed | Phase::Skipped))
         };
-        goal.parent.iter().chain(&goal.dependencies).chain(&goal.deleted_with).any(bad)
+        goal.parent.iter().chain(&goal.dependencies).chain(&goal.deleted_with).chain(&goal.replace_with).any(bad)
             || goal.property_dependencies.values().flatten().any(bad)
             || goal.provider.as_ref().is_some_and(|p| bad(p.urn()))
     }
@@ -222,7 +228,8 @@ impl Planner {
         self.effects.push(Effect::Check { res, olds, for_replacement });
     }
 
-    /// Whether an old state was deleted in this run for the sake of another's replacement.
+    /// Whether an old state is or was deleted, in this run or an earlier one, for the sake of a
+    /// replacement.
     pub(crate) fn is_recreated(&self, slot: Slot) -> bool {
         matches!(self.entry(slot).fate, Fate::Condemned(_) | Fate::AwaitsReplacement)
     }
@@ -240,9 +247,11 @@ impl Planner {
             state.modified.clone_from(&old_state.modified);
         }
         let managed = old_state.as_ref().is_some_and(|s| !s.external);
+        let deleted = old.is_some_and(|old| self.is_recreated(old));
+        let wait_for = old.and_then(|old| self.delete_under_way(old));
         let state = Arc::new(state);
         let slot = self.push_slot(Arc::clone(&state), true);
-        let (op, after) = match (managed, old) {
+        let (op, after) = match (managed && !deleted, old) {
             (true, Some(old)) => (StepOp::ReadReplacement, After::PlaceAndMark { slot, old }),
             _ => (StepOp::Read, After::Place { slot, replaces: old }),
         };
@@ -255,8 +264,16 @@ impl Planner {
             reasons: StepReasons::default(),
             after,
             inputs_equal: false,
-            wait_for: None,
+            wait_for,
         });
+    }
+
+    /// The step that is to delete a state before its replacement.
+    pub(crate) fn delete_under_way(&self, slot: Slot) -> Option<StepId> {
+        match self.entry(slot).fate {
+            Fate::Condemned(step) => Some(step),
+            _ => None,
+        }
     }
 }
 

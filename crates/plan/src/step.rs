@@ -22,7 +22,7 @@ pub(crate) struct Steps {
     /// Steps that wait for a step.
     followers: BTreeMap<StepId, Vec<StepId>>,
     /// Steps that may be emitted.
-    ready: Vec<Step>,
+    ready: BTreeMap<StepId, Step>,
     running: BTreeMap<StepId, Step>,
 }
 
@@ -34,17 +34,9 @@ impl Steps {
 
     /// Adds a step that may run when all of some others have ended well.
     pub(crate) fn add(&mut self, step: Step, after: &BTreeSet<StepId>) {
-        let pending: Vec<StepId> = after
-            .iter()
-            .copied()
-            .filter(|id| {
-                self.running.contains_key(id)
-                    || self.is_waiting(*id)
-                    || self.ready.iter().any(|s| s.id == *id)
-            })
-            .collect();
+        let pending: Vec<StepId> = after.iter().copied().filter(|id| self.is_open(*id)).collect();
         if pending.is_empty() {
-            self.ready.push(step);
+            self.ready.insert(step.id, step);
             return;
         }
         for id in &pending {
@@ -53,17 +45,19 @@ impl Steps {
         self.waiting.insert(step.id, (step, pending.len()));
     }
 
-    fn is_waiting(&self, id: StepId) -> bool {
-        self.waiting.contains_key(&id)
+    /// Whether a step has not ended yet.
+    pub(crate) fn is_open(&self, id: StepId) -> bool {
+        self.running.contains_key(&id) || self.waiting.contains_key(&id) || self.ready.contains_key(&id)
     }
 
     pub(crate) fn is_idle(&self) -> bool {
         self.waiting.is_empty() && self.ready.is_empty() && self.running.is_empty()
     }
 
-    /// The steps in flight and those about to be, with the states that they read.
-    pub(crate) fn in_flight(&self) -> impl Iterator<Item = &Step> {
-        self.running.values().chain(&self.ready)
+    /// The steps that have not ended.
+    pub(crate) fn open(&self) -> impl Iterator<Item = &Step> {
+        let waiting = self.waiting.values().map(|(step, _)| step);
+        self.running.values().chain(self.ready.values()).chain(waiting)
     }
 
     pub(crate) fn running_resources(&self) -> BTreeSet<ResId> {
@@ -80,7 +74,7 @@ impl Steps {
                     if *count == 0
                         && let Some((step, _)) = self.waiting.remove(&follower)
                     {
-                        self.ready.push(step);
+                        self.ready.insert(step.id, step);
                     }
                 }
             }
@@ -107,14 +101,14 @@ impl Steps {
     pub(crate) fn drop_waiting(&mut self) -> Vec<Step> {
         self.followers.clear();
         let waiting = std::mem::take(&mut self.waiting).into_values().map(|(step, _)| step);
-        self.ready.drain(..).chain(waiting).collect()
+        std::mem::take(&mut self.ready).into_values().chain(waiting).collect()
     }
 }
 
 impl Planner {
     pub(crate) fn emit_ready_steps(&mut self) {
-        for step in std::mem::take(&mut self.steps.ready) {
-            self.steps.running.insert(step.id, step.clone());
+        for (id, step) in std::mem::take(&mut self.steps.ready) {
+            self.steps.running.insert(id, step.clone());
             self.effects.push(Effect::Run(Box::new(step)));
         }
     }
@@ -178,7 +172,8 @@ impl Planner {
         entry.marked = true;
     }
 
-    fn let_stand(&mut self, step: &Step) {
+    /// A step did nothing, or was not taken: the states that it was about stay what they were.
+    pub(crate) fn let_stand(&mut self, step: &Step) {
         if let Some(old) = step.old
             && self.entry(old).fate == Fate::Condemned(step.id)
         {

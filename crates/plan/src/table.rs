@@ -7,6 +7,7 @@ use purlin_diag::Diagnostic;
 use purlin_model::{Goal, PackageDescriptor, ProviderRef, ResourceState, Slot, Snapshot, Urn};
 
 use crate::cascade::Cascades;
+use crate::dependents::Dependents;
 use crate::effect::{Effect, Reply};
 use crate::input::{DiffFacts, Input, StepOutcome, Ticket};
 use crate::provider::Defaults;
@@ -24,7 +25,7 @@ pub(crate) enum Fate {
     Stands,
     /// A step is to delete it.
     Condemned(StepId),
-    /// It is deleted and waits for its replacement.
+    /// It is deleted, in this run or an earlier one, and waits for its replacement.
     AwaitsReplacement,
     /// It is gone, or another state has taken its place.
     Gone,
@@ -104,6 +105,9 @@ pub(crate) struct Resource {
     pub(crate) checked_fresh: bool,
 }
 
+/// Why a request is refused when the program has said that it registered everything.
+pub(crate) const TOO_LATE: &str = "the program has already said that it registered everything";
+
 /// How far the operation is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
@@ -126,6 +130,7 @@ pub struct Planner {
     pub(crate) defaults: Defaults,
     pub(crate) steps: Steps,
     pub(crate) cascades: Cascades,
+    pub(crate) dependents: Option<Dependents>,
     pub(crate) replaced: HashSet<Urn>,
     pub(crate) unsettled: BTreeSet<ResId>,
     pub(crate) stage: Stage,
@@ -148,6 +153,7 @@ impl Planner {
             defaults: Defaults::default(),
             steps: Steps::default(),
             cascades: Cascades::default(),
+            dependents: None,
             replaced: HashSet::new(),
             unsettled: BTreeSet::new(),
             stage: Stage::Idle,
@@ -158,6 +164,9 @@ impl Planner {
         };
         for state in &base.resources {
             let slot = planner.push_slot(Arc::clone(state), false);
+            if state.pending_replacement {
+                planner.entry_mut(slot).fate = Fate::AwaitsReplacement;
+            }
             if !state.delete {
                 planner.live.insert(state.urn.clone(), slot);
             }
@@ -236,7 +245,7 @@ impl Planner {
     pub fn current(&self, urn: &Urn) -> Option<(Slot, &Arc<ResourceState>)> {
         self.registered(urn).or_else(|| {
             let slot = *self.live.get(urn)?;
-            Some((slot, self.state(slot)))
+            (self.entry(slot).fate != Fate::Gone).then(|| (slot, self.state(slot)))
         })
     }
 
@@ -295,6 +304,10 @@ impl Planner {
     }
 
     fn start(&mut self) {
+        if self.stopping {
+            self.stage = Stage::Deleting;
+            return;
+        }
         let refreshes = self.settings.mode == Mode::Refresh || self.settings.refresh_first;
         if refreshes {
             self.stage = Stage::Refreshing;
@@ -328,9 +341,7 @@ impl Planner {
             self.emit_ready_steps();
             let idle = self.steps.is_idle() && self.unsettled.is_empty();
             match self.stage {
-                Stage::Refreshing if idle && self.failed && !self.settings.continue_on_error => {
-                    self.finish();
-                }
+                Stage::Refreshing if idle && self.stopping => self.finish(),
                 Stage::Refreshing if idle => self.leave_refresh(),
                 Stage::Program if idle && self.program_ended.is_some() => {
                     if self.program_ended == Some(true) && !self.stopping {
@@ -369,11 +380,7 @@ impl Planner {
         self.stopping = true;
         self.effects.push(Effect::Stopping);
         for step in self.steps.drop_waiting() {
-            if let Some(slot) = step.old
-                && self.entry(slot).fate == Fate::Condemned(step.id)
-            {
-                self.entry_mut(slot).fate = Fate::Stands;
-            }
+            self.let_stand(&step);
         }
         let running = self.steps.running_resources();
         let unsettled: Vec<ResId> =

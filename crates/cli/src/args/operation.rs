@@ -1,0 +1,226 @@
+//! Flags of the commands that run operations.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// Flags that `preview`, `up`, `refresh` and `destroy` share.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct CommonOperationArgs {
+    /// The stack to operate on; the selected one by default
+    #[arg(short, long, value_name = "STACK")]
+    pub(crate) stack: Option<String>,
+    /// Use the configuration of another file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config_file: Option<PathBuf>,
+    /// Set a configuration value for this run, and keep it
+    #[arg(short = 'c', long = "config", value_name = "KEY=VALUE")]
+    pub(crate) config: Vec<String>,
+    /// Keys of `--config` are property paths
+    #[arg(long)]
+    pub(crate) config_path: bool,
+    /// A message to record with the operation
+    #[arg(short, long, value_name = "TEXT")]
+    pub(crate) message: Option<String>,
+    /// Print debug output
+    #[arg(short, long)]
+    pub(crate) debug: bool,
+    /// Show changes as a full diff
+    #[arg(long)]
+    pub(crate) diff: bool,
+    /// Write machine-readable output
+    #[arg(short, long)]
+    pub(crate) json: bool,
+    /// How many operations may run at once
+    #[arg(short, long, value_name = "N")]
+    pub(crate) parallel: Option<usize>,
+    /// Refresh the state before anything else
+    #[arg(short, long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub(crate) refresh: Option<String>,
+    /// Operate on these resources only (not supported yet)
+    #[arg(short, long, value_name = "URN")]
+    pub(crate) target: Vec<String>,
+    /// Leave these resources alone (not supported yet)
+    #[arg(long, value_name = "URN")]
+    pub(crate) exclude: Vec<String>,
+    /// With --target: their dependents, too (not supported yet)
+    #[arg(long)]
+    pub(crate) target_dependents: bool,
+    /// With --exclude: their dependents, too (not supported yet)
+    #[arg(long)]
+    pub(crate) exclude_dependents: bool,
+    /// Run the program in a refresh or destroy (not supported yet)
+    #[arg(long)]
+    pub(crate) run_program: bool,
+    /// Don't check the configuration against what the project declares
+    #[arg(long)]
+    pub(crate) skip_config_validation: bool,
+    /// Show the configuration
+    #[arg(long)]
+    pub(crate) show_config: bool,
+    /// Show the steps of replacements one by one
+    #[arg(long)]
+    pub(crate) show_replacement_steps: bool,
+    /// Show resources that don't change
+    #[arg(long)]
+    pub(crate) show_sames: bool,
+    /// Show resources that are only read
+    #[arg(long)]
+    pub(crate) show_reads: bool,
+    /// Show secrets in diffs and outputs
+    #[arg(long)]
+    pub(crate) show_secrets: bool,
+    /// Show URNs instead of names
+    #[arg(long)]
+    pub(crate) urns: bool,
+    /// Don't show stack outputs
+    #[arg(long)]
+    pub(crate) suppress_outputs: bool,
+    /// Don't show progress
+    #[arg(long)]
+    pub(crate) suppress_progress: bool,
+    /// Don't show a permalink (accepted for compatibility)
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub(crate) suppress_permalink: Option<String>,
+    /// Show all output, cut nothing
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub(crate) show_full_output: Option<String>,
+    /// Don't install plugins before the operation
+    #[arg(long)]
+    pub(crate) skip_plugin_pre_install: bool,
+    /// How the operation came to be run
+    #[arg(long, hide = true, value_name = "KIND")]
+    pub(crate) exec_kind: Option<String>,
+    /// Who runs the operation
+    #[arg(long, hide = true, value_name = "NAME")]
+    pub(crate) exec_agent: Option<String>,
+    /// The address of an inline program (not supported yet)
+    #[arg(long, hide = true, value_name = "ADDRESS")]
+    pub(crate) client: Option<String>,
+    /// Write events to a file or `tcp://host:port`
+    #[arg(long, hide = true, value_name = "FILE")]
+    pub(crate) event_log: Option<String>,
+    /// Where to run (not supported)
+    #[arg(long, hide = true)]
+    pub(crate) remote: bool,
+}
+
+/// Flags of commands that ask before they act.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct ApprovalArgs {
+    /// Go ahead without asking
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+    /// Don't preview first
+    #[arg(short = 'f', long)]
+    pub(crate) skip_preview: bool,
+}
+
+/// Flags of `preview`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct PreviewArgs {
+    #[command(flatten)]
+    pub(crate) common: CommonOperationArgs,
+    /// Fail if something would change
+    #[arg(long)]
+    pub(crate) expect_no_changes: bool,
+    /// Protection counts for nothing
+    #[arg(long)]
+    pub(crate) ignore_protect: bool,
+    /// Save the plan (not supported yet)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) save_plan: Option<PathBuf>,
+    /// Replace these resources (not supported yet)
+    #[arg(long, value_name = "URN")]
+    pub(crate) replace: Vec<String>,
+    /// Replace these resources and touch no others (not supported yet)
+    #[arg(long, value_name = "URN")]
+    pub(crate) target_replace: Vec<String>,
+    /// Run policy packs (not supported yet)
+    #[arg(long, value_name = "PATH")]
+    pub(crate) policy_pack: Vec<String>,
+}
+
+/// Flags of `up`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct UpArgs {
+    #[command(flatten)]
+    pub(crate) common: CommonOperationArgs,
+    #[command(flatten)]
+    pub(crate) approval: ApprovalArgs,
+    /// Fail if something changed
+    #[arg(long)]
+    pub(crate) expect_no_changes: bool,
+    /// Go on with what does not depend on a failure
+    #[arg(long)]
+    pub(crate) continue_on_error: bool,
+    /// Protection counts for nothing
+    #[arg(long)]
+    pub(crate) ignore_protect: bool,
+    /// Encrypt secrets with another provider, if the stack is new
+    #[arg(long, value_name = "PROVIDER")]
+    pub(crate) secrets_provider: Option<String>,
+    /// Replace these resources (not supported yet)
+    #[arg(long, value_name = "URN")]
+    pub(crate) replace: Vec<String>,
+    /// Replace these resources and touch no others (not supported yet)
+    #[arg(long, value_name = "URN")]
+    pub(crate) target_replace: Vec<String>,
+    /// Run policy packs (not supported yet)
+    #[arg(long, value_name = "PATH")]
+    pub(crate) policy_pack: Vec<String>,
+    /// Follow a saved plan (not supported yet)
+    #[arg(long, hide = true, value_name = "FILE")]
+    pub(crate) plan: Option<PathBuf>,
+    /// A template or URL to deploy (not supported yet)
+    #[arg(value_name = "TEMPLATE")]
+    pub(crate) template: Option<String>,
+}
+
+/// Flags of `refresh`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct RefreshArgs {
+    #[command(flatten)]
+    pub(crate) common: CommonOperationArgs,
+    #[command(flatten)]
+    pub(crate) approval: ApprovalArgs,
+    /// Only show what would change
+    #[arg(long)]
+    pub(crate) preview_only: bool,
+    /// Fail if something changed
+    #[arg(long)]
+    pub(crate) expect_no_changes: bool,
+    /// Forget creates whose outcome nobody knows
+    #[arg(long)]
+    pub(crate) clear_pending_creates: bool,
+    /// Leave creates whose outcome nobody knows as they are
+    #[arg(long)]
+    pub(crate) skip_pending_creates: bool,
+    /// Take over creates whose outcome nobody knows (not supported yet)
+    #[arg(long, num_args = 2, value_names = ["URN", "ID"])]
+    pub(crate) import_pending_creates: Vec<String>,
+}
+
+/// Flags of `destroy`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct DestroyArgs {
+    #[command(flatten)]
+    pub(crate) common: CommonOperationArgs,
+    #[command(flatten)]
+    pub(crate) approval: ApprovalArgs,
+    /// Only show what would be deleted
+    #[arg(long)]
+    pub(crate) preview_only: bool,
+    /// Remove the stack and its configuration afterwards
+    #[arg(long)]
+    pub(crate) remove: bool,
+    /// Keep protected resources and what they need
+    #[arg(long)]
+    pub(crate) exclude_protected: bool,
+    /// Protection counts for nothing
+    #[arg(long)]
+    pub(crate) ignore_protect: bool,
+    /// Go on with what does not depend on a failure
+    #[arg(long)]
+    pub(crate) continue_on_error: bool,
+}

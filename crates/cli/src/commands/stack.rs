@@ -1,0 +1,165 @@
+//! `stack`: makes, lists, selects and removes stacks.
+
+use purlin_diag::Diagnostic;
+use purlin_ports::{StackId, StackSummary};
+
+use crate::args::{StackArgs, StackCommand, StackInitArgs, StackLsArgs, StackRmArgs, StackSelectArgs};
+use crate::commands::stack_show::{ago, show, table};
+use crate::commands::stack_files;
+use crate::config_values;
+use crate::context::Context;
+use crate::exit::CommandError;
+
+/// Runs a command about stacks.
+pub(crate) async fn stack(context: &Context, args: StackArgs) -> Result<(), CommandError> {
+    let named = args.stack.clone();
+    match args.command.clone() {
+        None => show(context, &args).await,
+        Some(StackCommand::Init(init)) => self::init(context, named.as_deref(), init).await,
+        Some(StackCommand::Ls(ls)) => list(context, ls).await,
+        Some(StackCommand::Select(select)) => self::select(context, named.as_deref(), select).await,
+        Some(StackCommand::Unselect) => unselect(context),
+        Some(StackCommand::Rm(rm)) => remove(context, named.as_deref(), rm).await,
+        Some(StackCommand::Output(output)) => stack_files::output(context, named.as_deref(), output).await,
+        Some(StackCommand::Export(export)) => stack_files::export(context, named.as_deref(), export).await,
+        Some(StackCommand::Import(import)) => stack_files::import(context, named.as_deref(), import).await,
+        Some(StackCommand::History(history)) => stack_files::history(context, named.as_deref(), history).await,
+        Some(StackCommand::Rename(_)) => Err(CommandError::unsupported("`stack rename`")),
+    }
+}
+
+async fn init(context: &Context, named: Option<&str>, args: StackInitArgs) -> Result<(), CommandError> {
+    let project = context.project()?;
+    let store = context.store(Some(&project))?;
+    let name = match args.name.as_deref().or(named) {
+        Some(name) => name.to_owned(),
+        None => context.ask_text("stack name", "dev", "a name")?,
+    };
+    let id = context.stack_id(Some(&project), &name)?;
+    config_values::check_secrets_provider(args.secrets_provider.as_deref())?;
+    store.create(&id).await?;
+    if let Some(source) = &args.copy_config_from {
+        config_values::copy_config(context, source, &id.name).await?;
+    }
+    config_values::prepare_new_stack(context, &project, &id).await?;
+    if !args.no_select {
+        context.select(&project, store.url(), Some(&id.name))?;
+    }
+    context.out.line(format!("Created stack '{}'", id.name));
+    Ok(())
+}
+
+async fn list(context: &Context, args: StackLsArgs) -> Result<(), CommandError> {
+    if args.tag.is_some() {
+        return Err(CommandError::unsupported("`stack ls --tag`"));
+    }
+    let project = if args.all { None } else { context.find_project()? };
+    if args.project.is_none() && project.is_none() && !args.all {
+        return Err(Diagnostic::error("no-project", "no project file was found here or in any directory above")
+            .with_hint("use --all to list the stacks of all projects")
+            .into());
+    }
+    let store = context.store(project.as_ref())?;
+    let only = args.project.clone().or_else(|| project.as_ref().map(|p| p.name.clone()));
+    let stacks = store.list(only.as_deref()).await?;
+    let selected = match &project {
+        Some(project) => context.selected(project, store.url())?,
+        None => None,
+    };
+    let is_current = |stack: &StackSummary| {
+        project.as_ref().is_some_and(|p| p.name == stack.id.project) && selected.as_deref() == Some(&stack.id.name)
+    };
+    let name = |id: &StackId| {
+        let plain = project.as_ref().is_some_and(|p| p.name == id.project) && !context.global.fully_qualify_stack_names;
+        if plain { id.name.clone() } else { id.to_string() }
+    };
+    if args.json {
+        let rows: Vec<serde_json::Value> = stacks.iter().map(|s| json_row(s, &name(&s.id), is_current(s))).collect();
+        context.out.line(serde_json::to_string_pretty(&rows).unwrap_or_default());
+        return Ok(());
+    }
+    let rows: Vec<Vec<String>> = stacks
+        .iter()
+        .map(|stack| {
+            let mark = if is_current(stack) { "*" } else { "" };
+            let updated = stack.last_update.as_deref().and_then(|t| t.parse().ok()).map_or("n/a".to_owned(), ago);
+            let count = stack.resource_count.map_or("n/a".to_owned(), |n| n.to_string());
+            vec![format!("{}{mark}", name(&stack.id)), updated, count]
+        })
+        .collect();
+    for line in table(&["NAME", "LAST UPDATE", "RESOURCE COUNT"], &rows) {
+        context.out.line(line);
+    }
+    Ok(())
+}
+
+fn json_row(stack: &StackSummary, name: &str, current: bool) -> serde_json::Value {
+    let mut row = serde_json::Map::new();
+    row.insert("name".into(), name.into());
+    row.insert("current".into(), current.into());
+    let time = stack.last_update.as_deref().and_then(|t| t.parse::<jiff::Timestamp>().ok());
+    if let Some(time) = time {
+        row.insert("lastUpdate".into(), format!("{time:.3}").into());
+    }
+    if let Some(count) = stack.resource_count {
+        row.insert("resourceCount".into(), count.into());
+    }
+    row.into()
+}
+
+async fn select(context: &Context, named: Option<&str>, args: StackSelectArgs) -> Result<(), CommandError> {
+    let project = context.project()?;
+    let store = context.store(Some(&project))?;
+    let stacks = store.list(Some(&project.name)).await?;
+    let name = match args.name.as_deref().or(named) {
+        Some(name) => name.to_owned(),
+        None => {
+            let names: Vec<String> = stacks.iter().map(|s| s.id.name.clone()).collect();
+            if names.is_empty() {
+                let problem = Diagnostic::error("no-stacks", "there are no stacks")
+                    .with_hint("make one with `stack init`");
+                return Err(problem.into());
+            }
+            context.choose("Please choose a stack:", names, "a name")?
+        }
+    };
+    let id = context.stack_id(Some(&project), &name)?;
+    if !stacks.iter().any(|stack| stack.id == id) {
+        if !args.create {
+            return Err(purlin_ports::StateError::NotFound(id).into());
+        }
+        config_values::check_secrets_provider(args.secrets_provider.as_deref())?;
+        store.create(&id).await?;
+        config_values::prepare_new_stack(context, &project, &id).await?;
+        context.out.line(format!("Created stack '{}'", id.name));
+    }
+    context.select(&project, store.url(), Some(&id.name))
+}
+
+fn unselect(context: &Context) -> Result<(), CommandError> {
+    let project = context.project()?;
+    let store = context.store(Some(&project))?;
+    context.select(&project, store.url(), None)?;
+    context.out.line("Stack was unselected");
+    Ok(())
+}
+
+async fn remove(context: &Context, named: Option<&str>, args: StackRmArgs) -> Result<(), CommandError> {
+    let target = context.stack(args.name.as_deref().or(named))?;
+    let warning = format!("This will permanently remove the '{}' stack!", target.id.name);
+    context.confirm_word(&warning, &target.id.name, args.yes)?;
+    target.store.remove(&target.id, args.force).await?;
+    if let Some(project) = &target.project {
+        if context.selected(project, target.store.url())?.as_deref() == Some(target.id.name.as_str()) {
+            context.select(project, target.store.url(), None)?;
+        }
+        let settings = project.stack_settings_path(&target.id.name);
+        if !args.preserve_config && settings.exists() {
+            std::fs::remove_file(&settings)
+                .map_err(|e| Diagnostic::error("config-file", format!("{}: {e}", settings.display())))?;
+        }
+    }
+    context.out.line(format!("Stack '{}' has been removed!", target.id.name));
+    Ok(())
+}
+

@@ -1,0 +1,308 @@
+//! Secrets of stacks: which manager keeps them, where the passphrase comes from, and what is done
+//! with configuration values and stored bags.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use purlin_diag::Diagnostic;
+use purlin_formats::{find_secrets, replace_secrets, BagDecoder, SecretForm};
+use purlin_model::{Bag, PropertyMap, Snapshot};
+use purlin_ports::{BagCodec, SecretsManager, StackId};
+use purlin_project::config::ConfigMap;
+use purlin_project::{Project, StackSettings};
+use purlin_secrets::{
+    decrypt_text, encrypt_text, manager_from_state, FixedPassphrase, NoPassphrase, PassphraseManager,
+    PassphraseSource, SealedBags,
+};
+use zeroize::Zeroizing;
+
+use crate::ambient::SystemEntropy;
+use crate::context::{Context, Target};
+use crate::exit::CommandError;
+
+/// A passphrase in a file.
+struct FilePassphrase(PathBuf);
+
+impl PassphraseSource for FilePassphrase {
+    fn passphrase(&self) -> Result<Zeroizing<String>, Diagnostic> {
+        let text = std::fs::read_to_string(&self.0).map_err(|e| {
+            let message = format!("the passphrase file {} can't be read: {e}", self.0.display());
+            Diagnostic::error("passphrase-file", message)
+                .with_hint("PULUMI_CONFIG_PASSPHRASE_FILE must name a file that holds the passphrase")
+        })?;
+        Ok(Zeroizing::new(text.trim().to_owned()))
+    }
+}
+
+/// A passphrase that the user is asked for.
+struct AskedPassphrase;
+
+impl PassphraseSource for AskedPassphrase {
+    fn passphrase(&self) -> Result<Zeroizing<String>, Diagnostic> {
+        let question = "Enter your passphrase to unlock config/secrets";
+        inquire::Password::new(question)
+            .without_confirmation()
+            .prompt()
+            .map(Zeroizing::new)
+            .map_err(|_| Diagnostic::error("passphrase-missing", "no passphrase was given"))
+    }
+}
+
+/// Where the passphrase comes from: the environment, a file, or the user.
+pub(crate) fn passphrases(context: &Context) -> Arc<dyn PassphraseSource> {
+    if let Some(passphrase) = context.ambient.var("PULUMI_CONFIG_PASSPHRASE") {
+        return Arc::new(FixedPassphrase::new(passphrase));
+    }
+    if let Some(file) = context.ambient.non_empty("PULUMI_CONFIG_PASSPHRASE_FILE") {
+        return Arc::new(FilePassphrase(context.ambient.cwd.join(file)));
+    }
+    if context.interactive() { Arc::new(AskedPassphrase) } else { Arc::new(NoPassphrase) }
+}
+
+/// Refuses secrets providers that there are no managers for.
+pub(crate) fn check_secrets_provider(provider: Option<&str>) -> Result<(), CommandError> {
+    match provider {
+        None | Some("" | "default" | "passphrase") => Ok(()),
+        Some(other) => Err(CommandError::unsupported(&format!("the secrets provider '{other}'"))),
+    }
+}
+
+/// The manager that a stack's settings name; `None` if they name none yet.
+pub(crate) fn manager_of_settings(
+    context: &Context,
+    settings: &StackSettings,
+) -> Result<Option<Arc<dyn SecretsManager>>, CommandError> {
+    check_secrets_provider(settings.secrets_provider())?;
+    let Some(salt) = settings.encryption_salt() else { return Ok(None) };
+    let manager = PassphraseManager::open(salt, passphrases(context), Arc::new(SystemEntropy))?;
+    Ok(Some(Arc::new(manager)))
+}
+
+/// The manager that a stack's settings name; a new one if they name none, which is written to the
+/// settings.
+pub(crate) async fn manager_for_new(
+    context: &Context,
+    settings: &mut StackSettings,
+) -> Result<Arc<dyn SecretsManager>, CommandError> {
+    if let Some(manager) = manager_of_settings(context, settings)? {
+        return Ok(manager);
+    }
+    let manager = PassphraseManager::create(passphrases(context), Arc::new(SystemEntropy)).await?;
+    settings.set_encryption_salt(Some(manager.salt()))?;
+    settings.save()?;
+    Ok(Arc::new(manager))
+}
+
+/// The manager of a stack's state: the one that the state names, else that of its settings.
+pub(crate) async fn manager_of_state(
+    context: &Context,
+    snapshot: &Snapshot,
+    settings: Option<&mut StackSettings>,
+) -> Result<Arc<dyn SecretsManager>, CommandError> {
+    if let Some(provider) = &snapshot.secrets_provider {
+        return Ok(manager_from_state(provider, passphrases(context), Arc::new(SystemEntropy))?);
+    }
+    match settings {
+        Some(settings) => manager_for_new(context, settings).await,
+        None => {
+            let message = "the stack's state names no secrets manager";
+            Err(Diagnostic::error("no-secrets-manager", message).into())
+        }
+    }
+}
+
+/// Opens a bag of the state. With secrets hidden, nothing is decrypted: what stands in their place
+/// is a secret without its text.
+pub(crate) async fn open_bag(
+    context: &Context,
+    _target: &Target,
+    snapshot: &Snapshot,
+    bag: &Bag,
+    show_secrets: bool,
+) -> Result<Arc<PropertyMap>, CommandError> {
+    let raw = match bag {
+        Bag::Decoded(map) => return Ok(Arc::clone(map)),
+        Bag::Raw(raw) => raw,
+    };
+    let decoder = BagDecoder::new(raw.as_str())?;
+    if !show_secrets || !decoder.has_secrets() {
+        let placeholders: Vec<&str> = decoder.ciphertexts().map(|_| "null").collect();
+        return Ok(Arc::new(decoder.finish(&placeholders)?));
+    }
+    let manager = manager_of_state(context, snapshot, None).await?;
+    Ok(SealedBags::new(manager).open(bag).await?)
+}
+
+/// Decrypts one value of the history.
+pub(crate) async fn decrypt_one(context: &Context, target: &Target, ciphertext: &str) -> Result<String, CommandError> {
+    let settings = target.settings(None)?;
+    match manager_of_settings(context, &settings)? {
+        Some(manager) => Ok(decrypt_text(manager.as_ref(), ciphertext).await?),
+        None => Err(Diagnostic::error("no-secrets-manager", "the stack's settings name no secrets manager").into()),
+    }
+}
+
+async fn export_manager(
+    context: &Context,
+    target: &Target,
+) -> Result<Arc<dyn SecretsManager>, CommandError> {
+    let snapshot = target.store.load(&target.id).await?.snapshot;
+    match &target.project {
+        Some(_) => manager_of_state(context, &snapshot, Some(&mut target.settings(None)?)).await,
+        None => manager_of_state(context, &snapshot, None).await,
+    }
+}
+
+/// An export with its secrets in clear.
+pub(crate) async fn reveal(context: &Context, target: &Target, text: &str) -> Result<String, CommandError> {
+    let ciphertexts = find_secrets(text, SecretForm::Ciphertext)?;
+    if ciphertexts.is_empty() {
+        return Ok(text.to_owned());
+    }
+    let plaintexts = export_manager(context, target).await?.decrypt(&ciphertexts).await?;
+    Ok(replace_secrets(text, SecretForm::Ciphertext, &plaintexts)?)
+}
+
+/// An export whose clear secrets are encrypted.
+pub(crate) async fn conceal(context: &Context, target: &Target, text: &str) -> Result<String, CommandError> {
+    let plaintexts = find_secrets(text, SecretForm::Plaintext)?;
+    if plaintexts.is_empty() {
+        return Ok(text.to_owned());
+    }
+    let ciphertexts = export_manager(context, target).await?.encrypt(&plaintexts).await?;
+    Ok(replace_secrets(text, SecretForm::Plaintext, &ciphertexts)?)
+}
+
+/// Makes the secrets manager of a new stack if that can be done without asking.
+pub(crate) async fn prepare_new_stack(context: &Context, project: &Project, id: &StackId) -> Result<(), CommandError> {
+    let known = context.ambient.var("PULUMI_CONFIG_PASSPHRASE").is_some()
+        || context.ambient.non_empty("PULUMI_CONFIG_PASSPHRASE_FILE").is_some();
+    if !known && !context.interactive() {
+        return Ok(());
+    }
+    let path = project.stack_settings_path(&id.name);
+    let mut settings = StackSettings::load(&path, &project.name)?;
+    manager_for_new(context, &mut settings).await?;
+    Ok(())
+}
+
+/// Copies the configuration of a stack to a new one; secrets are encrypted anew.
+pub(crate) async fn copy_config(context: &Context, from: &str, to: &str) -> Result<(), CommandError> {
+    let project = context.project()?;
+    let source = StackSettings::load(&project.stack_settings_path(from), &project.name)?;
+    let mut target = StackSettings::load(&project.stack_settings_path(to), &project.name)?;
+    let values = source.config();
+    let ciphertexts: Vec<String> = values.ciphertexts().into_iter().map(str::to_owned).collect();
+    if ciphertexts.is_empty() {
+        target.set_config(values)?;
+        return Ok(target.save()?);
+    }
+    let Some(old) = manager_of_settings(context, &source)? else {
+        return Err(Diagnostic::error("no-secrets-manager", format!("stack '{from}' names no secrets manager")).into());
+    };
+    let plaintexts = old.decrypt(&ciphertexts).await?;
+    let new = manager_for_new(context, &mut target).await?;
+    let mut fresh: HashMap<String, String> =
+        ciphertexts.into_iter().zip(new.encrypt(&plaintexts).await?).collect();
+    let values = values.recrypt(|old| {
+        fresh.remove(old).ok_or_else(|| Diagnostic::error("secret-miscounted", "a secret was not encrypted"))
+    })?;
+    target.set_config(&values)?;
+    Ok(target.save()?)
+}
+
+/// The plaintexts of a configuration's secrets.
+pub(crate) struct ConfigSecrets {
+    plaintexts: HashMap<String, Zeroizing<String>>,
+}
+
+impl ConfigSecrets {
+    /// Decrypts all secrets of a configuration; without any, nothing is asked.
+    pub(crate) async fn open(
+        context: &Context,
+        target: &Target,
+        settings: &StackSettings,
+        values: &ConfigMap,
+    ) -> Result<ConfigSecrets, CommandError> {
+        let ciphertexts: Vec<String> = values.ciphertexts().into_iter().map(str::to_owned).collect();
+        if ciphertexts.is_empty() {
+            return Ok(ConfigSecrets { plaintexts: HashMap::new() });
+        }
+        let Some(manager) = manager_of_settings(context, settings)? else {
+            let message = format!("the configuration of stack '{}' has secrets and no salt", target.id.name);
+            let hint = "restore `encryptionsalt` in the stack's settings file";
+            return Err(Diagnostic::error("no-salt", message).with_hint(hint).into());
+        };
+        let plaintexts = manager.decrypt(&ciphertexts).await?;
+        let plaintexts = ciphertexts.into_iter().zip(plaintexts.into_iter().map(Zeroizing::new)).collect();
+        Ok(ConfigSecrets { plaintexts })
+    }
+
+    /// Gives the plaintexts to who asks by ciphertext.
+    pub(crate) fn decrypter(&self) -> impl Fn(&str) -> Result<String, Diagnostic> + '_ {
+        |ciphertext| match self.plaintexts.get(ciphertext) {
+            Some(plaintext) => Ok(plaintext.to_string()),
+            None => Err(Diagnostic::error("secret-unknown", "a configuration value was not decrypted")),
+        }
+    }
+
+    /// Encrypts a value for a stack's settings.
+    pub(crate) async fn encrypt(
+        context: &Context,
+        target: &Target,
+        settings: &mut StackSettings,
+        text: &str,
+    ) -> Result<String, CommandError> {
+        let manager = match manager_of_settings(context, settings)? {
+            Some(manager) => manager,
+            None => {
+                let loaded = target.store.load(&target.id).await?;
+                match &loaded.snapshot.secrets_provider {
+                    Some(provider) if provider.ty == "passphrase" => adopt_state_salt(context, &provider.state, settings)?,
+                    _ => manager_for_new(context, settings).await?,
+                }
+            }
+        };
+        Ok(encrypt_text(manager.as_ref(), text).await?)
+    }
+}
+
+/// A stack whose state has a salt and whose settings don't: they shall have the same one.
+fn adopt_state_salt(
+    context: &Context,
+    state: &str,
+    settings: &mut StackSettings,
+) -> Result<Arc<dyn SecretsManager>, CommandError> {
+    let parsed: serde_json::Value = serde_json::from_str(state).unwrap_or_default();
+    let salt = parsed.get("salt").and_then(serde_json::Value::as_str).unwrap_or_default();
+    let manager = PassphraseManager::open(salt, passphrases(context), Arc::new(SystemEntropy))?;
+    settings.set_encryption_salt(Some(salt))?;
+    Ok(Arc::new(manager))
+}
+
+/// Writes a file that may hold secrets: readable by its owner only.
+pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), Diagnostic> {
+    use std::io::Write as _;
+    let failed = |e: std::io::Error| Diagnostic::error("file-write", format!("{}: {e}", path.display()));
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    options.open(path).and_then(|mut file| file.write_all(text.as_bytes())).map_err(failed)
+}
+
+/// The manager for a preview of a stack that was never deployed: that of the settings, or one that
+/// is thrown away, since a preview writes nothing.
+pub(crate) fn manager_for_preview(
+    context: &Context,
+    settings: &StackSettings,
+) -> Result<Arc<dyn SecretsManager>, CommandError> {
+    Ok(match manager_of_settings(context, settings)? {
+        Some(manager) => manager,
+        None => Arc::new(purlin_secrets::Base64Manager),
+    })
+}

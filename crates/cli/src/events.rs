@@ -1,0 +1,274 @@
+//! Where an operation's events go: to a person, as lines or as a live tree, or to a machine.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use purlin_diag::Diagnostic;
+use purlin_display::{DiffRenderer, LineRenderer, Operation, Options, TreeRenderer};
+use purlin_formats::{event_json, DigestOptions, PreviewDigest};
+use purlin_model::event::{EngineEvent, OperationResult, StepOp};
+use purlin_plan::Mode;
+use purlin_ports::{Clock as _, EventSink};
+
+use crate::ambient::SystemClock;
+use crate::context::Context;
+use crate::exit::CommandError;
+use crate::operation::Prepared;
+use crate::output::Output;
+
+/// How often a live tree is drawn.
+const FRAME: Duration = Duration::from_millis(100);
+
+/// What a display has to know.
+pub(crate) struct DisplaySettings {
+    options: Options,
+    json: bool,
+    diff: bool,
+    live: bool,
+    event_log: Option<String>,
+}
+
+impl DisplaySettings {
+    pub(crate) fn of(prepared: &Prepared<'_>, preview: bool) -> DisplaySettings {
+        let context = prepared.context;
+        let flags = &prepared.flags.common;
+        let operation = match prepared.mode {
+            Mode::Update => Operation::Update,
+            Mode::Refresh => Operation::Refresh,
+            Mode::Destroy => Operation::Destroy,
+        };
+        let id = &prepared.target.id;
+        let mut options = Options::new(operation, preview, &id.name, &id.project);
+        if context.global.fully_qualify_stack_names {
+            options.shown_stack = id.to_string();
+        }
+        options.colors = context.out.colors();
+        options.emoji = context.global.emoji.unwrap_or(cfg!(target_os = "macos"));
+        options.show_sames = flags.show_sames;
+        options.show_replacement_steps = flags.show_replacement_steps;
+        options.show_reads = flags.show_reads;
+        options.show_secrets = flags.show_secrets;
+        options.urns = flags.urns;
+        options.suppress_outputs = flags.suppress_outputs;
+        options.suppress_progress = flags.suppress_progress;
+        options.show_config = flags.show_config;
+        options.debug = flags.debug;
+        let live = context.interactive() && !flags.suppress_progress;
+        DisplaySettings {
+            options,
+            json: prepared.flags.json,
+            diff: flags.diff,
+            live,
+            event_log: flags.event_log.clone(),
+        }
+    }
+}
+
+enum Signal {
+    Event(EngineEvent),
+    End,
+}
+
+/// The engine's end of a display.
+struct Sink(Sender<Signal>);
+
+impl EventSink for Sink {
+    fn emit(&self, event: EngineEvent) {
+        // A display that has ended shows nothing more.
+        let _ = self.0.send(Signal::Event(event));
+    }
+}
+
+/// A display that runs on a thread of its own, so that a slow terminal holds nobody up.
+pub(crate) struct Display {
+    sender: Sender<Signal>,
+    thread: JoinHandle<()>,
+    started: Instant,
+    preview: bool,
+}
+
+impl Display {
+    pub(crate) fn start(context: &Context, settings: DisplaySettings) -> Result<Display, CommandError> {
+        let (sender, receiver) = channel();
+        let out = Arc::clone(&context.out);
+        let log = match &settings.event_log {
+            Some(path) => Some(EventLog::create(path)?),
+            None => None,
+        };
+        let started = Instant::now();
+        let preview = settings.options.preview;
+        let screen = Screen::new(&settings, out, started);
+        let thread = std::thread::Builder::new()
+            .name("display".to_owned())
+            .spawn(move || screen.run(&receiver, log))
+            .map_err(|e| Diagnostic::error("display", format!("no thread for the display: {e}")))?;
+        Ok(Display { sender, thread, started, preview })
+    }
+
+    /// Where the engine sends events.
+    pub(crate) fn sink(&self) -> Arc<dyn EventSink> {
+        Arc::new(Sink(self.sender.clone()))
+    }
+
+    /// Says how the operation ended and waits until everything is shown.
+    pub(crate) async fn finish(self, result: OperationResult, changes: &BTreeMap<StepOp, u64>) {
+        let elapsed = self.started.elapsed();
+        let seconds = elapsed.as_secs() + u64::from(elapsed.subsec_nanos() > 0);
+        let summary = EngineEvent::Summary {
+            preview: self.preview,
+            maybe_corrupt: false,
+            duration_seconds: seconds,
+            changes: changes.clone(),
+            result,
+        };
+        for event in [summary, EngineEvent::Cancel] {
+            let _ = self.sender.send(Signal::Event(event));
+        }
+        self.end().await;
+    }
+
+    /// Ends without a summary: the operation did not even begin.
+    pub(crate) async fn abort(self) {
+        let _ = self.sender.send(Signal::Event(EngineEvent::Cancel));
+        self.end().await;
+    }
+
+    async fn end(self) {
+        let Display { sender, thread, .. } = self;
+        let _ = sender.send(Signal::End);
+        let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+    }
+}
+
+/// A file of events, a line each, that other programs follow.
+struct EventLog {
+    file: std::fs::File,
+    sequence: u64,
+}
+
+impl EventLog {
+    fn create(path: &str) -> Result<EventLog, CommandError> {
+        if path.starts_with("tcp://") {
+            return Err(CommandError::unsupported("--event-log to an address"));
+        }
+        let file = std::fs::File::create(path)
+            .map_err(|e| Diagnostic::error("event-log", format!("the event log {path} can't be made: {e}")))?;
+        Ok(EventLog { file, sequence: 0 })
+    }
+
+    fn write(&mut self, event: &EngineEvent) {
+        let line = event_json(self.sequence, SystemClock.unix_seconds(), event);
+        self.sequence += 1;
+        // Whoever follows the log sees its end; there is nobody else to tell.
+        let _ = writeln!(self.file, "{line}");
+    }
+}
+
+enum Style {
+    Stream { sequence: u64 },
+    Digest(Box<PreviewDigest>),
+    Lines(Box<LineRenderer>),
+    Diff(Box<DiffRenderer>),
+    Tree { renderer: Box<TreeRenderer>, drawn: usize },
+}
+
+struct Screen {
+    out: Arc<Output>,
+    started: Instant,
+    style: Style,
+}
+
+impl Screen {
+    fn new(settings: &DisplaySettings, out: Arc<Output>, started: Instant) -> Screen {
+        let options = settings.options.clone();
+        let style = if settings.json && options.preview {
+            Style::Digest(Box::new(PreviewDigest::new(DigestOptions {
+                show_sames: options.show_sames,
+                show_replacement_steps: options.show_replacement_steps,
+                ..DigestOptions::default()
+            })))
+        } else if settings.json {
+            Style::Stream { sequence: 0 }
+        } else if settings.diff {
+            Style::Diff(Box::new(DiffRenderer::new(options)))
+        } else if settings.live {
+            Style::Tree { renderer: Box::new(TreeRenderer::new(options)), drawn: 0 }
+        } else {
+            Style::Lines(Box::new(LineRenderer::new(options)))
+        };
+        Screen { out, started, style }
+    }
+
+    fn run(mut self, receiver: &Receiver<Signal>, mut log: Option<EventLog>) {
+        loop {
+            match receiver.recv_timeout(FRAME) {
+                Ok(Signal::Event(event)) => {
+                    if let Some(log) = &mut log {
+                        log.write(&event);
+                    }
+                    self.event(&event);
+                }
+                Ok(Signal::End) | Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => self.frame(),
+            }
+        }
+        self.end();
+    }
+
+    fn event(&mut self, event: &EngineEvent) {
+        let elapsed = self.started.elapsed();
+        match &mut self.style {
+            Style::Stream { sequence } => {
+                let line = event_json(*sequence, SystemClock.unix_seconds(), event);
+                *sequence += 1;
+                self.out.line(line);
+            }
+            Style::Digest(digest) => digest.event(event),
+            Style::Lines(renderer) => self.out.write(&renderer.event(event, elapsed)),
+            Style::Diff(renderer) => self.out.write(&renderer.event(event, elapsed)),
+            Style::Tree { renderer, .. } => renderer.event(event, elapsed),
+        }
+    }
+
+    /// Draws the live tree over the last one.
+    fn frame(&mut self) {
+        let elapsed = self.started.elapsed();
+        let Style::Tree { renderer, drawn } = &mut self.style else { return };
+        let (width, height) = crossterm::terminal::size().unwrap_or((80, 24));
+        let lines = renderer.frame(elapsed, width, height);
+        let mut text = erase(*drawn);
+        for line in &lines {
+            text.push_str(line);
+            text.push('\n');
+        }
+        *drawn = lines.len();
+        self.out.write(&text);
+    }
+
+    fn end(&mut self) {
+        let elapsed = self.started.elapsed();
+        match &mut self.style {
+            Style::Stream { .. } => {}
+            Style::Digest(digest) => {
+                digest.duration(u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX));
+                self.out.line(digest.finish().trim_end());
+            }
+            Style::Lines(renderer) => self.out.write(&renderer.finish(elapsed)),
+            Style::Diff(renderer) => self.out.write(&renderer.finish(elapsed)),
+            Style::Tree { renderer, drawn } => {
+                let (width, _) = crossterm::terminal::size().unwrap_or((80, 24));
+                let text = format!("{}{}", erase(*drawn), renderer.finish(elapsed, width));
+                self.out.write(&text);
+            }
+        }
+    }
+}
+
+/// Goes back over lines and clears them.
+fn erase(lines: usize) -> String {
+    if lines == 0 { String::new() } else { format!("\u{1b}[{lines}A\u{1b}[0J") }
+}

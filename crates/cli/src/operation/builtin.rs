@@ -1,0 +1,91 @@
+//! The providers that are built in, and what they need from the command line.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use purlin_diag::Diagnostic;
+use purlin_model::urn::STACK_TYPE;
+use purlin_model::{PropertyMap, PropertyValue};
+use purlin_plugins::BuiltinProviders;
+use purlin_ports::{BagCodec as _, SecretsManager, StateStore};
+use purlin_providers::{builtin, BuiltinDeps, StackOutputs};
+use purlin_secrets::{manager_from_state, PassphraseSource, SealedBags};
+
+use crate::ambient::SystemEntropy;
+use crate::operation::prepare::Prepared;
+
+/// Reads the outputs of other stacks in the same backend.
+struct OtherStacks {
+    store: Arc<dyn StateStore>,
+    project: String,
+    passphrases: Arc<dyn PassphraseSource>,
+}
+
+impl OtherStacks {
+    fn id(&self, reference: &str) -> Result<purlin_ports::StackId, Diagnostic> {
+        let parsed = purlin_project::names::StackReference::parse(reference)?;
+        Ok(purlin_ports::StackId {
+            organization: crate::context::ORGANIZATION.to_owned(),
+            project: parsed.project.unwrap_or_else(|| self.project.clone()),
+            name: parsed.stack,
+        })
+    }
+
+    fn manager(&self, provider: &purlin_model::state::SecretsProvider) -> Result<Arc<dyn SecretsManager>, Diagnostic> {
+        manager_from_state(provider, Arc::clone(&self.passphrases), Arc::new(SystemEntropy))
+    }
+
+    async fn states(&self, reference: &str, root_only: bool) -> Result<PropertyMap, Diagnostic> {
+        let id = self.id(reference)?;
+        let loaded = self.store.load(&id).await.map_err(|e| e.diagnostic())?;
+        let manager: Arc<dyn SecretsManager> = match &loaded.snapshot.secrets_provider {
+            Some(provider) => self.manager(provider)?,
+            None => Arc::new(purlin_secrets::Base64Manager),
+        };
+        let bags = SealedBags::new(manager);
+        let mut found = PropertyMap::new();
+        for state in loaded.snapshot.resources.iter().filter(|s| !s.delete) {
+            if root_only {
+                if state.urn.qualified_type() == STACK_TYPE {
+                    return Ok(PropertyMap::clone(&*bags.open(&state.outputs).await?));
+                }
+            } else {
+                let outputs = bags.open(&state.outputs).await?;
+                let entry = PropertyMap::from([
+                    ("type".to_owned(), PropertyValue::from(&*state.ty)),
+                    ("outputs".to_owned(), PropertyValue::Object(PropertyMap::clone(&outputs))),
+                ]);
+                found.insert(state.urn.to_string(), entry.into());
+            }
+        }
+        Ok(found)
+    }
+}
+
+#[async_trait]
+impl StackOutputs for OtherStacks {
+    async fn outputs(&self, reference: &str) -> Result<PropertyMap, Diagnostic> {
+        self.states(reference, true).await
+    }
+
+    async fn resource_outputs(&self, reference: &str) -> Result<PropertyMap, Diagnostic> {
+        self.states(reference, false).await
+    }
+}
+
+impl Prepared<'_> {
+    /// The providers that are built in.
+    pub(crate) fn builtin_providers(&self) -> BuiltinProviders {
+        let deps = BuiltinDeps {
+            entropy: Arc::new(SystemEntropy),
+            stack_outputs: Arc::new(OtherStacks {
+                store: Arc::clone(&self.target.store),
+                project: self.target.id.project.clone(),
+                passphrases: crate::config_values::passphrases(self.context),
+            }),
+            environment: self.context.ambient.env().clone(),
+            program_directory: self.program.program_directory.clone(),
+        };
+        Arc::new(move |package| builtin(package, &deps))
+    }
+}

@@ -1,0 +1,66 @@
+//! The flags of an operation, settled: command line over environment over defaults.
+
+use crate::args::CommonOperationArgs;
+use crate::context::Context;
+use crate::exit::CommandError;
+
+/// The flags of an operation.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Flags {
+    pub(crate) common: CommonOperationArgs,
+    pub(crate) json: bool,
+    /// How many operations may run at once; zero for no limit.
+    pub(crate) parallel: usize,
+    pub(crate) refresh_first: Option<bool>,
+    pub(crate) continue_on_error: bool,
+    pub(crate) ignore_protect: bool,
+    pub(crate) exclude_protected: bool,
+    pub(crate) clear_pending_creates: bool,
+}
+
+/// What the ecosystem takes for "no limit".
+const UNLIMITED: usize = 2_147_483_647;
+
+impl Flags {
+    /// Settles the flags that operations share, and refuses those that do nothing yet.
+    pub(crate) fn of(context: &Context, common: CommonOperationArgs) -> Result<Flags, CommandError> {
+        let refresh_first = match common.refresh.as_deref() {
+            None => None,
+            Some("true" | "1" | "t" | "T" | "TRUE" | "True") => Some(true),
+            Some("false" | "0" | "f" | "F" | "FALSE" | "False") => Some(false),
+            Some(other) => {
+                return Err(CommandError::usage("refresh-flag", format!("--refresh is true or false, not '{other}'")));
+            }
+        };
+        let parallel = match common.parallel {
+            Some(parallel) => parallel,
+            None => match context.ambient.non_empty("PULUMI_PARALLEL") {
+                Some(text) => text.parse().map_err(|_| {
+                    CommandError::usage("parallel", format!("PULUMI_PARALLEL is '{text}', which is no number"))
+                })?,
+                None => 4 * std::thread::available_parallelism().map_or(4, usize::from),
+            },
+        };
+        let parallel = if parallel >= UNLIMITED { 0 } else { parallel };
+        let flags = Flags { json: common.json, parallel, refresh_first, common, ..Flags::default() };
+        flags.refuse(!flags.common.target.is_empty(), "--target")?;
+        flags.refuse(!flags.common.exclude.is_empty(), "--exclude")?;
+        flags.refuse(flags.common.target_dependents, "--target-dependents")?;
+        flags.refuse(flags.common.exclude_dependents, "--exclude-dependents")?;
+        flags.refuse(flags.common.run_program, "--run-program")?;
+        flags.refuse(context.ambient.is_on("PULUMI_RUN_PROGRAM"), "PULUMI_RUN_PROGRAM")?;
+        flags.refuse(flags.common.client.is_some(), "--client")?;
+        flags.refuse(flags.common.remote, "--remote")?;
+        Ok(flags)
+    }
+
+    /// Refuses a flag that is declared and does nothing yet.
+    pub(crate) fn refuse(&self, given: bool, what: &str) -> Result<(), CommandError> {
+        if given { Err(CommandError::unsupported(what)) } else { Ok(()) }
+    }
+
+    /// The parallelism as SDKs are told.
+    pub(crate) fn parallel_for_program(&self) -> i32 {
+        if self.parallel == 0 { i32::MAX } else { i32::try_from(self.parallel).unwrap_or(i32::MAX) }
+    }
+}

@@ -1,0 +1,156 @@
+//! `preview`, `up`, `refresh`, `destroy`.
+
+mod builtin;
+mod flags;
+mod late;
+mod prepare;
+mod run;
+mod schemas;
+mod signals;
+
+use purlin_model::event::OperationResult;
+use purlin_plan::Mode;
+
+use crate::args::{DestroyArgs, PreviewArgs, RefreshArgs, UpArgs};
+use crate::context::Context;
+use crate::exit::{CommandError, Failure};
+use crate::operation::flags::Flags;
+pub(crate) use crate::operation::prepare::Prepared;
+use crate::operation::run::Ran;
+
+/// Shows what an update would do.
+pub(crate) async fn preview(context: &Context, args: PreviewArgs) -> Result<(), CommandError> {
+    let mut flags = Flags::of(context, args.common)?;
+    flags.refuse(!args.replace.is_empty(), "--replace")?;
+    flags.refuse(!args.target_replace.is_empty(), "--target-replace")?;
+    flags.refuse(args.save_plan.is_some(), "--save-plan")?;
+    flags.refuse(!args.policy_pack.is_empty(), "--policy-pack")?;
+    flags.ignore_protect = args.ignore_protect;
+    let prepared = Prepared::new(context, flags, Mode::Update).await?;
+    let ran = prepared.run(true).await?;
+    conclude(&ran, args.expect_no_changes)
+}
+
+/// Brings the cloud to what the program wants.
+pub(crate) async fn up(context: &Context, args: UpArgs) -> Result<(), CommandError> {
+    let mut flags = Flags::of(context, args.common)?;
+    flags.refuse(args.template.is_some(), "`up` of a template or URL")?;
+    flags.refuse(!args.replace.is_empty(), "--replace")?;
+    flags.refuse(!args.target_replace.is_empty(), "--target-replace")?;
+    flags.refuse(args.plan.is_some(), "--plan")?;
+    flags.refuse(!args.policy_pack.is_empty(), "--policy-pack")?;
+    crate::config_values::check_secrets_provider(args.secrets_provider.as_deref())?;
+    flags.ignore_protect = args.ignore_protect;
+    flags.continue_on_error = args.continue_on_error || context.ambient.is_on("PULUMI_CONTINUE_ON_ERROR");
+    need_approval(context, args.approval.yes, args.approval.skip_preview, Failure::Usage)?;
+    let prepared = Prepared::new(context, flags, Mode::Update).await?;
+    let approval = Approval { yes: args.approval.yes, skip_preview: args.approval.skip_preview, verb: "update" };
+    let ran = previewed(context, &prepared, &approval).await?;
+    conclude(&ran, args.expect_no_changes)
+}
+
+/// Brings the state to what the cloud has.
+pub(crate) async fn refresh(context: &Context, args: RefreshArgs) -> Result<(), CommandError> {
+    let mut flags = Flags::of(context, args.common)?;
+    flags.refuse(!args.import_pending_creates.is_empty(), "--import-pending-creates")?;
+    if args.clear_pending_creates && args.skip_pending_creates {
+        return Err(CommandError::usage("refresh-flags", "--clear-pending-creates goes without --skip-pending-creates"));
+    }
+    flags.clear_pending_creates = args.clear_pending_creates;
+    let approval = Approval { yes: args.approval.yes, skip_preview: args.approval.skip_preview, verb: "refresh" };
+    if !args.preview_only {
+        need_approval(context, approval.yes, approval.skip_preview, Failure::General)?;
+    }
+    let prepared = Prepared::new(context, flags, Mode::Refresh).await?;
+    let ran = if args.preview_only {
+        prepared.run(true).await?
+    } else {
+        previewed(context, &prepared, &approval).await?
+    };
+    conclude(&ran, args.expect_no_changes)
+}
+
+/// Deletes everything.
+pub(crate) async fn destroy(context: &Context, args: DestroyArgs) -> Result<(), CommandError> {
+    let mut flags = Flags::of(context, args.common)?;
+    flags.ignore_protect = args.ignore_protect;
+    flags.exclude_protected = args.exclude_protected;
+    flags.continue_on_error = args.continue_on_error || context.ambient.is_on("PULUMI_CONTINUE_ON_ERROR");
+    let approval = Approval { yes: args.approval.yes, skip_preview: args.approval.skip_preview, verb: "destroy" };
+    if !args.preview_only {
+        need_approval(context, approval.yes, approval.skip_preview, Failure::Usage)?;
+    }
+    let prepared = Prepared::new(context, flags, Mode::Destroy).await?;
+    let ran = if args.preview_only {
+        prepared.run(true).await?
+    } else {
+        previewed(context, &prepared, &approval).await?
+    };
+    conclude(&ran, false)?;
+    if args.preview_only {
+        return Ok(());
+    }
+    let id = &prepared.target.id;
+    if args.remove {
+        prepared.remove_stack(context).await?;
+        context.out.line(format!("The resources in the stack have been deleted and the stack '{}' is removed.", id.name));
+    } else if !prepared.flags.json {
+        context.out.line(format!(
+            "The resources in the stack have been deleted, but the history and configuration associated with the \
+             stack are still maintained.\nIf you want to remove the stack completely, run `{} stack rm {}`.",
+            context.ambient.invoked_as, id.name
+        ));
+    }
+    Ok(())
+}
+
+/// How an operation is approved of.
+struct Approval {
+    yes: bool,
+    skip_preview: bool,
+    verb: &'static str,
+}
+
+fn need_approval(context: &Context, yes: bool, skip_preview: bool, failure: Failure) -> Result<(), CommandError> {
+    if yes || skip_preview || context.interactive() || context.ambient.is_on("PULUMI_SKIP_CONFIRMATIONS") {
+        return Ok(());
+    }
+    let message = "--yes or --skip-preview must be passed in to proceed when running in non-interactive mode";
+    Err(CommandError::new(failure, purlin_diag::Diagnostic::error("non-interactive", message)))
+}
+
+/// Previews, asks, acts.
+async fn previewed(context: &Context, prepared: &Prepared<'_>, approval: &Approval) -> Result<Ran, CommandError> {
+    let machine = prepared.flags.json;
+    if !approval.skip_preview && !machine {
+        let ran = prepared.run(true).await?;
+        if ran.result != OperationResult::Succeeded {
+            return Ok(ran);
+        }
+        let question = format!("Do you want to perform this {}?", approval.verb);
+        context.confirm(&question, approval.yes, "--yes")?;
+    }
+    prepared.run(false).await
+}
+
+fn conclude(ran: &Ran, expect_no_changes: bool) -> Result<(), CommandError> {
+    if ran.result != OperationResult::Succeeded {
+        return Err(CommandError::told(Failure::General));
+    }
+    if expect_no_changes && ran.has_changes() {
+        let message = "no changes were expected but changes occurred";
+        let problem = purlin_diag::Diagnostic::error("unexpected-changes", message);
+        return Err(CommandError::new(Failure::UnexpectedChanges, problem));
+    }
+    Ok(())
+}
+
+/// The host of a project's program, and the program.
+pub(crate) fn host_and_program(
+    context: &Context,
+    project: &purlin_project::Project,
+) -> Result<(std::sync::Arc<dyn purlin_ports::LanguageHost>, purlin_ports::ProgramInfo), CommandError> {
+    let settings = prepare::host_settings(context, false);
+    let host = purlin_languages::host_for(&project.runtime.name, std::sync::Arc::new(settings))?;
+    Ok((host, prepare::program_info(project)))
+}

@@ -1,0 +1,218 @@
+//! What an operation needs, found and settled: stack, configuration, secrets, program.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use purlin_diag::Diagnostic;
+use purlin_languages::HostSettings;
+use purlin_model::{PackageDescriptor, PropertyMap, PropertyValue};
+use purlin_plan::Mode;
+use purlin_ports::{DeploymentInfo, LanguageHost, ProgramInfo};
+use purlin_project::config::{resolve, ConfigInput, ConfigTarget, ResolvedConfig, Validation};
+use purlin_project::{Project, StackSettings, Value};
+
+use crate::config_values::ConfigSecrets;
+use crate::context::{Context, Target};
+use crate::exit::CommandError;
+use crate::operation::flags::Flags;
+use crate::version::COMPATIBLE_VERSION;
+
+/// What an operation needs.
+pub(crate) struct Prepared<'c> {
+    pub(crate) context: &'c Context,
+    pub(crate) target: Target,
+    pub(crate) flags: Flags,
+    pub(crate) mode: Mode,
+    pub(crate) settings: StackSettings,
+    pub(crate) config: Vec<ResolvedConfig>,
+    pub(crate) program: ProgramInfo,
+    pub(crate) host_settings: Arc<HostSettings>,
+}
+
+impl<'c> Prepared<'c> {
+    pub(crate) async fn new(context: &'c Context, flags: Flags, mode: Mode) -> Result<Prepared<'c>, CommandError> {
+        let target = context.stack(flags.common.stack.as_deref())?;
+        let project = target.project()?;
+        if let Some(range) = &project.required_version {
+            purlin_project::check_required_version(range, COMPATIBLE_VERSION)?;
+        }
+        // A stack that isn't there is to be known before anything else is tried.
+        target.store.load(&target.id).await?;
+        let file = flags.common.config_file.as_ref().map(|f| context.ambient.cwd.join(f));
+        let mut settings = target.settings(file.as_deref())?;
+        set_from_command_line(project, &mut settings, &flags)?;
+        for warning in settings.warnings() {
+            context.out.error_line(crate::report::render(warning, context.out.colors()));
+        }
+        let values = purlin_project::config::apply_project(project, settings.config())?;
+        let secrets = ConfigSecrets::open(context, &target, &settings, &values).await?;
+        let validation = if flags.common.skip_config_validation || mode != Mode::Update {
+            Validation::Off
+        } else {
+            Validation::On
+        };
+        let config = resolve(project, &target.id.name, settings.config(), &secrets.decrypter(), validation)?;
+        let program = program_info(project);
+        let host_settings = Arc::new(host_settings(context, flags.common.debug));
+        Ok(Prepared { context, target, flags, mode, settings, config, program, host_settings })
+    }
+
+    pub(crate) fn project(&self) -> Result<&Project, CommandError> {
+        self.target.project()
+    }
+
+    /// Whether the state is refreshed before the program runs.
+    pub(crate) fn refresh_first(&self) -> bool {
+        let always = self.target.project.as_ref().is_some_and(|p| p.refresh_always);
+        self.mode != Mode::Refresh && self.flags.refresh_first.unwrap_or(always)
+    }
+
+    /// Configuration by `namespace:key`, secrets decrypted.
+    pub(crate) fn config_texts(&self) -> BTreeMap<String, String> {
+        self.config.iter().map(|c| (c.key.to_string(), c.text.clone())).collect()
+    }
+
+    /// What displays show of the configuration.
+    pub(crate) fn shown_config(&self) -> BTreeMap<String, String> {
+        let project = self.target.project.as_ref().map(|p| p.name.as_str()).unwrap_or_default();
+        let text = |c: &ResolvedConfig| if c.secret { "[secret]".to_owned() } else { c.text.clone() };
+        self.config.iter().map(|c| (c.key.pretty(project), text(c))).collect()
+    }
+
+    pub(crate) fn info(&self, preview: bool) -> DeploymentInfo {
+        DeploymentInfo {
+            organization: self.target.id.organization.clone(),
+            project: self.target.id.project.clone(),
+            stack: self.target.id.name.clone(),
+            config: self.config_texts(),
+            config_secret_keys: self.config.iter().filter(|c| c.secret).map(|c| c.key.to_string()).collect(),
+            dry_run: preview,
+            parallel: self.flags.parallel_for_program(),
+        }
+    }
+
+    /// The configuration of each package's default provider. Dynamic providers get all of it.
+    pub(crate) fn package_config(&self) -> BTreeMap<String, PropertyMap> {
+        let mut packages: BTreeMap<String, PropertyMap> = BTreeMap::new();
+        for value in &self.config {
+            let text = PropertyValue::String(value.text.clone());
+            let text = if value.secret { text.into_secret() } else { text };
+            for dynamic in ["pulumi-nodejs", "pulumi-python"] {
+                packages.entry(dynamic.to_owned()).or_default().insert(value.key.to_string(), text.clone());
+            }
+            packages.entry(value.key.namespace().to_owned()).or_default().insert(value.key.name().to_owned(), text);
+        }
+        packages.remove("pulumi");
+        packages
+    }
+
+    /// The packages that may not have a default provider.
+    pub(crate) fn disabled_default_providers(&self) -> Result<Vec<String>, CommandError> {
+        let key = "pulumi:disable-default-providers";
+        let Some(value) = self.config.iter().find(|c| c.key.to_string() == key) else { return Ok(Vec::new()) };
+        serde_json::from_str(&value.text).map_err(|_| {
+            Diagnostic::error("disable-default-providers", format!("{key} is not a list of package names"))
+                .with_hint(format!("set it with --path '{key}[0]' <package>"))
+                .into()
+        })
+    }
+
+    /// Installs what the program depends on, if need be, and says which packages it uses.
+    pub(crate) async fn required_packages(
+        &self,
+        host: &dyn LanguageHost,
+        events: &Arc<dyn purlin_ports::EventSink>,
+    ) -> Result<BTreeMap<String, PackageDescriptor>, CommandError> {
+        host.install_dependencies(&self.program, events, false).await?;
+        let mut newest: BTreeMap<String, PackageDescriptor> = BTreeMap::new();
+        for package in host.required_packages(&self.program).await? {
+            let name = package.package().to_owned();
+            match newest.get(&name) {
+                Some(known) if !is_newer(package.package_version(), known.package_version()) => {}
+                _ => drop(newest.insert(name, package)),
+            }
+        }
+        Ok(newest)
+    }
+
+    /// Removes the stack and its configuration.
+    pub(crate) async fn remove_stack(&self, context: &Context) -> Result<(), CommandError> {
+        self.target.store.remove(&self.target.id, false).await?;
+        let project = self.project()?;
+        if context.selected(project, self.target.store.url())?.as_deref() == Some(self.target.id.name.as_str()) {
+            context.select(project, self.target.store.url(), None)?;
+        }
+        let path = project.stack_settings_path(&self.target.id.name);
+        if path.exists() {
+            std::fs::remove_file(&path)
+                .map_err(|e| Diagnostic::error("config-file", format!("{}: {e}", path.display())))?;
+        }
+        Ok(())
+    }
+}
+
+fn is_newer(a: &str, b: &str) -> bool {
+    match (a.parse::<semver::Version>(), b.parse::<semver::Version>()) {
+        (Ok(a), Ok(b)) => a > b,
+        (Ok(_), Err(_)) => true,
+        _ => false,
+    }
+}
+
+/// Sets what `--config key=value` gives, and keeps it.
+fn set_from_command_line(project: &Project, settings: &mut StackSettings, flags: &Flags) -> Result<(), CommandError> {
+    if flags.common.config.is_empty() {
+        return Ok(());
+    }
+    let mut values = settings.config().clone();
+    for pair in &flags.common.config {
+        let Some((key, value)) = pair.split_once('=') else {
+            return Err(CommandError::usage("config-pair", format!("--config '{pair}' is not of the form key=value")));
+        };
+        values.set(&ConfigTarget::parse(&project.name, key, flags.common.config_path)?, ConfigInput::text(value))?;
+    }
+    settings.set_config(&values)?;
+    Ok(settings.save()?)
+}
+
+/// What language hosts are told about the machine and the user's wishes.
+pub(crate) fn host_settings(context: &Context, debug_messages: bool) -> HostSettings {
+    let cache = context.ambient.pulumi_home().join("purlin-cache");
+    HostSettings {
+        debug_messages,
+        command_name: context.ambient.invoked_as.clone(),
+        ..HostSettings::new(context.ambient.env().clone(), cache)
+    }
+}
+
+/// Where a project's program is.
+pub(crate) fn program_info(project: &Project) -> ProgramInfo {
+    let root_directory = project.directory().to_path_buf();
+    let (program_directory, entry_point) = match &project.main {
+        None => (root_directory.clone(), ".".to_owned()),
+        Some(main) => {
+            let path = root_directory.join(main);
+            match (path.is_file(), path.parent(), path.file_name()) {
+                (true, Some(parent), Some(name)) => (PathBuf::from(parent), name.to_string_lossy().into_owned()),
+                _ => (path, ".".to_owned()),
+            }
+        }
+    };
+    let options = project.runtime.options.iter().map(|(k, v)| (k.clone(), property(v))).collect();
+    ProgramInfo { root_directory, program_directory, entry_point, options }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "options of runtimes are small numbers")]
+fn property(value: &Value) -> PropertyValue {
+    match value {
+        Value::Null => PropertyValue::Null,
+        Value::Bool(b) => PropertyValue::Bool(*b),
+        Value::Int(n) => PropertyValue::Number(*n as f64),
+        Value::Uint(n) => PropertyValue::Number(*n as f64),
+        Value::Float(n) => PropertyValue::Number(*n),
+        Value::String(text) => PropertyValue::String(text.clone()),
+        Value::Array(items) => PropertyValue::Array(items.iter().map(property).collect()),
+        Value::Object(map) => PropertyValue::Object(map.iter().map(|(k, v)| (k.clone(), property(v))).collect()),
+    }
+}

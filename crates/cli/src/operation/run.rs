@@ -1,0 +1,301 @@
+//! One run of an operation: services up, engine run, everything down again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use purlin_engine::{Engine, EnginePorts, EngineSettings, Program, Report};
+use purlin_model::event::{OperationResult, StepOp};
+use purlin_model::PackageDescriptor;
+use purlin_monitor::{MonitorServer, MonitorSettings};
+use purlin_plan::Mode;
+use purlin_plugins::process::ProcessEvent;
+use purlin_plugins::{PluginHost, PluginKind, PluginSettings, ProjectPlugin, UrlOverride};
+use purlin_ports::{EventSink, LanguageHost, ProviderHost, RunRequest, UpdateInfo, UpdateSession};
+use purlin_secrets::SealedBags;
+use purlin_yaml::YamlHost;
+
+use crate::ambient::{SystemClock, SystemEntropy};
+use crate::config_values::manager_of_state;
+use crate::context::Context;
+use crate::events::{Display, DisplaySettings};
+use crate::exit::CommandError;
+use crate::operation::late::LateMonitor;
+use crate::operation::prepare::Prepared;
+use crate::operation::schemas::PluginSchemas;
+use crate::operation::signals::Listener;
+use crate::version::COMPATIBLE_VERSION;
+
+/// What came of a run.
+pub(crate) struct Ran {
+    pub(crate) result: OperationResult,
+    pub(crate) changes: BTreeMap<StepOp, u64>,
+}
+
+impl Ran {
+    /// Whether anything was, or would be, done.
+    pub(crate) fn has_changes(&self) -> bool {
+        self.changes.iter().any(|(op, count)| !matches!(op, StepOp::Same | StepOp::Read) && *count > 0)
+    }
+}
+
+/// The services around an engine.
+struct Services {
+    late: Arc<LateMonitor>,
+    server: MonitorServer,
+    address: String,
+    plugins: Arc<PluginHost>,
+    host: Arc<dyn LanguageHost>,
+    session: Arc<std::sync::OnceLock<Arc<dyn UpdateSession>>>,
+}
+
+impl Prepared<'_> {
+    /// Runs the operation, or previews it.
+    pub(crate) async fn run(&self, preview: bool) -> Result<Ran, CommandError> {
+        let display = Display::start(self.context, DisplaySettings::of(self, preview))?;
+        let result = self.run_shown(preview, &display).await;
+        match &result {
+            Ok(report) => display.finish(report.result, &report.changes).await,
+            Err(_) => display.abort().await,
+        }
+        let report = result?;
+        Ok(Ran { result: report.result, changes: report.changes })
+    }
+
+    async fn run_shown(&self, preview: bool, display: &Display) -> Result<Report, CommandError> {
+        let events = display.sink();
+        let services = self.start_services(preview, &events).await?;
+        let report = self.run_engine(preview, &services, &events).await;
+        services.plugins.stop_all().await;
+        services.server.shutdown().await;
+        report
+    }
+
+    async fn start_services(&self, preview: bool, events: &Arc<dyn EventSink>) -> Result<Services, CommandError> {
+        let project = self.project()?;
+        let late = LateMonitor::new(self.info(preview));
+        let schemas = PluginSchemas::new();
+        let settings = MonitorSettings {
+            root_directory: self.program.root_directory.clone(),
+            program_directory: self.program.program_directory.clone(),
+            compatible_version: compatible_version(),
+            entropy: Arc::new(SystemEntropy),
+            schemas: Some(Arc::clone(&schemas) as Arc<dyn purlin_monitor::SchemaSource>),
+        };
+        let server = MonitorServer::start(Arc::clone(&late) as Arc<dyn purlin_ports::ResourceMonitor>, settings).await?;
+        let address = server.address().to_string();
+        let session: Arc<std::sync::OnceLock<Arc<dyn UpdateSession>>> = Arc::default();
+        let noted = Arc::clone(&session);
+        let observer = Arc::new(move |event: ProcessEvent| {
+            if let (ProcessEvent::Started { pid, .. }, Some(session)) = (&event, noted.get()) {
+                session.note_process(*pid);
+            }
+        });
+        let plugins = Arc::new(PluginHost::new(
+            self.plugin_settings(&address)?,
+            Arc::clone(events),
+            self.builtin_providers(),
+            Some(observer),
+        )?);
+        schemas.set_host(Arc::clone(&plugins) as Arc<dyn ProviderHost>);
+        let host: Arc<dyn LanguageHost> = match project.runtime.name.as_str() {
+            "yaml" => Arc::new(YamlHost::new(schemas, compatible_version())),
+            other => purlin_languages::host_for(other, Arc::clone(&self.host_settings))?,
+        };
+        Ok(Services { late, server, address, plugins, host, session })
+    }
+
+    async fn run_engine(
+        &self,
+        preview: bool,
+        services: &Services,
+        events: &Arc<dyn EventSink>,
+    ) -> Result<Report, CommandError> {
+        let packages = match self.mode {
+            Mode::Update => self.required_packages(services.host.as_ref(), events).await?,
+            Mode::Refresh | Mode::Destroy => BTreeMap::new(),
+        };
+        let (session, base) = if preview {
+            (None, self.target.store.load(&self.target.id).await?.snapshot)
+        } else {
+            let session = self.target.store.begin(&self.target.id, self.update_info()).await?;
+            let base = Arc::clone(&session.base().snapshot);
+            // There is one session a run.
+            let _ = services.session.set(Arc::clone(&session));
+            (Some(session), base)
+        };
+        let ready = self.engine(preview, services, events, packages, session.clone(), base).await;
+        let engine = match (ready, &session) {
+            (Ok(engine), _) => engine,
+            (Err(problem), Some(session)) => {
+                session.abandon().await?;
+                return Err(problem);
+            }
+            (Err(problem), None) => return Err(problem),
+        };
+        services.late.set(engine.monitor());
+        let (stops, _listener) = Listener::start(Arc::clone(&self.context.out));
+        let program = (self.mode == Mode::Update).then(|| Program {
+            host: Arc::clone(&services.host),
+            request: self.run_request(preview, services, events),
+        });
+        Ok(engine.run(program, stops.stop, stops.abandon).await)
+    }
+
+    async fn engine(
+        &self,
+        preview: bool,
+        services: &Services,
+        events: &Arc<dyn EventSink>,
+        packages: BTreeMap<String, PackageDescriptor>,
+        session: Option<Arc<dyn UpdateSession>>,
+        base: Arc<purlin_model::Snapshot>,
+    ) -> Result<Engine, CommandError> {
+        let manager = if preview && base.secrets_provider.is_none() {
+            crate::config_values::manager_for_preview(self.context, &self.settings)?
+        } else {
+            manager_of_state(self.context, &base, Some(&mut self.settings.clone())).await?
+        };
+        let mut snapshot = purlin_model::Snapshot::clone(&base);
+        snapshot.secrets_provider = Some(manager.provider());
+        snapshot.version = format!("v{COMPATIBLE_VERSION}");
+        let mut plan = purlin_plan::Settings::new(
+            self.target.id.name.clone(),
+            self.target.id.project.clone(),
+            self.mode,
+            preview,
+        );
+        plan.refresh_first = self.refresh_first();
+        plan.continue_on_error = self.flags.continue_on_error;
+        plan.ignore_protect = self.flags.ignore_protect;
+        plan.exclude_protected = self.flags.exclude_protected;
+        plan.default_packages = packages;
+        plan.package_config = self.package_config();
+        plan.disabled_default_providers = self.disabled_default_providers()?.into_iter().collect();
+        let settings = EngineSettings {
+            plan,
+            info: self.info(preview),
+            parallel: self.flags.parallel,
+            monitor_address: services.address.clone(),
+            clear_pending_creates: self.flags.clear_pending_creates,
+            shown_config: self.shown_config(),
+        };
+        let ports = EnginePorts {
+            providers: Arc::clone(&services.plugins) as Arc<dyn ProviderHost>,
+            bags: Arc::new(SealedBags::new(manager)),
+            events: Arc::clone(events),
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+            session,
+        };
+        Ok(Engine::new(settings, ports, Arc::new(snapshot)))
+    }
+
+    fn run_request(&self, preview: bool, services: &Services, events: &Arc<dyn EventSink>) -> RunRequest {
+        let info = self.info(preview);
+        RunRequest {
+            program: self.program.clone(),
+            project: info.project,
+            stack: info.stack,
+            organization: info.organization,
+            config: info.config,
+            config_secret_keys: info.config_secret_keys,
+            dry_run: preview,
+            parallel: info.parallel,
+            monitor_address: services.address.clone(),
+            engine_address: services.address.clone(),
+            monitor: Arc::clone(&services.late) as Arc<dyn purlin_ports::ResourceMonitor>,
+            events: Arc::clone(events),
+        }
+    }
+
+    fn update_info(&self) -> UpdateInfo {
+        let kind = match self.mode {
+            Mode::Update => "update",
+            Mode::Refresh => "refresh",
+            Mode::Destroy => "destroy",
+        };
+        let mut environment = BTreeMap::new();
+        let kind_of_run = self.flags.common.exec_kind.clone().unwrap_or_else(|| "cli".to_owned());
+        environment.insert("exec.kind".to_owned(), kind_of_run);
+        if let Some(agent) = &self.flags.common.exec_agent {
+            environment.insert("exec.agent".to_owned(), agent.clone());
+        }
+        let config = self
+            .settings
+            .config()
+            .iter()
+            .map(|(key, value)| {
+                let (text, secret) = match value.as_secure() {
+                    Some(ciphertext) => (ciphertext.to_owned(), true),
+                    None => match value.as_str() {
+                        Some(text) => (text.to_owned(), false),
+                        None => (value.to_canonical_json(), value.contains_secure()),
+                    },
+                };
+                (key.to_string(), (text, secret))
+            })
+            .collect();
+        UpdateInfo {
+            kind: kind.to_owned(),
+            message: self.flags.common.message.clone().unwrap_or_default(),
+            environment,
+            config,
+        }
+    }
+
+    fn plugin_settings(&self, address: &str) -> Result<PluginSettings, CommandError> {
+        let context: &Context = self.context;
+        let ambient = &context.ambient;
+        let mut settings = PluginSettings::new(ambient.pulumi_home(), &self.program.program_directory);
+        settings.path = ambient.var("PATH").map(|p| std::env::split_paths(p).collect()).unwrap_or_default();
+        settings.exe_dir =
+            ambient.exe.canonicalize().ok().and_then(|exe| exe.parent().map(std::path::Path::to_path_buf));
+        settings.project_plugins = project_plugins(self.project()?);
+        settings.ignore_ambient = ambient.is_on("PULUMI_IGNORE_AMBIENT_PLUGINS");
+        settings.legacy_search = ambient.is_on("PULUMI_ENABLE_LEGACY_PLUGIN_SEARCH");
+        settings.disable_acquisition = ambient.is_on("PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION");
+        settings.download_overrides =
+            UrlOverride::parse_list(ambient.var("PULUMI_PLUGIN_DOWNLOAD_URL_OVERRIDES").unwrap_or_default())?;
+        settings.github_token = ambient.non_empty("GITHUB_TOKEN").map(str::to_owned);
+        settings.gitlab_token = ambient.non_empty("GITLAB_TOKEN").map(str::to_owned);
+        settings.env = ambient.env().iter().map(|(k, v)| (k.into(), v.into())).collect();
+        settings.project.clone_from(&self.target.id.project);
+        settings.runtime_options = self
+            .program
+            .options
+            .iter()
+            .map(|(key, value)| (key.clone(), crate::plain::shown(value)))
+            .collect();
+        settings.config = self.config_texts();
+        settings.engine_address = address.to_owned();
+        settings.loader_address = address.to_owned();
+        settings.debug_providers =
+            PluginSettings::parse_debug_providers(ambient.var("PULUMI_DEBUG_PROVIDERS").unwrap_or_default())?;
+        settings.disable_provider_preview = ambient.is_on("PULUMI_DISABLE_PROVIDER_PREVIEW");
+        settings.legacy_provider_preview = ambient.is_on("PULUMI_LEGACY_PROVIDER_PREVIEW");
+        settings.disable_refresh_before_update = ambient.is_on("PULUMI_DISABLE_REFRESH_BEFORE_UPDATE");
+        settings.dev = ambient.is_on("PULUMI_DEV");
+        Ok(settings)
+    }
+}
+
+fn project_plugins(project: &purlin_project::Project) -> Vec<ProjectPlugin> {
+    let all = [
+        (PluginKind::Resource, &project.plugins.providers),
+        (PluginKind::Language, &project.plugins.languages),
+        (PluginKind::Analyzer, &project.plugins.analyzers),
+    ];
+    all.into_iter()
+        .flat_map(|(kind, plugins)| plugins.iter().map(move |plugin| (kind, plugin)))
+        .map(|(kind, plugin)| ProjectPlugin {
+            kind,
+            name: plugin.name.clone(),
+            version: plugin.version.clone(),
+            path: project.directory().join(&plugin.path),
+        })
+        .collect()
+}
+
+fn compatible_version() -> semver::Version {
+    COMPATIBLE_VERSION.parse().unwrap_or(semver::Version::new(3, 0, 0))
+}

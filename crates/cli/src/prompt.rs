@@ -1,0 +1,74 @@
+//! Questions to the user.
+
+use purlin_diag::Diagnostic;
+
+use crate::context::Context;
+use crate::exit::{CommandError, Failure};
+
+fn nobody(what: &str, flag: &str) -> CommandError {
+    let message = format!("{what} needs an answer, and there is nobody to ask");
+    CommandError::new(
+        Failure::Usage,
+        Diagnostic::error("non-interactive", message).with_hint(format!("run it in a terminal, or give {flag}")),
+    )
+}
+
+fn gave_up() -> CommandError {
+    CommandError::new(Failure::General, Diagnostic::error("declined", "confirmation declined"))
+}
+
+impl Context {
+    /// Asks for a yes or no; `--yes` answers beforehand.
+    pub(crate) fn confirm(&self, question: &str, yes: bool, flag: &str) -> Result<(), CommandError> {
+        if yes || self.ambient.is_on("PULUMI_SKIP_CONFIRMATIONS") {
+            return Ok(());
+        }
+        if !self.interactive() {
+            return Err(nobody(question, flag));
+        }
+        match inquire::Confirm::new(question).with_default(false).prompt() {
+            Ok(true) => Ok(()),
+            Ok(false) | Err(_) => Err(gave_up()),
+        }
+    }
+
+    /// Has the user repeat a word before something is thrown away.
+    pub(crate) fn confirm_word(&self, warning: &str, word: &str, yes: bool) -> Result<(), CommandError> {
+        if yes || self.ambient.is_on("PULUMI_SKIP_CONFIRMATIONS") {
+            return Ok(());
+        }
+        if !self.interactive() {
+            return Err(nobody(warning, "--yes"));
+        }
+        self.out.line(warning);
+        let question = format!("Please confirm that this is what you'd like to do by typing `{word}`:");
+        match inquire::Text::new(&question).prompt() {
+            Ok(answer) if answer.trim() == word => Ok(()),
+            _ => Err(gave_up()),
+        }
+    }
+
+    /// Asks for a line of text.
+    pub(crate) fn ask_text(&self, question: &str, default: &str, flag: &str) -> Result<String, CommandError> {
+        if !self.interactive() {
+            return Err(nobody(question, flag));
+        }
+        inquire::Text::new(question).with_default(default).prompt().map_err(|_| gave_up())
+    }
+
+    /// Asks for a secret text without showing it.
+    pub(crate) fn ask_secret(&self, question: &str, flag: &str) -> Result<String, CommandError> {
+        if !self.interactive() {
+            return Err(nobody(question, flag));
+        }
+        inquire::Password::new(question).without_confirmation().prompt().map_err(|_| gave_up())
+    }
+
+    /// Has the user choose from a list.
+    pub(crate) fn choose(&self, question: &str, choices: Vec<String>, flag: &str) -> Result<String, CommandError> {
+        if !self.interactive() {
+            return Err(nobody(question, flag));
+        }
+        inquire::Select::new(question, choices).prompt().map_err(|_| gave_up())
+    }
+}

@@ -1,0 +1,15 @@
+//! The `purlin` binary from outside: real programs, real plugins, real files.
+//!
+//! `cargo xtask test` prepares what these tests need and names it in `PURLIN_TEST_ENV`:
+//!
+//! | Path | Content |
+//! |---|---|
+//! | `plugins/<name>-<version>/pulumi-resource-<name>` | the test providers |
+//! | `python/venv` | a Python with `pulumi` and `pulumi_random` |
+//! | `node/node_modules` | `@pulumi/pulumi` |
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod lifecycle;
+mod support;
+mod swap;

@@ -1,0 +1,89 @@
+//! Planner cases as text: each file in `cases` is one theme, each case a scenario, a line `---`, and
+//! the trace of what the planner did with it, with the list of states that came out.
+//!
+//! With `UPDATE=1` in the environment the expected traces are rewritten.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
+mod support;
+
+use std::fmt::Write;
+use std::path::Path;
+
+/// The trace of a case.
+fn check(text: &str) -> String {
+    let (scenario, mut script) = support::text::read(text);
+    let played = support::play::play(&scenario, &mut script);
+    let mut out = played.trace.join("\n");
+    out.push_str("\nstate:\n");
+    for (_, state) in played.fold.states() {
+        writeln!(out, "  {}", support::show(state)).unwrap();
+    }
+    for (_, pending) in played.fold.begun() {
+        writeln!(out, "  unknown: {}", pending.resource.urn.name()).unwrap();
+    }
+    out
+}
+
+/// The cases of a file with what came of each: title, scenario, expected, found.
+fn run_file(path: &Path) -> Vec<[String; 4]> {
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut cases = Vec::new();
+    for part in text.split("\n=== ").skip(1) {
+        let (title, rest) = part.split_once('\n').unwrap();
+        let (scenario, expected) = rest.split_once("---\n").unwrap_or((rest, ""));
+        let found = check(scenario);
+        let parts = [title, scenario.trim_end(), expected.trim_end(), found.trim_end()];
+        cases.push(parts.map(str::to_owned));
+    }
+    cases
+}
+
+fn run_theme(theme: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases").join(format!("{theme}.txt"));
+    let cases = run_file(&path);
+    assert!(!cases.is_empty(), "{theme} has no cases");
+    if std::env::var_os("UPDATE").is_some() {
+        let mut text = format!("{theme}\n");
+        for [title, scenario, _, found] in &cases {
+            write!(text, "\n=== {title}\n{scenario}\n---\n{found}\n").unwrap();
+        }
+        std::fs::write(&path, text).unwrap();
+        return;
+    }
+    for [title, _, expected, found] in &cases {
+        assert!(expected == found, "{theme}: {title}\n--- expected\n{expected}\n--- found\n{found}");
+    }
+}
+
+macro_rules! themes {
+    ($($theme:ident),* $(,)?) => {
+        $(#[test] fn $theme() { run_theme(stringify!($theme)); })*
+
+        #[test]
+        fn every_file_is_run() {
+            let themes = [$(stringify!($theme)),*];
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
+            for file in std::fs::read_dir(folder).unwrap() {
+                let path = file.unwrap().path();
+                let theme = path.file_stem().unwrap().to_string_lossy().into_owned();
+                assert!(themes.contains(&theme.as_str()), "{theme} is not in the list of themes");
+            }
+        }
+    };
+}
+
+themes!(
+    basics,
+    replacements,
+    cascades,
+    deletes,
+    leftovers,
+    protection,
+    reads,
+    aliases,
+    providers,
+    failures,
+    stopping,
+    refreshes,
+);

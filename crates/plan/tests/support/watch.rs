@@ -1,0 +1,68 @@
+//! Rules that hold in every run, whatever the planner decides.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use purlin_journal::Fold;
+use purlin_model::{ResourceState, Slot};
+use purlin_plan::{After, Planner, Step, StepId};
+
+/// Watches the steps of a run.
+#[derive(Default)]
+pub struct Watch {
+    busy: HashMap<Slot, StepId>,
+    ids: HashSet<StepId>,
+    /// Deletes that have begun: the state, and whether it was after the program.
+    deleted: Vec<(Slot, Arc<ResourceState>, bool)>,
+}
+
+fn slots(step: &Step) -> Vec<Slot> {
+    let mut slots: Vec<Slot> = step.old.into_iter().collect();
+    match step.after {
+        After::Place { slot, replaces } => slots.extend([Some(slot), replaces].into_iter().flatten()),
+        After::PlaceAndMark { slot, old } => slots.extend([slot, old]),
+        After::Keep(slot)
+        | After::Amend(slot)
+        | After::Remove(slot)
+        | After::MarkPendingReplacement(slot) => slots.push(slot),
+    }
+    slots.sort();
+    slots.dedup();
+    slots
+}
+
+impl Watch {
+    /// A step begins.
+    pub fn began(&mut self, step: &Step, planner: &Planner, fold: &Fold, at_the_end: bool) {
+        assert!(self.ids.insert(step.id), "a step is taken twice: {step:?}");
+        for slot in slots(step) {
+            let other = self.busy.insert(slot, step.id);
+            assert!(other.is_none(), "two steps at once on {slot:?}: {step:?}");
+        }
+        let (After::Remove(slot) | After::MarkPendingReplacement(slot)) = step.after else { return };
+        let state = Arc::clone(planner.state(slot));
+        assert!(fold.state(slot).is_some(), "{} is deleted and is not there", state.urn);
+        for (other, gone, gone_at_the_end) in &self.deleted {
+            let late = *gone_at_the_end == at_the_end && needs(&state, gone, at_the_end) && *other < slot;
+            assert!(!late, "{} is deleted after {}, which it needs", state.urn, gone.urn);
+        }
+        self.deleted.push((slot, state, at_the_end));
+    }
+
+    /// A step has ended.
+    pub fn ended(&mut self, step: &Step) {
+        for slot in slots(step) {
+            self.busy.remove(&slot);
+        }
+    }
+}
+
+/// Whether a state has to be deleted before another. In a cascade only some edges count.
+fn needs(state: &ResourceState, other: &ResourceState, at_the_end: bool) -> bool {
+    if at_the_end {
+        return state.references().any(|urn| *urn == other.urn);
+    }
+    let with = state.deleted_with.as_ref() == Some(&other.urn);
+    let provided = state.provider.as_ref().is_some_and(|p| *p.urn() == other.urn);
+    with || provided || state.replace_with.contains(&other.urn)
+}
