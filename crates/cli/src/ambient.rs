@@ -144,6 +144,10 @@ impl Clock for SystemClock {
     fn unix_seconds(&self) -> i64 {
         jiff::Timestamp::now().as_second()
     }
+
+    fn unix_nanos(&self) -> i128 {
+        jiff::Timestamp::now().as_nanosecond()
+    }
 }
 
 /// The system's randomness.

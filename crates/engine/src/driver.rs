@@ -175,14 +175,16 @@ impl Driver {
             (false, false) => OperationResult::Failed,
         };
         let changes = std::mem::take(&mut self.recorder.counts);
-        let mut snapshot = self.recorder.snapshot();
+        let mut snapshot = self.recorder.snapshot(ok);
         snapshot.time = self.calls.ports.clock.now();
-        if let (Some(session), None) = (&self.calls.ports.session, &problem) {
+        if let Some(session) = &self.calls.ports.session {
             let outcome = UpdateOutcome {
                 succeeded: ok,
                 changes: changes.iter().map(|(op, n)| (op.as_str().to_owned(), *n)).collect(),
             };
-            problem = session.finish(&snapshot, outcome).await.err().map(|e| e.diagnostic());
+            // Even if the journal failed: the snapshot in memory holds all that was answered.
+            let finished = session.finish(&snapshot, outcome).await.err().map(|e| e.diagnostic());
+            problem = problem.or(finished);
         }
         let result = if problem.is_some() { OperationResult::Failed } else { result };
         if let Some(problem) = &problem {

@@ -80,8 +80,10 @@ impl Recorder {
         }
     }
 
-    pub(crate) fn snapshot(&self) -> Snapshot {
-        self.fold.finish()
+    /// The state now. Of a run that went well, operations of earlier runs that are not creates are
+    /// settled by it and go away.
+    pub(crate) fn snapshot(&self, ok: bool) -> Snapshot {
+        if ok { self.fold.finish() } else { self.fold.snapshot() }
     }
 
     /// Counts a step for the summary.

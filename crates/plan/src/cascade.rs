@@ -127,15 +127,20 @@ impl Planner {
         })
     }
 
-    /// The properties that force the replacement of a state that waits for a cascade of its own.
-    fn awaits_own_cascade(&self, slot: Slot) -> Option<Vec<String>> {
-        match &self.get(self.entry(slot).claimed?).phase {
-            Phase::AwaitingCascade(facts) => Some(facts.replace.clone().unwrap_or_default()),
-            _ => None,
+    fn awaits_own_cascade(&self, res: ResId) -> bool {
+        matches!(self.get(res).phase, Phase::AwaitingCascade(_))
+    }
+
+    /// The properties that force the replacement of a resource that waits for a cascade of its own.
+    fn own_keys(&self, res: ResId) -> Vec<String> {
+        match &self.get(res).phase {
+            Phase::AwaitingCascade(facts) => facts.replace.clone().unwrap_or_default(),
+            _ => Vec::new(),
         }
     }
 
-    /// Decides members in order until one has to be asked about. Whether all are decided.
+    /// Decides members in order until one has to be asked about, or is about to start a cascade of
+    /// its own. Whether all are decided.
     fn decide_members(&mut self) -> bool {
         loop {
             let Some(active) = &self.cascades.active else { return false };
@@ -143,9 +148,18 @@ impl Planner {
                 return false;
             }
             let Some(slot) = active.candidates.get(active.next).copied() else { return true };
-            if let Some(keys) = self.awaits_own_cascade(slot) {
-                self.decided(Some((slot, keys)));
-                continue;
+            match self.entry(slot).claimed {
+                Some(res) if self.is_decided(Some(res)) => {
+                    self.decided(None);
+                    continue;
+                }
+                Some(res) if self.will_delete_first(res) => return false,
+                Some(res) if self.awaits_own_cascade(res) => {
+                    let keys = self.own_keys(res);
+                    self.decided(Some((slot, keys)));
+                    continue;
+                }
+                _ => {}
             }
             match self.verdict(&self.entry(slot).state, &active.condemned_urns) {
                 Verdict::Stays => self.decided(None),
@@ -223,7 +237,9 @@ impl Planner {
         if self.settings.ignore_protect {
             return None;
         }
-        let slot = active.condemned.keys().find(|slot| self.entry(**slot).state.protect)?;
+        let of_its_own = |slot: &Slot| self.entry(*slot).claimed.is_some_and(|r| self.awaits_own_cascade(r));
+        let mut dependents = active.condemned.keys().filter(|slot| !of_its_own(slot));
+        let slot = dependents.find(|slot| self.entry(**slot).state.protect)?;
         let (member, root) = (&self.entry(*slot).state.urn, self.urn(active.root));
         let message = format!(
             "unable to replace resource \"{member}\" as part of replacing \"{root}\" as it is currently marked \

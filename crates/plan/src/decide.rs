@@ -41,7 +41,7 @@ impl Planner {
         if !self.get(res).phase_is_open() {
             return;
         }
-        if self.holds(res) {
+        if self.holds(res) && !self.will_delete_first(res) {
             self.get_mut(res).held = Some(Held::Checked(accepted));
             return;
         }
@@ -148,7 +148,8 @@ impl Planner {
         let state = Arc::clone(&self.entry(old).state);
         let mut draft = self.draft_over(res, &state);
         draft.external = state.external;
-        let unchanged = facts.inputs_equal && same_envelope(&state, &draft);
+        let pruned = !self.vanished.is_empty() && state.references().any(|urn| self.vanished.contains(urn));
+        let unchanged = facts.inputs_equal && !pruned && same_envelope(&state, &draft);
         let draft = if unchanged { state } else { Arc::new(draft) };
         let after = if unchanged {
             After::Keep(old)
@@ -211,13 +212,28 @@ impl Planner {
         }
     }
 
+    /// Whether a replacement deletes before it creates.
+    fn deletes_first(&self, res: ResId, facts: &DiffFacts) -> bool {
+        let resource = self.get(res);
+        let external = resource.old.is_some_and(|old| self.entry(old).state.external);
+        let wanted = resource.goal.delete_before_replace.unwrap_or(facts.delete_before_replace);
+        wanted && resource.goal.custom && !external
+    }
+
+    /// Whether a registration will start a cascade as soon as its inputs are validated anew.
+    pub(crate) fn will_delete_first(&self, res: ResId) -> bool {
+        match &self.get(res).phase {
+            Phase::Rechecking(facts) => self.deletes_first(res, facts),
+            _ => false,
+        }
+    }
+
     fn replace_checked(&mut self, res: ResId, facts: DiffFacts) {
         let Some(old) = self.get(res).old else { return self.plan_create(res) };
         if self.is_recreated(old) {
             return self.create_after_delete(res, old, facts);
         }
-        let (goal, external) = (&self.get(res).goal, self.entry(old).state.external);
-        if goal.delete_before_replace.unwrap_or(facts.delete_before_replace) && goal.custom && !external {
+        if self.deletes_first(res, &facts) {
             self.get_mut(res).phase = Phase::AwaitingCascade(Box::new(facts));
             self.cascades.enqueue(res);
             return;

@@ -7,7 +7,7 @@ use purlin_model::{ResourceState, Slot};
 
 use crate::effect::{After, Effect, Reply, Step};
 use crate::input::StepOutcome;
-use crate::table::{Fate, Phase, Planner, ResId};
+use crate::table::{Fate, Phase, Planner, ResId, Stage};
 
 /// The number of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -161,6 +161,9 @@ impl Planner {
         self.entry_mut(slot).fate = Fate::Gone;
         if self.live.get(&urn) == Some(&slot) {
             self.live.remove(&urn);
+        }
+        if self.stage == Stage::Refreshing {
+            self.vanished.insert(urn);
         }
     }
 

@@ -132,6 +132,8 @@ pub struct Planner {
     pub(crate) cascades: Cascades,
     pub(crate) dependents: Option<Dependents>,
     pub(crate) replaced: HashSet<Urn>,
+    /// The names that a refresh found gone: whoever keeps the list prunes references to them.
+    pub(crate) vanished: HashSet<Urn>,
     pub(crate) unsettled: BTreeSet<ResId>,
     pub(crate) stage: Stage,
     pub(crate) program_ended: Option<bool>,
@@ -155,6 +157,7 @@ impl Planner {
             cascades: Cascades::default(),
             dependents: None,
             replaced: HashSet::new(),
+            vanished: HashSet::new(),
             unsettled: BTreeSet::new(),
             stage: Stage::Idle,
             program_ended: None,

@@ -151,7 +151,9 @@ pub trait Durable: Send {
     async fn wait(self: Box<Self>) -> Result<(), StateError>;
 }
 
-/// One operation on a stack, from the taking of its lock to the writing of its checkpoint.
+/// One operation on a stack, from the taking of its lock to the writing of its checkpoint. If it is
+/// dropped before it ended, the stack stays locked and its journal stays to be recovered, unless
+/// nothing was appended.
 #[async_trait]
 pub trait UpdateSession: Send + Sync {
     /// The state that it starts from.

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use purlin_diag::Diagnostic;
+use purlin_diag::{Diagnostic, Severity};
+use purlin_model::event::EngineEvent;
 use purlin_model::urn::STACK_TYPE;
-use purlin_model::{PropertyMap, PropertyValue};
+use purlin_model::{PropertyMap, PropertyValue, Urn};
 use purlin_plugins::BuiltinProviders;
-use purlin_ports::{BagCodec as _, SecretsManager, StateStore};
+use purlin_ports::{BagCodec as _, EventSink, SecretsManager, StateStore};
 use purlin_providers::{builtin, BuiltinDeps, StackOutputs};
 use purlin_secrets::{manager_from_state, PassphraseSource, SealedBags};
 
-use crate::ambient::SystemEntropy;
+use crate::ambient::{SystemClock, SystemEntropy};
 use crate::operation::prepare::Prepared;
 
 /// Reads the outputs of other stacks in the same backend.
@@ -74,17 +75,30 @@ impl StackOutputs for OtherStacks {
 }
 
 impl Prepared<'_> {
-    /// The providers that are built in.
-    pub(crate) fn builtin_providers(&self) -> BuiltinProviders {
+    /// The providers that are built in. Lines that commands write go to the sink.
+    pub(crate) fn builtin_providers(&self, events: &Arc<dyn EventSink>) -> BuiltinProviders {
+        let events = Arc::clone(events);
+        let lines = move |urn: Option<&Urn>, line: &str| {
+            events.emit(EngineEvent::Diagnostic {
+                urn: urn.cloned(),
+                prefix: String::new(),
+                message: line.to_owned(),
+                severity: Severity::Info,
+                stream_id: 0,
+                ephemeral: false,
+            });
+        };
         let deps = BuiltinDeps {
             entropy: Arc::new(SystemEntropy),
+            clock: Arc::new(SystemClock),
             stack_outputs: Arc::new(OtherStacks {
                 store: Arc::clone(&self.target.store),
                 project: self.target.id.project.clone(),
                 passphrases: crate::config_values::passphrases(self.context),
             }),
             environment: self.context.ambient.env().clone(),
-            program_directory: self.program.program_directory.clone(),
+            directory: self.program.program_directory.clone(),
+            lines: Some(Arc::new(lines)),
         };
         Arc::new(move |package| builtin(package, &deps))
     }

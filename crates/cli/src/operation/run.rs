@@ -93,7 +93,7 @@ impl Prepared<'_> {
         let plugins = Arc::new(PluginHost::new(
             self.plugin_settings(&address)?,
             Arc::clone(events),
-            self.builtin_providers(),
+            self.builtin_providers(events),
             Some(observer),
         )?);
         schemas.set_host(Arc::clone(&plugins) as Arc<dyn ProviderHost>);
@@ -123,6 +123,14 @@ impl Prepared<'_> {
             let _ = services.session.set(Arc::clone(&session));
             (Some(session), base)
         };
+        let checks = !self.context.global.disable_integrity_checking;
+        let usable = if checks { purlin_journal::refuse_if_invalid(&base) } else { Ok(()) };
+        if let Err(problem) = usable {
+            if let Some(session) = &session {
+                session.abandon().await?;
+            }
+            return Err(problem.into());
+        }
         let ready = self.engine(preview, services, events, packages, session.clone(), base).await;
         let engine = match (ready, &session) {
             (Ok(engine), _) => engine,

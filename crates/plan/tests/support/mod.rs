@@ -50,7 +50,7 @@ pub enum Ending {
 
 /// The world that the planner asks.
 pub trait World {
-    fn check(&mut self, urn: &Urn) -> bool;
+    fn check(&mut self, urn: &Urn, for_replacement: bool) -> bool;
     fn diff(&mut self, urn: &Urn) -> Option<DiffFacts>;
     fn dependent(&mut self, urn: &Urn, properties: &[String]) -> Vec<String>;
     fn step(&mut self, step: &Step) -> Ending;

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use purlin_journal::{Change, Entry, Fold, OpId};
 use purlin_model::event::StepOp;
 use purlin_model::{OperationKind, ProviderRef, ResourceState, Urn};
-use purlin_plan::{After, Effect, Input, Planner, Reply, Step, StepId, StepOutcome, Ticket};
+use purlin_plan::{
+    After, Effect, Input, Planner, Registration, Reply, Step, StepId, StepOutcome, Ticket,
+};
 
 use super::watch::Watch;
 use super::{Act, Ending, Scenario, World};
@@ -38,6 +40,7 @@ struct Player<'a> {
     watch: Watch,
     made: u32,
     stop: bool,
+    stopping: bool,
     out: Played,
 }
 
@@ -61,6 +64,7 @@ pub fn play(scenario: &Scenario, world: &mut dyn World) -> Played {
         watch: Watch::default(),
         made: 0,
         stop: false,
+        stopping: false,
         out: Played {
             trace: Vec::new(),
             fold: Fold::new(Arc::clone(&base)),
@@ -117,13 +121,27 @@ impl Player<'_> {
         self.tickets.insert(ticket, (item.name.clone(), item.urn()));
         match &item.act {
             Act::Register(registration) => {
-                let request = registration.clone();
+                let mut request = registration.clone();
+                self.resolve(&mut request);
                 self.feed(&format!("register {}", item.name), Input::Register { ticket, request });
             }
             Act::Ask(query) => {
                 let query = query.clone();
                 self.feed(&format!("invoke {}", item.name), Input::NeedProvider { ticket, query });
             }
+        }
+    }
+
+    /// A program learns the id of a provider when that is registered.
+    fn resolve(&self, registration: &mut Registration) {
+        let known = |provider: &ProviderRef| {
+            let (_, state) = self.planner.registered(provider.urn())?;
+            state.as_provider()
+        };
+        let goal = &mut registration.goal;
+        goal.provider = goal.provider.as_ref().map(|p| known(p).unwrap_or_else(|| p.clone()));
+        for provider in registration.providers.values_mut() {
+            *provider = known(provider).unwrap_or_else(|| provider.clone());
         }
     }
 
@@ -155,7 +173,7 @@ impl Player<'_> {
                 let olds = if olds.is_some() { " with olds" } else { "" };
                 let replacing = if for_replacement { " for replacement" } else { "" };
                 self.line(format!("check {}{olds}{replacing}", urn.name()));
-                let accepted = self.world.check(&urn);
+                let accepted = self.world.check(&urn, for_replacement);
                 let verdict = if accepted { "" } else { " refused" };
                 self.pending
                     .push((format!("checked {}{verdict}", urn.name()), Input::Checked { res, accepted }));
@@ -195,6 +213,7 @@ impl Player<'_> {
             Effect::Say(diagnostic) => self.line(format!("say {}", diagnostic.code)),
             Effect::Stopping => {
                 self.aborted = true;
+                self.stopping = true;
                 self.line("stopping".into());
             }
             Effect::Finish { ok } => {
@@ -206,6 +225,7 @@ impl Player<'_> {
     }
 
     fn run(&mut self, step: Step) {
+        assert!(!self.stopping, "{step:?} begins after the stop");
         self.watch.began(&step, &self.planner, &self.out.fold, self.ended || !self.started);
         let mut line = format!("run {} {}", step.op.as_str(), step.urn.name());
         if let Some(provider) = &step.provider {
@@ -293,13 +313,17 @@ impl Player<'_> {
     }
 
     fn append(&mut self, entry: Entry) {
-        if let Entry::End { changes, .. } = &entry {
+        if let Entry::End { changes, .. } = &entry
+            && !changes.iter().any(|change| matches!(change, Change::Amend { .. }))
+        {
             let problems = self.out.fold.admit(changes);
-            assert!(problems.is_empty(), "{problems:?} by {entry:#?}");
+            let trace = self.out.trace.join("\n");
+            assert!(problems.is_empty(), "{problems:?} by {changes:#?}\n{trace}");
         }
         self.out.fold.apply(&entry).unwrap();
         let problems = self.out.fold.problems();
-        assert!(problems.is_empty(), "{problems:?} after {entry:#?}");
+        let trace = self.out.trace.join("\n");
+        assert!(problems.is_empty(), "{problems:?} after {entry:#?}\n{trace}");
         self.out.entries.push(entry);
     }
 

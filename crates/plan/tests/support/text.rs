@@ -13,7 +13,7 @@
 //! read <name> id=<id> [options]
 //! invoke <name> [package=] [provider=] [parent=]
 //! fails                        the program fails at the end
-//! check <name> refused
+//! check <name> refused [replacing]
 //! diff <name> update|replace <keys>|dbr <keys>|failed|inputs
 //! ask <name> goes              a dependent would be replaced
 //! step <op> <name> failed|partial|unknown|gone|changed
@@ -36,7 +36,7 @@ use super::{
 /// What is scripted.
 #[derive(Debug, Default)]
 pub struct Script {
-    refused: Vec<String>,
+    refused: Vec<(String, String)>,
     diffs: HashMap<String, Option<DiffFacts>>,
     goes: Vec<String>,
     steps: HashMap<String, Ending>,
@@ -46,8 +46,9 @@ pub struct Script {
 }
 
 impl World for Script {
-    fn check(&mut self, urn: &Urn) -> bool {
-        !self.refused.iter().any(|name| name == urn.name())
+    fn check(&mut self, urn: &Urn, for_replacement: bool) -> bool {
+        let refused = |name: &str, when: &str| name == urn.name() && (when.is_empty() || for_replacement);
+        !self.refused.iter().any(|(name, when)| refused(name, when))
     }
 
     fn diff(&mut self, urn: &Urn) -> Option<DiffFacts> {
@@ -132,7 +133,10 @@ impl Reader {
             "stack" | "component" | "custom" | "provider" => self.state(words),
             "invoke" => self.invoke(rest),
             "fails" => self.scenario.program_ok = false,
-            "check" => self.script.refused.push(rest[0].to_owned()),
+            "check" => {
+                let when = rest.get(2).copied().unwrap_or_default();
+                self.script.refused.push((rest[0].to_owned(), when.to_owned()));
+            },
             "diff" => self.diff(rest),
             "ask" => self.script.goes.push(rest[0].to_owned()),
             "step" => {

@@ -1,0 +1,149 @@
+//! What a store in a directory has to be told.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use purlin_diag::Diagnostic;
+use purlin_ports::{Clock, Entropy};
+
+use super::processes::{Processes, Timer};
+
+/// How checkpoints and history are compressed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Compression {
+    /// Not at all.
+    #[default]
+    None,
+    /// With gzip.
+    Gzip,
+    /// With zstd.
+    Zstd,
+}
+
+impl Compression {
+    pub(crate) const ALL: [Compression; 3] = [Compression::None, Compression::Gzip, Compression::Zstd];
+
+    /// What it adds to the names of files.
+    pub(crate) fn suffix(self) -> &'static str {
+        match self {
+            Compression::None => "",
+            Compression::Gzip => ".gz",
+            Compression::Zstd => ".zst",
+        }
+    }
+}
+
+/// How long writers wait for each other.
+#[derive(Clone, Copy, Debug)]
+pub struct LeaseTimes {
+    /// How often a writer shows that it is alive.
+    pub beat: Duration,
+    /// How long a writer on another host has to show nothing before it counts as dead.
+    pub expiry: Duration,
+    /// How long the processes of a dead writer have to end by themselves once they were asked to.
+    pub grace: Duration,
+    /// How long to wait for the file lock that others hold for moments only.
+    pub fence: Duration,
+}
+
+impl Default for LeaseTimes {
+    fn default() -> Self {
+        LeaseTimes {
+            beat: Duration::from_secs(5),
+            expiry: Duration::from_secs(30),
+            grace: Duration::from_secs(5),
+            fence: Duration::from_secs(30),
+        }
+    }
+}
+
+/// The user's settings of a store in a directory.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DirectoryOptions {
+    /// How to compress.
+    pub compression: Compression,
+    /// Whether to leave out the copy of each checkpoint under `backups`.
+    pub disable_backups: bool,
+    /// Whether to keep each checkpoint under a name of its own beside the stack's file.
+    pub retain_checkpoints: bool,
+    /// Whether checkpoints are written, and used, that break the rules of integrity.
+    pub disable_integrity_checks: bool,
+    /// How long writers wait for each other.
+    pub times: LeaseTimes,
+}
+
+impl DirectoryOptions {
+    /// The settings that environment variables give: `PULUMI_DIY_BACKEND_GZIP`, `_ZSTD`,
+    /// `_DISABLE_CHECKPOINT_BACKUPS`, `_RETAIN_CHECKPOINTS`, and the same with the older prefix
+    /// `PULUMI_SELF_MANAGED_STATE`.
+    pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<DirectoryOptions, Diagnostic> {
+        let set = |name: &str| {
+            ["PULUMI_DIY_BACKEND", "PULUMI_SELF_MANAGED_STATE"]
+                .iter()
+                .find_map(|prefix| variable(&format!("{prefix}_{name}")))
+                .is_some_and(|value| value == "1" || value.eq_ignore_ascii_case("true"))
+        };
+        let compression = match (set("GZIP"), set("ZSTD")) {
+            (true, true) => {
+                return Err(Diagnostic::error(
+                    "backend-compression",
+                    "PULUMI_DIY_BACKEND_GZIP and PULUMI_DIY_BACKEND_ZSTD are both set",
+                )
+                .with_hint("unset one of them"));
+            }
+            (true, false) => Compression::Gzip,
+            (false, true) => Compression::Zstd,
+            (false, false) => Compression::None,
+        };
+        Ok(DirectoryOptions {
+            compression,
+            disable_backups: set("DISABLE_CHECKPOINT_BACKUPS"),
+            retain_checkpoints: set("RETAIN_CHECKPOINTS"),
+            ..DirectoryOptions::default()
+        })
+    }
+}
+
+/// What a store needs to know of the process that it is in, and of the world.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// The time of day, for what is recorded.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness, for names.
+    pub entropy: Arc<dyn Entropy>,
+    /// Time that passes, for waiting.
+    pub timer: Arc<dyn Timer>,
+    /// The processes of this host.
+    pub processes: Arc<dyn Processes>,
+    /// The number of this process.
+    pub pid: u32,
+    /// The name of this host.
+    pub hostname: String,
+    /// The name of the user.
+    pub username: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from(set: &[(&str, &str)]) -> Result<DirectoryOptions, Diagnostic> {
+        DirectoryOptions::from_variables(|name| {
+            set.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn reads_the_variables_of_both_prefixes() {
+        let options = from(&[
+            ("PULUMI_DIY_BACKEND_ZSTD", "true"),
+            ("PULUMI_SELF_MANAGED_STATE_RETAIN_CHECKPOINTS", "1"),
+            ("PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS", "false"),
+        ])
+        .unwrap();
+        assert_eq!(options.compression, Compression::Zstd);
+        assert!(options.retain_checkpoints && !options.disable_backups);
+        let both = from(&[("PULUMI_DIY_BACKEND_ZSTD", "1"), ("PULUMI_DIY_BACKEND_GZIP", "1")]);
+        assert_eq!(both.unwrap_err().code, "backend-compression");
+    }
+}

@@ -1,0 +1,177 @@
+//! One operation on a stack in a directory.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use purlin_diag::Diagnostic;
+use purlin_formats::JournalHeader;
+use purlin_journal::{Entry, refuse_if_invalid};
+use purlin_model::Snapshot;
+use purlin_ports::{
+    Durable, HistoryEntry, LoadedStack, StateError, UpdateInfo, UpdateOutcome, UpdateSession,
+};
+
+use super::folder::ProcessMark;
+use super::heart::Heart;
+use super::history;
+use super::hold::Hold;
+use super::store::blocking;
+use super::writer::{JournalWriter, SegmentFile};
+
+/// An operation under way.
+pub(crate) struct DirectorySession {
+    work: Arc<Work>,
+}
+
+struct Work {
+    hold: Hold,
+    info: UpdateInfo,
+    started: i64,
+    journal: JournalWriter,
+    heart: Heart,
+    /// Whether the operation has ended.
+    ended: Mutex<bool>,
+}
+
+impl DirectorySession {
+    pub(crate) fn start(hold: Hold, info: UpdateInfo) -> DirectorySession {
+        let inner = Arc::clone(&hold.inner);
+        let header = JournalHeader {
+            base: String::new(),
+            incarnation: hold.incarnation.clone(),
+            epoch: hold.epoch,
+            writer: inner.writer.name.clone(),
+            started: inner.around.clock.now(),
+            info: history::operation_info(&info),
+        };
+        let journal = JournalWriter::start(SegmentFile {
+            folder: hold.folder.clone(),
+            epoch: hold.epoch,
+            header,
+            base: Arc::clone(&hold.stored),
+            file: None,
+        });
+        let heart = Heart::start(&hold, journal.stopper());
+        let started = inner.around.clock.unix_seconds();
+        let work = Arc::new(Work { hold, info, started, journal, heart, ended: Mutex::new(false) });
+        DirectorySession { work }
+    }
+}
+
+impl Work {
+    fn finish(&self, snapshot: &Snapshot, outcome: UpdateOutcome) -> Result<(), StateError> {
+        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        if *ended {
+            return Err(already_ended());
+        }
+        let hold = &self.hold;
+        let inner = &hold.inner;
+        self.journal.close();
+        if !inner.options.disable_integrity_checks {
+            refuse_if_invalid(snapshot).map_err(|diagnostic| not_replaced(diagnostic, hold))?;
+        }
+        let cleared = without_old_integrity_error(snapshot);
+        let file = hold.replace(Some(cleared.as_ref().unwrap_or(snapshot)))?;
+        *ended = true;
+        self.heart.stop();
+        let entry = HistoryEntry {
+            info: self.info.clone(),
+            outcome,
+            start_time: self.started,
+            end_time: inner.around.clock.unix_seconds(),
+        };
+        let recorded = history::record(inner, &hold.id, &file, &entry);
+        hold.release()?;
+        recorded.map_err(|error| {
+            let mut diagnostic = error.diagnostic();
+            diagnostic.message =
+                format!("the state was saved, but its history was not: {}", diagnostic.message);
+            StateError::Store(diagnostic)
+        })
+    }
+
+    fn abandon(&self) -> Result<(), StateError> {
+        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        if *ended {
+            return Err(already_ended());
+        }
+        let hold = &self.hold;
+        if self.journal.is_used() {
+            return Err(crate::rules::not_abandoned());
+        }
+        self.journal.close();
+        *ended = true;
+        self.heart.stop();
+        hold.release()
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        let ended = *self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        if !ended && !self.journal.is_used() {
+            // Nothing has begun, so there is nothing to recover. If this fails, whoever comes next
+            // finds us dead.
+            self.heart.stop();
+            let _ = self.hold.release();
+        }
+    }
+}
+
+fn already_ended() -> StateError {
+    StateError::Unusable(Diagnostic::error("operation-ended", "the operation has already ended"))
+}
+
+fn not_replaced(diagnostic: Diagnostic, hold: &Hold) -> StateError {
+    let Diagnostic { message, urn, .. } = diagnostic;
+    let path = hold.stored.file.path.display();
+    StateError::Unusable(Diagnostic {
+        urn,
+        ..Diagnostic::error(
+            "state-integrity",
+            format!(
+                "the checkpoint {path} was not replaced, because the new one would be invalid: {message}"
+            ),
+        )
+        .with_hint(
+            "nothing is lost: the journal stays; run `purlin state repair`, and report this as a defect",
+        )
+    })
+}
+
+/// A valid state says nothing of what was wrong with an earlier one.
+fn without_old_integrity_error(snapshot: &Snapshot) -> Option<Snapshot> {
+    let old = |(key, json): &(String, String)| key == "metadata" && json.contains("\"integrity_error\"");
+    snapshot.carried.iter().any(old).then(|| {
+        let mut snapshot = snapshot.clone();
+        snapshot.carried.retain(|carried| !old(carried));
+        snapshot
+    })
+}
+
+#[async_trait]
+impl UpdateSession for DirectorySession {
+    fn base(&self) -> &LoadedStack {
+        &self.work.hold.base
+    }
+
+    fn append(&self, entry: Entry) -> Box<dyn Durable> {
+        Box::new(self.work.journal.append(entry))
+    }
+
+    fn note_process(&self, pid: u32) {
+        let hold = &self.work.hold;
+        let Some(mark) = hold.inner.around.processes.mark(pid) else { return };
+        self.work.heart.note(ProcessMark { pid, mark });
+    }
+
+    async fn finish(&self, snapshot: &Snapshot, outcome: UpdateOutcome) -> Result<(), StateError> {
+        let (work, snapshot) = (Arc::clone(&self.work), snapshot.clone());
+        blocking(move || work.finish(&snapshot, outcome)).await
+    }
+
+    async fn abandon(&self) -> Result<(), StateError> {
+        let work = Arc::clone(&self.work);
+        blocking(move || work.abandon()).await
+    }
+}

@@ -1,0 +1,260 @@
+//! What a writer that didn't finish left behind: whether it is dead, what it still has running, and
+//! its journal folded on the checkpoint.
+
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use purlin_diag::Diagnostic;
+use purlin_journal::{Change, Entry, Fold, Slot};
+use purlin_model::{OperationKind, ResourceState, Snapshot};
+use purlin_ports::{StackId, StateError};
+
+use super::checkpoint::Stored;
+use super::folder::{Folder, Lease, WriterMark};
+use super::locks::{self, Lock};
+use super::segment::{self, Segment};
+use super::store::Inner;
+
+/// Whether a writer can still write, as far as can be seen at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Life {
+    Running,
+    Dead,
+    /// It is on another host.
+    Unknown,
+}
+
+fn life(inner: &Inner, writer: &WriterMark) -> Life {
+    if writer.host != inner.writer.host {
+        return Life::Unknown;
+    }
+    match inner.around.processes.mark(writer.pid) {
+        Some(mark) if mark == writer.mark => Life::Running,
+        _ => Life::Dead,
+    }
+}
+
+/// Makes sure that nobody is changing a stack. Gives the locks that dead writers left. For a writer
+/// on another host this means to watch its heartbeat for as long as a lease lasts.
+pub(crate) fn wait_until_free(
+    inner: &Inner,
+    id: &StackId,
+    folder: &Folder,
+) -> Result<Vec<PathBuf>, StateError> {
+    let timer = &inner.around.timer;
+    let mut watched: Option<(Duration, Vec<(u64, Lease)>)> = None;
+    loop {
+        let locks = locks::list(inner, id)?;
+        let leases = folder.leases()?;
+        let unknown = look(inner, &locks, &leases)?;
+        if !unknown {
+            return Ok(locks.into_iter().map(|lock| lock.path).collect());
+        }
+        match &watched {
+            Some((_, seen)) if leases.iter().any(|lease| !seen.contains(lease)) => {
+                let all: Vec<&Lock> = locks.iter().collect();
+                return Err(busy(inner, &all, &leases));
+            }
+            Some((since, _)) if timer.elapsed().saturating_sub(*since) >= inner.options.times.expiry => {
+                return Ok(locks.into_iter().map(|lock| lock.path).collect());
+            }
+            Some(_) => {}
+            None => watched = Some((timer.elapsed(), leases)),
+        }
+        timer.sleep(inner.options.times.beat / 4);
+    }
+}
+
+/// Looks at locks and leases once. Refuses if somebody is at work for sure; otherwise says whether
+/// there is a writer of whom nothing is known but its lease.
+fn look(inner: &Inner, locks: &[Lock], leases: &[(u64, Lease)]) -> Result<bool, StateError> {
+    let mut refused = Vec::new();
+    let mut unknown = false;
+    for lock in locks {
+        let Some(own) = &lock.content.purlin else {
+            refused.push(lock);
+            continue;
+        };
+        let has_lease = leases.iter().any(|(epoch, _)| *epoch == own.epoch);
+        match life(inner, &own.writer) {
+            Life::Dead => {}
+            Life::Unknown if has_lease => unknown = true,
+            Life::Running | Life::Unknown => refused.push(lock),
+        }
+    }
+    let mut running = leases.iter().filter(|(_, lease)| life(inner, &lease.writer) == Life::Running);
+    if !refused.is_empty() || running.next().is_some() {
+        return Err(busy(inner, &refused, leases));
+    }
+    // Somebody may have removed the lock of a writer that still runs.
+    unknown |= leases.iter().any(|(_, lease)| life(inner, &lease.writer) == Life::Unknown);
+    Ok(unknown)
+}
+
+fn busy(inner: &Inner, locks: &[&Lock], leases: &[(u64, Lease)]) -> StateError {
+    if !locks.is_empty() {
+        return locks::refusal(inner, locks);
+    }
+    let names: Vec<&str> = leases.iter().map(|(_, lease)| lease.writer.name.as_str()).collect();
+    let message = format!(
+        "the stack is currently locked by {} lock(s)\n  an operation of {} is under way, although its lock was removed",
+        names.len(),
+        names.join(", ")
+    );
+    StateError::Locked(
+        Diagnostic::error("stack-locked", message)
+            .with_hint("wait for the other operation to end, or take the stack over with `purlin cancel`"),
+    )
+}
+
+/// Ends the processes that dead writers on this host left running: they might still be changing
+/// something that the state knows nothing of.
+pub(crate) fn end_processes(inner: &Inner, leases: &[(u64, Lease)]) {
+    let processes = &inner.around.processes;
+    let dead = leases.iter().filter(|(_, lease)| life(inner, &lease.writer) == Life::Dead);
+    let mut left: Vec<_> = dead.flat_map(|(_, lease)| &lease.processes).collect();
+    let runs = |pid: u32, mark: &str| processes.mark(pid).as_deref() == Some(mark);
+    left.retain(|process| runs(process.pid, &process.mark));
+    for process in &left {
+        processes.terminate(process.pid);
+    }
+    let timer = &inner.around.timer;
+    let start = timer.elapsed();
+    let mut killed = false;
+    loop {
+        left.retain(|process| runs(process.pid, &process.mark));
+        let waited = timer.elapsed().saturating_sub(start);
+        if left.is_empty() || waited >= inner.options.times.grace * 2 {
+            return;
+        }
+        if waited >= inner.options.times.grace && !killed {
+            left.iter().for_each(|process| processes.kill(process.pid));
+            killed = true;
+        }
+        timer.sleep(Duration::from_millis(50));
+    }
+}
+
+/// Folds what journals hold on the checkpoint that they go on. `None` if they hold nothing that the
+/// checkpoint lacks.
+pub(crate) fn fold(
+    folder: &Folder,
+    stored: &Stored,
+    base: &Arc<Snapshot>,
+) -> Result<Option<Snapshot>, StateError> {
+    let segments = unfinished(folder, stored)?;
+    if segments.iter().all(|segment| segment.entries.is_empty()) {
+        return Ok(None);
+    }
+    let incarnation = folder.newest()?.map(|(_, epoch)| epoch.incarnation);
+    let fits = |segment: &Segment| {
+        segment.header.base == stored.sha256() && Some(&segment.header.incarnation) == incarnation.as_ref()
+    };
+    if !segments.iter().all(fits) {
+        return Err(mismatch(&segments, stored, base));
+    }
+    // Several journals on one base: each goes on what those before it made of it.
+    let mut snapshot = Arc::clone(base);
+    for segment in &segments {
+        let mut fold = Fold::new(snapshot);
+        for (number, entry) in (1..).zip(&segment.entries) {
+            fold.apply(entry).map_err(|error| {
+                let mut diagnostic = error.diagnostic(number);
+                diagnostic.message = format!("{}: {}", segment.path.display(), diagnostic.message);
+                StateError::Unusable(diagnostic)
+            })?;
+        }
+        snapshot = Arc::new(fold.snapshot());
+    }
+    Ok(Some(Arc::unwrap_or_clone(snapshot)))
+}
+
+/// The journals that aren't in the checkpoint yet, oldest first.
+fn unfinished(folder: &Folder, stored: &Stored) -> Result<Vec<Segment>, StateError> {
+    let numbers = folder.segments()?;
+    if numbers.is_empty() {
+        return Ok(Vec::new());
+    }
+    // A writer that put its checkpoint in place and died before it could drop the journals.
+    let mut records = folder.finish_records()?.into_iter();
+    let done = records.find(|(_, record)| record.result == stored.sha256()).map(|(epoch, _)| epoch);
+    let mut segments = Vec::new();
+    for number in numbers.into_iter().filter(|number| done.is_none_or(|done| *number > done)) {
+        segments.extend(segment::read(&folder.segment_file(number))?);
+    }
+    Ok(segments)
+}
+
+/// The refusal to fold journals on a checkpoint that is not theirs. Says what they know and the
+/// checkpoint doesn't, and how to bring it in.
+fn mismatch(segments: &[Segment], stored: &Stored, base: &Snapshot) -> StateError {
+    let known: HashSet<_> = base.resources.iter().map(|state| (&state.urn, state.id.as_str())).collect();
+    let mut lines = Vec::new();
+    for segment in segments {
+        let (states, creating) = replay(&segment.entries);
+        let lacks = |state: &&Arc<ResourceState>| {
+            state.custom
+                && !state.external
+                && !state.is_provider()
+                && !known.contains(&(&state.urn, state.id.as_str()))
+        };
+        for state in states.iter().filter(lacks) {
+            let (ty, name) = (&state.ty, state.urn.name());
+            lines.push(format!("  {}\n    purlin import '{ty}' '{name}' '{}'", state.urn, state.id));
+        }
+        for state in creating.iter().filter(lacks) {
+            let (ty, name) = (&state.ty, state.urn.name());
+            lines.push(format!(
+                "  {} (its creation had begun and may have succeeded)\n    purlin import '{ty}' '{name}' '<id>'",
+                state.urn
+            ));
+        }
+    }
+    let paths: Vec<String> = segments.iter().map(|segment| segment.path.display().to_string()).collect();
+    let mut message = format!(
+        "an operation on this stack did not finish, and its journal does not go on the checkpoint {}, which was \
+         changed or replaced since; nothing was folded in",
+        stored.file.path.display()
+    );
+    if !lines.is_empty() {
+        message.push_str("\nthe journal knows resources that the checkpoint lacks:\n");
+        message.push_str(&lines.join("\n"));
+    }
+    let hint = format!(
+        "to set the journal aside, rename {} to end in .aside, then run the commands above",
+        paths.join(", ")
+    );
+    StateError::Unusable(Diagnostic::error("journal-base", message).with_hint(hint))
+}
+
+/// The states that a journal leaves, and the creates that it leaves open.
+fn replay(entries: &[Entry]) -> (Vec<Arc<ResourceState>>, Vec<Arc<ResourceState>>) {
+    let mut states: HashMap<Slot, (usize, Arc<ResourceState>)> = HashMap::new();
+    let mut begun = Vec::new();
+    for (at, entry) in entries.iter().enumerate() {
+        match entry {
+            Entry::Begin { op, kind, resource } => begun.push((*op, *kind, resource)),
+            Entry::End { op, changes } => {
+                begun.retain(|(other, ..)| Some(*other) != *op);
+                for change in changes {
+                    match change {
+                        Change::Place { slot, state, .. } | Change::Amend { slot, state } => {
+                            states.insert(*slot, (at, Arc::clone(state)));
+                        }
+                        Change::Remove { slot } => drop(states.remove(slot)),
+                        _ => {}
+                    }
+                }
+            }
+        }
+    }
+    let mut states: Vec<_> = states.into_iter().collect();
+    states.sort_by_key(|(slot, (at, _))| (*at, *slot));
+    let creating = begun.into_iter().filter(|(_, kind, _)| *kind == OperationKind::Creating);
+    (
+        states.into_iter().map(|(_, (_, state))| state).collect(),
+        creating.map(|(.., state)| Arc::clone(state)).collect(),
+    )
+}

@@ -1,0 +1,372 @@
+//! Writing journals: one thread gathers what was appended and makes it durable together.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use async_trait::async_trait;
+use purlin_diag::Diagnostic;
+use purlin_formats::{JournalHeader, encode_entry, encode_header};
+use purlin_journal::{Change, Entry};
+use purlin_ports::{Durable, StateError};
+use tokio::sync::oneshot;
+
+use super::checkpoint::Stored;
+use super::files::{self, Doing as _};
+use super::folder::Folder;
+
+/// Where batches of entries go.
+pub(crate) trait Sink: Send {
+    /// Makes entries durable, in order, after all earlier ones.
+    fn commit(&mut self, entries: &[Entry]) -> Result<(), StateError>;
+}
+
+type Waiter = (u64, oneshot::Sender<Result<(), StateError>>);
+
+#[derive(Default)]
+struct Queue {
+    entries: Vec<Entry>,
+    appended: u64,
+    durable: u64,
+    /// Whether somebody wants the queue written.
+    wanted: bool,
+    /// Whether something was ever wanted, so that what is left over matters.
+    used: bool,
+    closed: bool,
+    failed: Option<StateError>,
+    waiters: Vec<Waiter>,
+}
+
+struct Shared {
+    queue: Mutex<Queue>,
+    wake: Condvar,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells those who wait for what has been decided.
+    fn settle(&self, queue: &mut Queue) {
+        let (durable, failed) = (queue.durable, queue.failed.clone());
+        let done = |waiter: &mut Waiter| waiter.0 <= durable || failed.is_some();
+        for (number, waiter) in queue.waiters.extract_if(.., done) {
+            let result = if number <= durable { Ok(()) } else { failed.clone().map_or(Ok(()), Err) };
+            // Who no longer listens need not know.
+            let _ = waiter.send(result);
+        }
+    }
+
+    fn fail(&self, error: StateError) {
+        let mut queue = self.lock();
+        queue.failed.get_or_insert(error);
+        queue.entries.clear();
+        self.settle(&mut queue);
+    }
+}
+
+/// The journal of one operation.
+pub(crate) struct JournalWriter {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl JournalWriter {
+    pub(crate) fn start(sink: impl Sink + 'static) -> JournalWriter {
+        let shared = Arc::new(Shared { queue: Mutex::default(), wake: Condvar::new() });
+        let for_thread = Arc::clone(&shared);
+        let thread = std::thread::Builder::new().name("journal".to_owned());
+        let thread = thread.spawn(move || write(&for_thread, sink));
+        let thread = match thread {
+            Ok(thread) => Some(thread),
+            Err(error) => {
+                let message = format!("failed to start the journal's thread: {error}");
+                shared.fail(StateError::Store(Diagnostic::error("store-thread", message)));
+                None
+            }
+        };
+        JournalWriter { shared, thread: Mutex::new(thread) }
+    }
+
+    /// Appends an entry. What only keeps states in their order travels with the next that matters.
+    pub(crate) fn append(&self, entry: Entry) -> Promise {
+        let only_keeps = matches!(&entry, Entry::End { op: None, changes }
+            if changes.iter().all(|change| matches!(change, Change::Keep { .. })));
+        let mut queue = self.shared.lock();
+        queue.appended += 1;
+        let number = queue.appended;
+        if queue.closed {
+            queue.failed.get_or_insert_with(closed);
+        }
+        if queue.failed.is_none() {
+            queue.entries.push(entry);
+            if !only_keeps {
+                queue.wanted = true;
+                queue.used = true;
+                self.shared.wake.notify_one();
+            }
+        }
+        drop(queue);
+        Promise { shared: Arc::clone(&self.shared), number }
+    }
+
+    /// What makes every append from now on fail, and every promise that isn't kept yet.
+    pub(crate) fn stopper(&self) -> Stopper {
+        Stopper(Arc::clone(&self.shared))
+    }
+
+    /// Whether entries were appended that matter.
+    pub(crate) fn is_used(&self) -> bool {
+        self.shared.lock().used
+    }
+
+    /// Takes no more entries, writes what is left, and waits for that.
+    pub(crate) fn close(&self) {
+        {
+            let mut queue = self.shared.lock();
+            queue.closed = true;
+            if !queue.used && queue.waiters.is_empty() {
+                queue.entries.clear();
+            }
+            self.shared.wake.notify_one();
+        }
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread
+            && thread.join().is_err()
+        {
+            self.shared
+                .fail(StateError::Store(Diagnostic::error("store-thread", "the journal's thread failed")));
+        }
+    }
+}
+
+/// Stops a journal from outside.
+pub(crate) struct Stopper(Arc<Shared>);
+
+impl Stopper {
+    pub(crate) fn stop(&self, error: StateError) {
+        self.0.fail(error);
+    }
+}
+
+impl Drop for JournalWriter {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn closed() -> StateError {
+    StateError::Unusable(Diagnostic::error(
+        "journal-closed",
+        "the operation has ended and takes no more entries",
+    ))
+}
+
+fn write(shared: &Shared, mut sink: impl Sink) {
+    loop {
+        let mut queue = shared.lock();
+        while !queue.wanted && !queue.closed {
+            queue = shared.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+        let last = queue.closed;
+        let entries = std::mem::take(&mut queue.entries);
+        queue.wanted = false;
+        drop(queue);
+        if !entries.is_empty() {
+            let result = sink.commit(&entries);
+            let mut queue = shared.lock();
+            match result {
+                Ok(()) if queue.failed.is_none() => queue.durable += entries.len() as u64,
+                Ok(()) => {}
+                Err(error) => {
+                    queue.failed.get_or_insert(error);
+                    queue.entries.clear();
+                }
+            }
+            shared.settle(&mut queue);
+        }
+        if last && shared.lock().entries.is_empty() {
+            return;
+        }
+    }
+}
+
+/// The promise of an entry in a journal.
+pub(crate) struct Promise {
+    shared: Arc<Shared>,
+    number: u64,
+}
+
+#[async_trait]
+impl Durable for Promise {
+    async fn wait(self: Box<Self>) -> Result<(), StateError> {
+        let waiter = {
+            let mut queue = self.shared.lock();
+            if queue.durable >= self.number {
+                return Ok(());
+            }
+            if let Some(error) = &queue.failed {
+                return Err(error.clone());
+            }
+            let (sender, receiver) = oneshot::channel();
+            queue.waiters.push((self.number, sender));
+            queue.wanted = true;
+            queue.used = true;
+            self.shared.wake.notify_one();
+            receiver
+        };
+        waiter.await.unwrap_or_else(|_| Err(closed()))
+    }
+}
+
+/// A journal in a file. The file is made when the first entries come.
+pub(crate) struct SegmentFile {
+    pub(crate) folder: Folder,
+    pub(crate) epoch: u64,
+    /// The header, without the hash of the base.
+    pub(crate) header: JournalHeader,
+    pub(crate) base: Arc<Stored>,
+    pub(crate) file: Option<File>,
+}
+
+impl Sink for SegmentFile {
+    fn commit(&mut self, entries: &[Entry]) -> Result<(), StateError> {
+        let path = self.folder.segment_file(self.epoch);
+        let mut text = String::new();
+        let is_new = self.file.is_none();
+        if is_new {
+            self.header.base = self.base.sha256().to_owned();
+            text.push_str(&encode_header(&self.header));
+            text.push('\n');
+        }
+        for entry in entries {
+            text.push_str(&encode_entry(entry).map_err(StateError::Unusable)?);
+            text.push('\n');
+        }
+        let mut file = match self.file.take() {
+            Some(file) => file,
+            None => files::create_private(&path).doing("create", &path)?,
+        };
+        file.write_all(text.as_bytes()).doing("write", &path)?;
+        file.sync_data().doing("write", &path)?;
+        if is_new {
+            files::sync_folder(self.folder.path()).doing("write", &path)?;
+        }
+        self.file = Some(file);
+        // Whoever ended this epoch reads the journal only after that: what was written before is
+        // found, and what comes after must not be promised.
+        if self.folder.is_current(self.epoch) { Ok(()) } else { Err(self.folder.fenced()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use purlin_journal::{OpId, Slot};
+    use std::sync::mpsc;
+
+    /// Hands each batch out and does as it is told.
+    struct Told {
+        batches: mpsc::Sender<Vec<Entry>>,
+        orders: mpsc::Receiver<Result<(), StateError>>,
+    }
+
+    impl Sink for Told {
+        fn commit(&mut self, entries: &[Entry]) -> Result<(), StateError> {
+            self.batches.send(entries.to_vec()).unwrap();
+            self.orders.recv().unwrap()
+        }
+    }
+
+    fn told() -> (JournalWriter, mpsc::Receiver<Vec<Entry>>, mpsc::Sender<Result<(), StateError>>) {
+        let (batches, received) = mpsc::channel();
+        let (order, orders) = mpsc::channel();
+        (JournalWriter::start(Told { batches, orders }), received, order)
+    }
+
+    fn end(op: u32) -> Entry {
+        Entry::End { op: Some(OpId(op)), changes: Vec::new() }
+    }
+
+    fn keep(slot: u32) -> Entry {
+        Entry::End { op: None, changes: vec![Change::Keep { slot: Slot(slot) }] }
+    }
+
+    fn full() -> StateError {
+        StateError::Store(Diagnostic::error("disk-full", "no space"))
+    }
+
+    #[tokio::test]
+    async fn what_comes_during_a_write_goes_together_into_the_next() {
+        let (writer, batches, order) = told();
+        let first = writer.append(end(1));
+        assert_eq!(batches.recv().unwrap(), [end(1)]);
+        let second = writer.append(end(2));
+        let kept = writer.append(keep(0));
+        let third = writer.append(end(3));
+        order.send(Ok(())).unwrap();
+        Box::new(first).wait().await.unwrap();
+        assert_eq!(batches.recv().unwrap(), [end(2), keep(0), end(3)]);
+        order.send(Ok(())).unwrap();
+        Box::new(third).wait().await.unwrap();
+        Box::new(second).wait().await.unwrap();
+        Box::new(kept).wait().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn unchanged_states_wait_for_company_unless_somebody_waits_for_them() {
+        let (writer, batches, order) = told();
+        drop(writer.append(keep(0)));
+        let kept = writer.append(keep(1));
+        assert!(!writer.is_used());
+        let waiting = tokio::spawn(Box::new(kept).wait());
+        tokio::task::yield_now().await;
+        let batch = tokio::task::spawn_blocking(move || (batches.recv().unwrap(), batches)).await.unwrap();
+        assert_eq!(batch.0, [keep(0), keep(1)]);
+        order.send(Ok(())).unwrap();
+        waiting.await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn unchanged_states_alone_are_never_written() {
+        let (writer, batches, _order) = told();
+        drop(writer.append(keep(0)));
+        writer.close();
+        assert_eq!(batches.try_recv(), Err(mpsc::TryRecvError::Disconnected));
+    }
+
+    #[tokio::test]
+    async fn a_failure_fails_everything_from_there_on() {
+        let (writer, batches, order) = told();
+        let first = writer.append(end(1));
+        batches.recv().unwrap();
+        let second = writer.append(end(2));
+        order.send(Ok(())).unwrap();
+        batches.recv().unwrap();
+        let third = writer.append(end(3));
+        order.send(Err(full())).unwrap();
+        assert_eq!(Box::new(second).wait().await, Err(full()));
+        assert_eq!(Box::new(third).wait().await, Err(full()));
+        assert_eq!(Box::new(writer.append(end(4))).wait().await, Err(full()));
+        Box::new(first).wait().await.unwrap();
+        writer.close();
+        assert_eq!(batches.try_recv(), Err(mpsc::TryRecvError::Disconnected), "nothing more is written");
+    }
+
+    #[tokio::test]
+    async fn closing_writes_what_is_left_and_takes_no_more() {
+        let (writer, batches, order) = told();
+        let first = writer.append(end(1));
+        batches.recv().unwrap();
+        let second = writer.append(end(2));
+        order.send(Ok(())).unwrap();
+        order.send(Ok(())).unwrap();
+        writer.close();
+        assert_eq!(batches.recv().unwrap(), [end(2)]);
+        Box::new(first).wait().await.unwrap();
+        Box::new(second).wait().await.unwrap();
+        assert_eq!(Box::new(writer.append(end(3))).wait().await, Err(closed()));
+    }
+}

@@ -1,0 +1,144 @@
+//! The language host for YAML programs.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use purlin_diag::{Diagnostic, Severity};
+use purlin_model::{PackageDescriptor, PropertyValue};
+use purlin_ports::{EventSink, LanguageHost, ProgramInfo, RunOutcome, RunRequest};
+use purlin_project::yaml::{self, Format, Node};
+use purlin_schema::SchemaSource;
+use semver::Version;
+use tokio_util::sync::CancellationToken;
+
+use crate::packages::PackageLocks;
+use crate::program::YamlProgram;
+use crate::run::{Deployment, report_all, run};
+
+/// The files that a program may be in, in the order in which they are looked for.
+const FILES: [&str; 5] = ["Main.json", "Main.yaml", "Pulumi.yaml", "Pulumi.yml", "Pulumi.json"];
+
+/// Runs YAML programs in this process.
+pub struct YamlHost {
+    schemas: Arc<dyn SchemaSource>,
+    engine_version: Version,
+}
+
+impl YamlHost {
+    /// A host that takes schemas from a source. The version is the one that a program's
+    /// `requiredVersion` is compared with.
+    pub fn new(schemas: Arc<dyn SchemaSource>, engine_version: Version) -> Self {
+        YamlHost { schemas, engine_version }
+    }
+}
+
+/// A program's file.
+struct Source {
+    path: PathBuf,
+    root: Node,
+}
+
+impl Source {
+    fn read(info: &ProgramInfo) -> Result<Source, Diagnostic> {
+        if let Some(PropertyValue::String(_)) = info.options.get("compiler") {
+            return Err(Diagnostic::error("yaml-compiler", "the runtime option compiler is not supported")
+                .with_hint("write the compiler's output to Main.yaml and leave the option out"));
+        }
+        let folder = &info.program_directory;
+        for name in FILES {
+            let path = folder.join(name);
+            let bytes = match std::fs::read(&path) {
+                Ok(bytes) => bytes,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(unreadable(&path, &error.to_string())),
+            };
+            let text = String::from_utf8(bytes).map_err(|_| unreadable(&path, "it is not text in UTF-8"))?;
+            let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+            let shown = relative(&path, &info.root_directory);
+            let root = yaml::parse_as(Format::of_path(&path)?, &shown, text)?;
+            return Ok(Source { path, root });
+        }
+        let message = format!("there is no program in {}", folder.display());
+        Err(Diagnostic::error("yaml-no-program", message)
+            .with_hint("the program is in Pulumi.yaml, or in Main.yaml in the folder that main names"))
+    }
+}
+
+fn unreadable(path: &Path, reason: &str) -> Diagnostic {
+    Diagnostic::error("yaml-file", format!("the program {} can't be read: {reason}", path.display()))
+}
+
+/// A path relative to a folder that it is in, with slashes; else the path itself.
+fn relative(path: &Path, folder: &Path) -> String {
+    let path = path.strip_prefix(folder).unwrap_or(path);
+    path.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
+}
+
+fn first_error(problems: Vec<Diagnostic>) -> Diagnostic {
+    problems
+        .into_iter()
+        .find(|problem| problem.severity == Severity::Error)
+        .unwrap_or_else(|| Diagnostic::error("yaml-program", "the program can't be read"))
+}
+
+#[async_trait]
+impl LanguageHost for YamlHost {
+    fn runtime(&self) -> &str {
+        "yaml"
+    }
+
+    async fn install_dependencies(
+        &self,
+        _program: &ProgramInfo,
+        _events: &Arc<dyn EventSink>,
+        _reinstall: bool,
+    ) -> Result<(), Diagnostic> {
+        Ok(())
+    }
+
+    async fn required_packages(&self, program: &ProgramInfo) -> Result<Vec<PackageDescriptor>, Diagnostic> {
+        let source = Source::read(program)?;
+        let locks = PackageLocks::read(&program.program_directory, &source.root)?;
+        let (parsed, _) = YamlProgram::parse(&source.root).map_err(first_error)?;
+        Ok(parsed.required_packages(&locks))
+    }
+
+    async fn run(&self, request: RunRequest, cancel: CancellationToken) -> Result<RunOutcome, Diagnostic> {
+        let info = &request.program;
+        let source = match Source::read(info) {
+            Ok(source) => source,
+            Err(problem) => return Ok(RunOutcome::Failed(problem)),
+        };
+        let locks = match PackageLocks::read(&info.program_directory, &source.root) {
+            Ok(locks) => locks,
+            Err(problem) => return Ok(RunOutcome::Failed(problem)),
+        };
+        let program = match YamlProgram::parse(&source.root) {
+            Ok((program, warnings)) => {
+                report_all(request.monitor.as_ref(), &warnings);
+                program
+            }
+            Err(problems) => {
+                report_all(request.monitor.as_ref(), &problems);
+                return Ok(RunOutcome::Bailed);
+            }
+        };
+        let deployment = Deployment {
+            position_file: relative(&source.path, &info.root_directory),
+            folder: info.program_directory.clone(),
+            root_folder: info.root_directory.clone(),
+            monitor: request.monitor,
+            schemas: Arc::clone(&self.schemas),
+            locks,
+            project: request.project,
+            stack: request.stack,
+            organization: request.organization,
+            config: request.config,
+            config_secret_keys: request.config_secret_keys,
+            dry_run: request.dry_run,
+            engine_version: self.engine_version.clone(),
+        };
+        run(&program, &deployment, cancel).await
+    }
+}
