@@ -94,7 +94,8 @@ impl Ambient {
             "TEAMCITY_VERSION",
             "JENKINS_URL",
         ];
-        !self.is_on("PULUMI_DISABLE_CI_DETECTION") && SYSTEMS.iter().any(|name| self.non_empty(name).is_some())
+        !self.is_on("PULUMI_DISABLE_CI_DETECTION")
+            && SYSTEMS.iter().any(|name| self.non_empty(name).is_some())
     }
 
     /// The ecosystem's own directory: `PULUMI_HOME`, else `.pulumi` in the home directory, else (where
@@ -126,7 +127,9 @@ impl Ambient {
     pub(crate) fn host_name(&self) -> String {
         self.non_empty("HOSTNAME")
             .map(str::to_owned)
-            .or_else(|| std::fs::read_to_string("/proc/sys/kernel/hostname").ok().map(|s| s.trim().to_owned()))
+            .or_else(|| {
+                std::fs::read_to_string("/proc/sys/kernel/hostname").ok().map(|s| s.trim().to_owned())
+            })
             .or_else(|| std::fs::read_to_string("/etc/hostname").ok().map(|s| s.trim().to_owned()))
             .unwrap_or_else(|| "localhost".to_owned())
     }

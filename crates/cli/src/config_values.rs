@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use purlin_diag::Diagnostic;
-use purlin_formats::{find_secrets, replace_secrets, BagDecoder, SecretForm};
+use purlin_formats::{BagDecoder, SecretForm, find_secrets, replace_secrets};
 use purlin_model::{Bag, PropertyMap, Snapshot};
 use purlin_ports::{BagCodec, SecretsManager, StackId};
 use purlin_project::config::ConfigMap;
 use purlin_project::{Project, StackSettings};
 use purlin_secrets::{
-    decrypt_text, encrypt_text, manager_from_state, FixedPassphrase, NoPassphrase, PassphraseManager,
-    PassphraseSource, SealedBags,
+    FixedPassphrase, NoPassphrase, PassphraseManager, PassphraseSource, SealedBags, decrypt_text,
+    encrypt_text, manager_from_state,
 };
 use zeroize::Zeroizing;
 
@@ -135,18 +135,22 @@ pub(crate) async fn open_bag(
 }
 
 /// Decrypts one value of the history.
-pub(crate) async fn decrypt_one(context: &Context, target: &Target, ciphertext: &str) -> Result<String, CommandError> {
+pub(crate) async fn decrypt_one(
+    context: &Context,
+    target: &Target,
+    ciphertext: &str,
+) -> Result<String, CommandError> {
     let settings = target.settings(None)?;
     match manager_of_settings(context, &settings)? {
         Some(manager) => Ok(decrypt_text(manager.as_ref(), ciphertext).await?),
-        None => Err(Diagnostic::error("no-secrets-manager", "the stack's settings name no secrets manager").into()),
+        None => {
+            Err(Diagnostic::error("no-secrets-manager", "the stack's settings name no secrets manager")
+                .into())
+        }
     }
 }
 
-async fn export_manager(
-    context: &Context,
-    target: &Target,
-) -> Result<Arc<dyn SecretsManager>, CommandError> {
+async fn export_manager(context: &Context, target: &Target) -> Result<Arc<dyn SecretsManager>, CommandError> {
     let snapshot = target.store.load(&target.id).await?.snapshot;
     match &target.project {
         Some(_) => manager_of_state(context, &snapshot, Some(&mut target.settings(None)?)).await,
@@ -175,7 +179,11 @@ pub(crate) async fn conceal(context: &Context, target: &Target, text: &str) -> R
 }
 
 /// Makes the secrets manager of a new stack if that can be done without asking.
-pub(crate) async fn prepare_new_stack(context: &Context, project: &Project, id: &StackId) -> Result<(), CommandError> {
+pub(crate) async fn prepare_new_stack(
+    context: &Context,
+    project: &Project,
+    id: &StackId,
+) -> Result<(), CommandError> {
     let known = context.ambient.var("PULUMI_CONFIG_PASSPHRASE").is_some()
         || context.ambient.non_empty("PULUMI_CONFIG_PASSPHRASE_FILE").is_some();
     if !known && !context.interactive() {
@@ -199,7 +207,11 @@ pub(crate) async fn copy_config(context: &Context, from: &str, to: &str) -> Resu
         return Ok(target.save()?);
     }
     let Some(old) = manager_of_settings(context, &source)? else {
-        return Err(Diagnostic::error("no-secrets-manager", format!("stack '{from}' names no secrets manager")).into());
+        return Err(Diagnostic::error(
+            "no-secrets-manager",
+            format!("stack '{from}' names no secrets manager"),
+        )
+        .into());
     };
     let plaintexts = old.decrypt(&ciphertexts).await?;
     let new = manager_for_new(context, &mut target).await?;
@@ -259,7 +271,9 @@ impl ConfigSecrets {
             None => {
                 let loaded = target.store.load(&target.id).await?;
                 match &loaded.snapshot.secrets_provider {
-                    Some(provider) if provider.ty == "passphrase" => adopt_state_salt(context, &provider.state, settings)?,
+                    Some(provider) if provider.ty == "passphrase" => {
+                        adopt_state_salt(context, &provider.state, settings)?
+                    }
                     _ => manager_for_new(context, settings).await?,
                 }
             }

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use purlin_diag::Diagnostic;
 use purlin_ports::{StackId, StateStore};
-use purlin_project::manifest::{find_manifest, ManifestKind};
+use purlin_project::manifest::{ManifestKind, find_manifest};
 use purlin_project::names::StackReference;
 use purlin_project::{Credentials, Project, StackSettings, WorkspaceSettings};
-use purlin_state::{directory_of_url, DirectoryOptions, DirectoryStore, Surroundings, SystemProcesses, SystemTimer};
+use purlin_state::{
+    DirectoryOptions, DirectoryStore, Surroundings, SystemProcesses, SystemTimer, directory_of_url,
+};
 
 use crate::ambient::{Ambient, SystemClock, SystemEntropy};
 use crate::args::GlobalArgs;
@@ -111,7 +113,12 @@ impl Context {
     }
 
     /// Selects a stack.
-    pub(crate) fn select(&self, project: &Project, backend: &str, stack: Option<&str>) -> Result<(), CommandError> {
+    pub(crate) fn select(
+        &self,
+        project: &Project,
+        backend: &str,
+        stack: Option<&str>,
+    ) -> Result<(), CommandError> {
         let mut settings =
             WorkspaceSettings::load(&self.ambient.pulumi_home(), &project.name, &project.path)?;
         settings.select(backend, stack);
@@ -132,7 +139,8 @@ impl Context {
             (None, Some(project)) => project.name.clone(),
             (None, None) => {
                 let message = format!("the stack '{}' needs a project", reference.stack);
-                let hint = "run the command in a project's directory, or name the stack organization/project/stack";
+                let hint =
+                    "run the command in a project's directory, or name the stack organization/project/stack";
                 return Err(Diagnostic::error("no-project", message).with_hint(hint).into());
             }
         };

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use purlin_diag::Diagnostic;
 use purlin_display::{DiffRenderer, LineRenderer, Operation, Options, TreeRenderer};
-use purlin_formats::{event_json, DigestOptions, PreviewDigest};
+use purlin_formats::{DigestOptions, PreviewDigest, event_json};
 use purlin_model::event::{EngineEvent, OperationResult, StepOp};
 use purlin_plan::Mode;
 use purlin_ports::{Clock as _, EventSink};
@@ -57,6 +57,7 @@ impl DisplaySettings {
         options.suppress_progress = flags.suppress_progress;
         options.show_config = flags.show_config;
         options.debug = flags.debug;
+        options.truncate = flags.show_full_output.as_deref() == Some("false");
         let live = context.interactive() && !flags.suppress_progress;
         DisplaySettings {
             options,
@@ -155,8 +156,9 @@ impl EventLog {
         if path.starts_with("tcp://") {
             return Err(CommandError::unsupported("--event-log to an address"));
         }
-        let file = std::fs::File::create(path)
-            .map_err(|e| Diagnostic::error("event-log", format!("the event log {path} can't be made: {e}")))?;
+        let file = std::fs::File::create(path).map_err(|e| {
+            Diagnostic::error("event-log", format!("the event log {path} can't be made: {e}"))
+        })?;
         Ok(EventLog { file, sequence: 0 })
     }
 
@@ -204,6 +206,13 @@ impl Screen {
     }
 
     fn run(mut self, receiver: &Receiver<Signal>, mut log: Option<EventLog>) {
+        let heading = match &mut self.style {
+            Style::Stream { .. } | Style::Digest(_) => String::new(),
+            Style::Lines(renderer) => renderer.start(),
+            Style::Diff(renderer) => renderer.start(),
+            Style::Tree { renderer, .. } => renderer.start(),
+        };
+        self.out.write(&heading);
         loop {
             match receiver.recv_timeout(FRAME) {
                 Ok(Signal::Event(event)) => {
@@ -258,7 +267,7 @@ impl Screen {
                 self.out.line(digest.finish().trim_end());
             }
             Style::Lines(renderer) => self.out.write(&renderer.finish(elapsed)),
-            Style::Diff(renderer) => self.out.write(&renderer.finish(elapsed)),
+            Style::Diff(renderer) => self.out.write(&renderer.finish()),
             Style::Tree { renderer, drawn } => {
                 let (width, _) = crossterm::terminal::size().unwrap_or((80, 24));
                 let text = format!("{}{}", erase(*drawn), renderer.finish(elapsed, width));

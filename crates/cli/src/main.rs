@@ -38,7 +38,8 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
-    let out = Arc::new(Output::new(cli.global.color, ambient.stdout_terminal && ambient.var("NO_COLOR").is_none()));
+    let out =
+        Arc::new(Output::new(cli.global.color, ambient.stdout_terminal && ambient.var("NO_COLOR").is_none()));
     if let Some(directory) = cli.global.cwd.clone()
         && let Err(problem) = ambient.change_directory(&directory)
     {

@@ -1,7 +1,7 @@
 //! Property values as plain JSON, for `stack output` and its like.
 
 use purlin_model::{ArchiveSource, AssetOrArchive, AssetSource, PropertyValue, ReferenceId};
-use serde_json::{json, Map, Value};
+use serde_json::{Map, Value, json};
 
 /// A value as JSON. Secrets appear in clear: whoever must hide them does so before.
 pub(crate) fn to_json(value: &PropertyValue) -> Value {

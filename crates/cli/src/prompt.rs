@@ -9,7 +9,8 @@ fn nobody(what: &str, flag: &str) -> CommandError {
     let message = format!("{what} needs an answer, and there is nobody to ask");
     CommandError::new(
         Failure::Usage,
-        Diagnostic::error("non-interactive", message).with_hint(format!("run it in a terminal, or give {flag}")),
+        Diagnostic::error("non-interactive", message)
+            .with_hint(format!("run it in a terminal, or give {flag}")),
     )
 }
 
@@ -65,7 +66,12 @@ impl Context {
     }
 
     /// Has the user choose from a list.
-    pub(crate) fn choose(&self, question: &str, choices: Vec<String>, flag: &str) -> Result<String, CommandError> {
+    pub(crate) fn choose(
+        &self,
+        question: &str,
+        choices: Vec<String>,
+        flag: &str,
+    ) -> Result<String, CommandError> {
         if !self.interactive() {
             return Err(nobody(question, flag));
         }

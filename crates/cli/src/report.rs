@@ -17,7 +17,11 @@ pub(crate) fn render(diagnostic: &Diagnostic, colors: bool) -> String {
         let _ = write!(text, "\n  --> {span}");
         if let Some(line) = source_line(span) {
             let start = span.column.saturating_sub(1) as usize;
-            let length = if span.end_line == span.line { span.end_column.saturating_sub(span.column).max(1) } else { 1 };
+            let length = if span.end_line == span.line {
+                span.end_column.saturating_sub(span.column).max(1)
+            } else {
+                1
+            };
             let gutter = span.line.to_string().len();
             let _ = write!(
                 text,

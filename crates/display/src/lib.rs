@@ -1,1 +1,32 @@
-//! Events to text: tree, diff, JSON.
+//! Events of operations as text for people.
+//!
+//! Three renderers take the same events: [`LineRenderer`] writes plain lines as things happen,
+//! [`TreeRenderer`] draws a live tree, [`DiffRenderer`] writes what each step does to each
+//! property. All are pure: events and times go in, text comes out. Nothing here writes, reads a
+//! clock or asks for a terminal's properties.
+//!
+//! Every property value reaches text by way of one place that hides secrets; see [`value_text`].
+
+mod blob;
+mod compare;
+mod diff;
+mod lens;
+mod line;
+mod ops;
+mod options;
+mod printer;
+mod row;
+mod run;
+mod sections;
+mod step;
+mod style;
+mod text;
+mod textdiff;
+mod tree;
+
+pub use diff::{DiffRenderer, details};
+pub use line::LineRenderer;
+pub use options::{Operation, Options};
+pub use printer::value_text;
+pub use text::{shown_name, shown_type};
+pub use tree::TreeRenderer;

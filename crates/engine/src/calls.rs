@@ -22,6 +22,8 @@ pub(crate) struct Calls {
     pub(crate) pool: Pool,
     /// A place for each operation that may run at once.
     pub(crate) places: Semaphore,
+    /// Cancelled when nothing further is to be begun.
+    pub(crate) stopping: CancellationToken,
     /// Cancelled when the user wants to wait no longer for what is in flight.
     pub(crate) abandon: CancellationToken,
     next_op: AtomicU32,
@@ -42,6 +44,7 @@ impl Calls {
             monitor_address,
             pool,
             places: Semaphore::new(places.min(Semaphore::MAX_PERMITS)),
+            stopping: CancellationToken::new(),
             abandon: CancellationToken::new(),
             next_op: AtomicU32::new(1),
         }

@@ -27,6 +27,7 @@ pub(crate) struct Subject {
     pub(crate) wanted: Arc<PropertyMap>,
     pub(crate) ignore_changes: Vec<String>,
     pub(crate) replace_on_changes: Vec<String>,
+    pub(crate) trigger: PropertyValue,
     pub(crate) provider: Option<ProviderRef>,
     pub(crate) package: PackageDescriptor,
     pub(crate) seed: Vec<u8>,
@@ -187,6 +188,9 @@ async fn try_diff(
     old_provider: Option<ProviderRef>,
 ) -> Result<DiffFacts, Diagnostic> {
     let inputs_equal = old.inputs == inputs;
+    if trigger_fires(calls, subject, &old.state).await? {
+        return Ok(DiffFacts { changed: true, replace: Some(Vec::new()), inputs_equal, ..DiffFacts::default() });
+    }
     if !subject.custom {
         return Ok(DiffFacts { inputs_equal, ..structural(&old.inputs, &inputs) });
     }
@@ -212,6 +216,25 @@ async fn try_diff(
         inputs_equal,
         ..settle(result, &old.inputs, &inputs, &on_changes, !old.state.init_errors.is_empty())
     })
+}
+
+/// Whether the value whose change replaces the resource has changed. Without one on either side
+/// nothing is triggered.
+async fn trigger_fires(calls: &Calls, subject: &Subject, old: &ResourceState) -> Result<bool, Diagnostic> {
+    let new = subject.trigger.without_secrets();
+    if new.contains_unknowns() {
+        if calls.info.dry_run {
+            return Ok(true);
+        }
+        let message = format!("replacement trigger contains unknowns for {}", subject.urn);
+        return Err(Diagnostic::error("unknown-trigger", message).with_urn(subject.urn.as_str()));
+    }
+    let Some(old) = &old.replacement_trigger else { return Ok(false) };
+    if new == PropertyValue::Null {
+        return Ok(false);
+    }
+    let old = calls.ports.bags.open_value(old).await?.without_secrets();
+    Ok(old != PropertyValue::Null && old != new)
 }
 
 async fn call_diff(calls: &Calls, subject: &Subject, args: DiffArgs) -> Result<DiffResult, ProviderError> {

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::calls::Calls;
 use crate::handle::Handle;
-use crate::message::{Answer, Message, Opened, StepEnd, Waiting};
+use crate::message::{Answer, Bearing, Message, Opened, StepEnd, Waiting};
 use crate::pool::Pool;
 use crate::record::Recorder;
 use crate::settings::{EnginePorts, EngineSettings, Program, Report};
@@ -61,6 +61,8 @@ pub(crate) struct Driver {
     /// Whether everything went well, once the planner has said that it is over.
     pub(crate) finished: Option<bool>,
     pub(crate) outputs_settled: bool,
+    /// How many outputs are being sealed.
+    pub(crate) sealing: usize,
     pub(crate) stopped_by_user: bool,
     pub(crate) failed: bool,
     pub(crate) refreshing_command: bool,
@@ -102,6 +104,7 @@ impl Engine {
             signals: Vec::new(),
             finished: None,
             outputs_settled: false,
+            sealing: 0,
             stopped_by_user: false,
             failed: false,
             refreshing_command,
@@ -146,9 +149,11 @@ async fn watch(
         () = abandon.cancelled() => {}
     }
     let _ = inbox.send(Message::Stop);
-    calls.pool.cancel_all().await;
-    abandon.cancelled().await;
-    calls.abandon.cancel();
+    let abandoned = async {
+        abandon.cancelled().await;
+        calls.abandon.cancel();
+    };
+    tokio::join!(calls.pool.cancel_all(), abandoned);
 }
 
 impl Driver {
@@ -162,12 +167,14 @@ impl Driver {
     }
 
     fn is_over(&self) -> bool {
-        self.finished.is_some() && self.outputs_settled && !self.program_running
+        self.finished.is_some() && self.outputs_settled && self.sealing == 0 && !self.program_running
     }
 
     /// Writes the state and says how it went.
     async fn close(mut self) -> Report {
-        let mut problem = self.recorder.settle().await.err();
+        let unusable = self.recorder.unusable();
+        let writes = unusable.is_none();
+        let mut problem = self.recorder.settle().await.err().or(unusable);
         let ok = self.finished == Some(true) && !self.failed && problem.is_none();
         let result = match (ok, self.stopped_by_user) {
             (true, _) => OperationResult::Succeeded,
@@ -177,7 +184,7 @@ impl Driver {
         let changes = std::mem::take(&mut self.recorder.counts);
         let mut snapshot = self.recorder.snapshot(ok);
         snapshot.time = self.calls.ports.clock.now();
-        if let Some(session) = &self.calls.ports.session {
+        if let Some(session) = self.calls.ports.session.as_ref().filter(|_| writes) {
             let outcome = UpdateOutcome {
                 succeeded: ok,
                 changes: changes.iter().map(|(op, n)| (op.as_str().to_owned(), *n)).collect(),
@@ -210,7 +217,9 @@ impl Driver {
                 self.feed(Input::NeedProvider { ticket, query });
             }
             Message::Outputs { urn, outputs, answer } => self.outputs(urn, outputs, answer),
-            Message::OutputsSealed { urn, sealed, answer } => self.outputs_sealed(&urn, sealed, answer),
+            Message::OutputsSealed { urn, bag, old, outputs, answer } => {
+                self.outputs_sealed(&urn, bag, old, outputs, answer);
+            }
             Message::Find { urn, answer } => {
                 let state = self.planner.current(&urn).map(|(_, state)| Arc::clone(state));
                 let _ = answer.send(state);
@@ -301,7 +310,15 @@ impl Driver {
         for problem in &end.problems {
             self.say(problem);
         }
-        self.show_end(&end);
+        match end.bearing {
+            Bearing::Nothing => {}
+            Bearing::Step => self.show_end(&end),
+            Bearing::Run => {
+                self.show_end(&end);
+                self.failed = true;
+                self.inputs.push_back(Input::Stop);
+            }
+        }
         if let Some(res) = end.step.res {
             self.works.remove(&res);
             if let Some(new) = &end.new {

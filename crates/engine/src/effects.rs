@@ -1,7 +1,9 @@
 //! The planner's effects, performed.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
+use purlin_diag::Diagnostic;
 use purlin_model::event::{EngineEvent, StepOp};
 use purlin_model::{PropertyMap, Slot};
 use purlin_plan::{After, Effect, Reply, ResId, Step, StepOutcome, Ticket};
@@ -9,7 +11,7 @@ use purlin_ports::{MonitorError, ReadReply, RegisterReply, RegisterResult};
 
 use crate::compare::{self, CheckPlan, Subject};
 use crate::driver::Driver;
-use crate::message::{ChosenProvider, StepEnd, Waiting};
+use crate::message::{Bearing, ChosenProvider, StepEnd, Waiting};
 use crate::perform::{self, Job};
 use crate::view::{planned, step_view};
 
@@ -40,7 +42,10 @@ impl Driver {
             Effect::Adopt { res } => drop(self.works.entry(res).or_default()),
             Effect::StartProgram => self.start_program(),
             Effect::Say(diagnostic) => self.say(&diagnostic),
-            Effect::Stopping => self.end_program_soon(),
+            Effect::Stopping => {
+                self.calls.stopping.cancel();
+                self.end_program_soon();
+            }
             Effect::Finish { ok } => {
                 self.finished = Some(ok);
                 self.settle_stack_outputs(ok);
@@ -58,6 +63,7 @@ impl Driver {
             wanted: Arc::clone(&goal.inputs),
             ignore_changes: goal.ignore_changes.clone(),
             replace_on_changes: goal.replace_on_changes.clone(),
+            trigger: goal.replacement_trigger.clone(),
             provider: self.planner.provider(res).cloned(),
             package: self.planner.package(res).clone(),
             seed: work.map(|w| w.seed.clone()).unwrap_or_default(),
@@ -106,10 +112,13 @@ impl Driver {
         let is_provider = purlin_model::urn::is_provider_type(step.urn.ty());
         let provider_id =
             if creates && is_provider { self.calls.ports.entropy.uuid() } else { String::new() };
-        Job { step, old_state, old, inputs, provider_id }
+        Job { step, old_state, old, inputs, provider_id, announced: AtomicBool::new(false) }
     }
 
     fn run_step(&mut self, step: Box<Step>) {
+        if let Some(problem) = self.recorder.refusal(&step) {
+            return self.refuse(step, problem);
+        }
         let job = self.job(step);
         if let (After::Keep(_), Some(old)) = (&job.step.after, &job.old) {
             return self.keep(job.step, old.clone());
@@ -117,6 +126,19 @@ impl Driver {
         let (calls, inbox) = (Arc::clone(&self.calls), self.inbox.clone());
         tokio::spawn(async move {
             let _ = inbox.send(perform::perform(calls, job).await);
+        });
+    }
+
+    /// A step that would leave a state that nobody can use is not taken.
+    fn refuse(&mut self, step: Box<Step>, problem: Diagnostic) {
+        self.step_ended(StepEnd {
+            step,
+            begun: None,
+            outcome: StepOutcome::Failed,
+            new: None,
+            old: None,
+            problems: vec![problem],
+            bearing: Bearing::Step,
         });
     }
 
@@ -137,6 +159,7 @@ impl Driver {
             new: Some(old.clone()),
             old: Some(old),
             problems: Vec::new(),
+            bearing: Bearing::Step,
         });
     }
 

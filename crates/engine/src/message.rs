@@ -52,20 +52,67 @@ pub(crate) struct StepEnd {
     /// The bags of the state that came out, open.
     pub(crate) new: Option<Opened>,
     pub(crate) problems: Vec<Diagnostic>,
+    pub(crate) bearing: Bearing,
+}
+
+/// What a step's end bears on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bearing {
+    /// Nobody needs to see it: nothing was called, since the run is being stopped.
+    Nothing,
+    /// The step.
+    Step,
+    /// The whole run: nothing can be stored any more.
+    Run,
 }
 
 /// One thing that the driver's task is told.
 pub(crate) enum Message {
-    Register { request: Box<RegisterRequest>, read_id: Option<String>, answer: Waiting },
-    NeedProvider { query: Box<ProviderQuery>, answer: Answer<ChosenProvider> },
-    Outputs { urn: Urn, outputs: PropertyMap, answer: Answer<()> },
-    OutputsSealed { urn: Urn, sealed: Option<(Bag, Arc<PropertyMap>)>, answer: Option<Answer<()>> },
-    Find { urn: Urn, answer: oneshot::Sender<Option<Arc<ResourceState>>> },
-    ProgramSignal { answer: Answer<()> },
+    Register {
+        request: Box<RegisterRequest>,
+        read_id: Option<String>,
+        answer: Waiting,
+    },
+    NeedProvider {
+        query: Box<ProviderQuery>,
+        answer: Answer<ChosenProvider>,
+    },
+    Outputs {
+        urn: Urn,
+        outputs: PropertyMap,
+        answer: Answer<()>,
+    },
+    /// Outputs to be recorded (`bag`, if they differ from the old ones) and shown.
+    OutputsSealed {
+        urn: Urn,
+        bag: Option<Bag>,
+        old: Arc<PropertyMap>,
+        outputs: Arc<PropertyMap>,
+        answer: Option<Answer<()>>,
+    },
+    Find {
+        urn: Urn,
+        answer: oneshot::Sender<Option<Arc<ResourceState>>>,
+    },
+    ProgramSignal {
+        answer: Answer<()>,
+    },
     ProgramExited(Result<RunOutcome, Diagnostic>),
-    Checked { res: ResId, old: Option<Opened>, inputs: Option<Arc<PropertyMap>>, problems: Vec<Diagnostic> },
-    Diffed { res: ResId, old: Option<Opened>, facts: Result<DiffFacts, Diagnostic> },
-    DependentDiffed { slot: Slot, replace_keys: Result<Vec<String>, Diagnostic> },
+    Checked {
+        res: ResId,
+        old: Option<Opened>,
+        inputs: Option<Arc<PropertyMap>>,
+        problems: Vec<Diagnostic>,
+    },
+    Diffed {
+        res: ResId,
+        old: Option<Opened>,
+        facts: Result<DiffFacts, Diagnostic>,
+    },
+    DependentDiffed {
+        slot: Slot,
+        replace_keys: Result<Vec<String>, Diagnostic>,
+    },
     StepEnded(Box<StepEnd>),
     Failed(Diagnostic),
     Stop,

@@ -51,6 +51,7 @@ impl Driver {
     fn seal_outputs(&mut self, urn: Urn, mut outputs: PropertyMap, answer: Option<Answer<()>>, merge: bool) {
         let Some((_, state)) = self.planner.registered(&urn) else { return };
         let state = Arc::clone(state);
+        self.sealing += 1;
         let (calls, inbox) = (Arc::clone(&self.calls), self.inbox.clone());
         tokio::spawn(async move {
             let old = calls.ports.bags.open(&state.outputs).await.unwrap_or_default();
@@ -59,32 +60,30 @@ impl Driver {
                     outputs.entry(key.clone()).or_insert_with(|| value.clone());
                 }
             }
-            let sealed = if *old == outputs {
+            let outputs = Arc::new(outputs);
+            let sealed = if old == outputs {
                 Ok(None)
             } else {
-                let outputs = Arc::new(outputs);
-                seal(&calls, &outputs, Some(&state.outputs)).await.map(|bag| Some((bag, outputs)))
+                seal(&calls, &outputs, Some(&state.outputs)).await.map(Some)
             };
-            let message = match sealed {
-                Ok(sealed) => Message::OutputsSealed { urn, sealed, answer },
-                Err(problem) => {
-                    let _ = inbox.send(Message::Failed(problem));
-                    Message::OutputsSealed { urn, sealed: None, answer }
-                }
-            };
-            let _ = inbox.send(message);
+            let bag = sealed.unwrap_or_else(|problem| {
+                let _ = inbox.send(Message::Failed(problem));
+                None
+            });
+            let _ = inbox.send(Message::OutputsSealed { urn, bag, old, outputs, answer });
         });
     }
 
     pub(crate) fn outputs_sealed(
         &mut self,
         urn: &Urn,
-        sealed: Option<(Bag, Arc<PropertyMap>)>,
+        bag: Option<Bag>,
+        old: Arc<PropertyMap>,
+        outputs: Arc<PropertyMap>,
         answer: Option<Answer<()>>,
     ) {
-        if let Some((bag, outputs)) = sealed {
-            self.amend_outputs(urn, bag, outputs);
-        }
+        self.sealing -= 1;
+        self.amend_outputs(urn, bag, old, outputs);
         match answer {
             Some(answer) => {
                 let _ = answer.send(Ok(()));
@@ -96,22 +95,35 @@ impl Driver {
         }
     }
 
-    fn amend_outputs(&mut self, urn: &Urn, bag: Bag, outputs: Arc<PropertyMap>) {
-        let Some((slot, state)) = self.planner.registered(urn) else { return };
-        let old = Arc::clone(state);
-        let mut state = ResourceState::clone(&old);
-        state.outputs = bag;
-        let state = Arc::new(state);
-        if let Err(problem) = self.recorder.change(vec![Change::Amend { slot, state: Arc::clone(&state) }]) {
-            self.say(&problem);
-            self.failed = true;
+    /// Records outputs that differ (`bag`), and shows them in any case.
+    fn amend_outputs(
+        &mut self,
+        urn: &Urn,
+        bag: Option<Bag>,
+        old: Arc<PropertyMap>,
+        outputs: Arc<PropertyMap>,
+    ) {
+        let Some((slot, before)) = self.planner.registered(urn) else { return };
+        let before = Arc::clone(before);
+        let after = match bag {
+            None => Arc::clone(&before),
+            Some(bag) => Arc::new(ResourceState { outputs: bag, ..ResourceState::clone(&before) }),
+        };
+        if !Arc::ptr_eq(&before, &after) {
+            let change = Change::Amend { slot, state: Arc::clone(&after) };
+            if let Err(problem) = self.recorder.change(vec![change]) {
+                self.say(&problem);
+                self.failed = true;
+            }
+            self.feed(Input::Amended { urn: urn.clone(), state: Arc::clone(&after) });
         }
+        let shown = |state, outputs| StateView { state, inputs: Arc::default(), outputs };
         let op = self.component_ops.get(urn).copied().unwrap_or(StepOp::Same);
         let view = StepView {
             op,
             urn: urn.clone(),
-            old: None,
-            new: Some(StateView { state: Arc::clone(&state), inputs: Arc::default(), outputs }),
+            old: (op != StepOp::Create).then(|| shown(before, old)),
+            new: Some(shown(after, outputs)),
             replace_keys: Vec::new(),
             diff_keys: Vec::new(),
             detailed_diff: None,
@@ -120,6 +132,5 @@ impl Driver {
         };
         let planning = self.calls.info.dry_run;
         self.calls.ports.events.emit(EngineEvent::ResourceOutputs { step: Box::new(view), planning });
-        self.feed(Input::Amended { urn: urn.clone(), state });
     }
 }

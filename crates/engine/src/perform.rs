@@ -1,16 +1,19 @@
 //! Steps carried out: begin recorded, provider called, answer sealed.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use purlin_diag::Diagnostic;
 use purlin_journal::Entry;
 use purlin_model::event::{EngineEvent, StepOp};
 use purlin_model::{Bag, OperationKind, PropertyMap, ProviderRef, ResourceState, SealedValue};
 use purlin_plan::{Step, StepOutcome};
-use purlin_ports::{CreateArgs, DeleteArgs, Operated, Provider, ProviderError, ReadArgs, UpdateArgs};
+use purlin_ports::{
+    CreateArgs, DeleteArgs, Operated, Provider, ProviderError, ReadArgs, ReadResult, UpdateArgs,
+};
 
 use crate::calls::{Calls, provider_problem};
-use crate::message::{Begun, Message, Opened, StepEnd};
+use crate::message::{Bearing, Begun, Message, Opened, StepEnd};
 use crate::view::{planned, step_view};
 
 /// A step with what the driver's tables know about it.
@@ -22,6 +25,22 @@ pub(crate) struct Job {
     pub(crate) inputs: Arc<PropertyMap>,
     /// The id of a new provider.
     pub(crate) provider_id: String,
+    /// Whether it has been shown that the step begins.
+    pub(crate) announced: AtomicBool,
+}
+
+impl Job {
+    /// Shows that the step begins, once.
+    fn announce(&self, calls: &Calls) {
+        if self.announced.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let new = self.step.draft.as_ref().map(|draft| planned(draft, &self.inputs));
+        calls.ports.events.emit(EngineEvent::ResourcePre {
+            step: step_view(&self.step, self.step.op, self.old.as_ref(), new.as_ref()),
+            planning: calls.info.dry_run,
+        });
+    }
 }
 
 /// What a step came to, before it is told.
@@ -30,11 +49,21 @@ struct Outcome {
     outcome: StepOutcome,
     new: Option<Opened>,
     problems: Vec<Diagnostic>,
+    bearing: Bearing,
 }
 
 impl Outcome {
+    fn of(begun: Option<Begun>, outcome: StepOutcome) -> Outcome {
+        Outcome { begun, outcome, new: None, problems: Vec::new(), bearing: Bearing::Step }
+    }
+
     fn failed(begun: Option<Begun>, problem: Diagnostic) -> Outcome {
-        Outcome { begun, outcome: StepOutcome::Failed, new: None, problems: vec![problem] }
+        Outcome { problems: vec![problem], ..Outcome::of(begun, StepOutcome::Failed) }
+    }
+
+    /// Nothing was called, since the run is being stopped.
+    fn not_called(begun: Option<Begun>) -> Outcome {
+        Outcome { bearing: Bearing::Nothing, ..Outcome::of(begun, StepOutcome::Failed) }
     }
 
     fn from_error(begun: Option<Begun>, error: &ProviderError, problem: Diagnostic) -> Outcome {
@@ -42,12 +71,12 @@ impl Outcome {
             ProviderError::OutcomeUnknown(_) if begun.is_some() => StepOutcome::Unknown,
             _ => StepOutcome::Failed,
         };
-        Outcome { begun, outcome, new: None, problems: vec![problem] }
+        Outcome { problems: vec![problem], ..Outcome::of(begun, outcome) }
     }
 
     fn done(begun: Option<Begun>, new: Opened) -> Outcome {
         let outcome = StepOutcome::Done(Some(Arc::clone(&new.state)));
-        Outcome { begun, outcome, new: Some(new), problems: Vec::new() }
+        Outcome { new: Some(new), ..Outcome::of(begun, outcome) }
     }
 }
 
@@ -59,11 +88,6 @@ pub(crate) async fn perform(calls: Arc<Calls>, mut job: Job) -> Message {
             Err(problem) => return told(job, Outcome::failed(None, problem)),
         }
     }
-    let new = job.step.draft.as_ref().map(|draft| planned(draft, &job.inputs));
-    calls.ports.events.emit(EngineEvent::ResourcePre {
-        step: step_view(&job.step, job.step.op, job.old.as_ref(), new.as_ref()),
-        planning: calls.info.dry_run,
-    });
     let outcome = match job.step.op {
         StepOp::Same => keep(&calls, &job).await,
         StepOp::Create | StepOp::CreateReplacement => create(&calls, &job).await,
@@ -72,6 +96,9 @@ pub(crate) async fn perform(calls: Arc<Calls>, mut job: Job) -> Message {
         StepOp::Refresh => refresh(&calls, &mut job).await,
         _ => delete(&calls, &job).await,
     };
+    if outcome.bearing != Bearing::Nothing {
+        job.announce(&calls);
+    }
     told(job, outcome)
 }
 
@@ -83,6 +110,7 @@ fn told(job: Job, outcome: Outcome) -> Message {
         old: job.old,
         new: outcome.new,
         problems: outcome.problems,
+        bearing: outcome.bearing,
     }))
 }
 
@@ -97,31 +125,81 @@ async fn provider_for(calls: &Calls, step: &Step) -> Result<Arc<dyn Provider>, P
     }
 }
 
+/// Waits for something unless the user wants to wait no longer.
+async fn unless_abandoned<T>(calls: &Calls, what: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        biased;
+        () = calls.abandon.cancelled() => None,
+        answer = what => Some(answer),
+    }
+}
+
 /// Records that a provider is about to be called, and waits until that is stored.
 async fn begin(
     calls: &Calls,
     kind: OperationKind,
     resource: Arc<ResourceState>,
-) -> Result<Option<Begun>, Diagnostic> {
+) -> Result<Option<Begun>, Outcome> {
+    if calls.stopping.is_cancelled() {
+        return Err(Outcome::not_called(None));
+    }
     let Some(session) = &calls.ports.session else { return Ok(None) };
     let begun = Begun { op: calls.next_op(), kind, resource };
     let entry = Entry::Begin { op: begun.op, kind, resource: Arc::clone(&begun.resource) };
-    session.append(entry).wait().await.map_err(|e| e.diagnostic())?;
-    Ok(Some(begun))
+    match unless_abandoned(calls, session.append(entry).wait()).await {
+        Some(Ok(())) => Ok(Some(begun)),
+        Some(Err(e)) => {
+            Err(Outcome { bearing: Bearing::Run, ..Outcome::failed(None, e.diagnostic()) })
+        }
+        None => Err(Outcome::not_called(Some(begun))),
+    }
 }
 
-/// Calls a provider in a place of its own, unless the user wants to wait no longer.
+/// Has the step's provider ready and the step's begin stored; otherwise how the step ended.
+async fn ready(
+    calls: &Calls,
+    job: &Job,
+    kind: OperationKind,
+    resource: Arc<ResourceState>,
+) -> Result<(Arc<dyn Provider>, Option<Begun>), Outcome> {
+    let Some(provider) = unless_abandoned(calls, provider_for(calls, &job.step)).await else {
+        return Err(Outcome::not_called(None));
+    };
+    let provider = provider.map_err(|e| Outcome::failed(None, trouble(kind, &job.step, &e)))?;
+    let begun = begin(calls, kind, resource).await?;
+    Ok((provider, begun))
+}
+
+/// What went wrong at a provider, in words.
+fn trouble(kind: OperationKind, step: &Step, error: &ProviderError) -> Diagnostic {
+    let code = match kind {
+        OperationKind::Creating => "create-failed",
+        OperationKind::Updating => "update-failed",
+        OperationKind::Deleting => "delete-failed",
+        OperationKind::Reading | OperationKind::Importing => "read-failed",
+    };
+    provider_problem(code, &step.urn, kind.as_str(), error)
+}
+
+/// Calls a provider in a place of its own. `None` if it was not called at all, since the run was
+/// stopped before a place was free.
 async fn in_place<T>(
     calls: &Calls,
+    job: &Job,
     call: impl Future<Output = Result<T, ProviderError>>,
-) -> Result<T, ProviderError> {
-    let _place = calls.places.acquire().await;
-    tokio::select! {
-        answer = call => answer,
-        () = calls.abandon.cancelled() => {
-            Err(ProviderError::OutcomeUnknown("it was not waited for, since you asked to stop at once".into()))
-        }
-    }
+) -> Option<Result<T, ProviderError>> {
+    let place = tokio::select! {
+        biased;
+        () = calls.stopping.cancelled() => return None,
+        place = calls.places.acquire() => place,
+    };
+    job.announce(calls);
+    let answer = unless_abandoned(calls, call).await.unwrap_or_else(|| {
+        let reason = "it was not waited for, since you asked to stop at once";
+        Err(ProviderError::OutcomeUnknown(reason.into()))
+    });
+    drop(place);
+    Some(answer)
 }
 
 /// Seals a bag for the journal; in previews nothing is sealed.
@@ -211,27 +289,17 @@ async fn create(calls: &Calls, job: &Job) -> Outcome {
     if state.is_provider() || !state.custom {
         return create_inside(calls, job, state).await;
     }
-    let provider = match provider_for(calls, &job.step).await {
-        Ok(provider) => provider,
-        Err(e) => {
-            return Outcome::failed(None, provider_problem("create-failed", &state.urn, "creating", &e));
-        }
-    };
-    let begun = match begin(calls, OperationKind::Creating, Arc::new(without_trace(&state))).await {
-        Ok(begun) => begun,
-        Err(problem) => return Outcome::failed(None, problem),
+    let resource = Arc::new(without_trace(&state));
+    let (provider, begun) = match ready(calls, job, OperationKind::Creating, resource).await {
+        Ok(ready) => ready,
+        Err(outcome) => return outcome,
     };
     let args = CreateArgs {
         context: calls.context(&state.urn, state.custom_timeouts),
         inputs: Arc::clone(&job.inputs),
     };
-    match in_place(calls, provider.create(args)).await {
-        Ok(answer) => operated(calls, job, begun, state, answer).await,
-        Err(e) => {
-            let problem = provider_problem("create-failed", &state.urn, "creating", &e);
-            Outcome::from_error(begun, &e, problem)
-        }
-    }
+    let answer = in_place(calls, job, provider.create(args)).await;
+    settle(calls, job, begun, state, answer).await
 }
 
 /// What the engine makes without a provider: components, and provider instances.
@@ -254,7 +322,29 @@ fn without_trace(state: &ResourceState) -> ResourceState {
     ResourceState { stack_trace: Arc::new([]), ..state.clone() }
 }
 
-/// A create or an update was answered: well, or half.
+/// A create or an update was answered, or not even called.
+async fn settle(
+    calls: &Calls,
+    job: &Job,
+    begun: Option<Begun>,
+    state: ResourceState,
+    answer: Option<Result<Operated, ProviderError>>,
+) -> Outcome {
+    let kind = match job.step.op {
+        StepOp::Update => OperationKind::Updating,
+        _ => OperationKind::Creating,
+    };
+    match answer {
+        Some(Ok(answer)) => operated(calls, job, begun, state, answer).await,
+        Some(Err(e)) => {
+            let problem = trouble(kind, &job.step, &e);
+            Outcome::from_error(begun, &e, problem)
+        }
+        None => Outcome::not_called(begun),
+    }
+}
+
+/// A create or an update went well, or half.
 async fn operated(
     calls: &Calls,
     job: &Job,
@@ -277,10 +367,11 @@ async fn operated(
     }
     match complete(calls, job, state, inputs, answer.outputs).await {
         Ok(new) if partial => {
-            Outcome { begun, outcome: StepOutcome::Partial(Arc::clone(&new.state)), new: Some(new), problems }
+            let outcome = StepOutcome::Partial(Arc::clone(&new.state));
+            Outcome { new: Some(new), problems, ..Outcome::of(begun, outcome) }
         }
         Ok(new) => Outcome::done(begun, new),
-        Err(problem) => Outcome { begun, outcome: StepOutcome::Unknown, new: None, problems: vec![problem] },
+        Err(problem) => Outcome { problems: vec![problem], ..Outcome::of(begun, StepOutcome::Unknown) },
     }
 }
 
@@ -319,16 +410,11 @@ async fn update(calls: &Calls, job: &Job) -> Outcome {
         };
     }
     state.modified = Some(calls.ports.clock.now().into());
-    let provider = match provider_for(calls, &job.step).await {
-        Ok(provider) => provider,
-        Err(e) => {
-            return Outcome::failed(None, provider_problem("update-failed", &state.urn, "updating", &e));
-        }
-    };
-    let begun = match begin(calls, OperationKind::Updating, Arc::clone(&old.state)).await {
-        Ok(begun) => begun,
-        Err(problem) => return Outcome::failed(None, problem),
-    };
+    let (provider, begun) =
+        match ready(calls, job, OperationKind::Updating, Arc::clone(&old.state)).await {
+            Ok(ready) => ready,
+            Err(outcome) => return outcome,
+        };
     let args = UpdateArgs {
         context: calls.context(&state.urn, state.custom_timeouts),
         id: old.state.id.clone(),
@@ -337,31 +423,20 @@ async fn update(calls: &Calls, job: &Job) -> Outcome {
         new_inputs: Arc::clone(&job.inputs),
         ignore_changes: state.ignore_changes.clone(),
     };
-    match in_place(calls, provider.update(args)).await {
-        Ok(answer) => operated(calls, job, begun, state, answer).await,
-        Err(e) => {
-            let problem = provider_problem("update-failed", &state.urn, "updating", &e);
-            Outcome::from_error(begun, &e, problem)
-        }
-    }
+    let answer = in_place(calls, job, provider.update(args)).await;
+    settle(calls, job, begun, state, answer).await
 }
 
 async fn delete(calls: &Calls, job: &Job) -> Outcome {
-    let gone = |begun| Outcome { begun, outcome: StepOutcome::Done(None), new: None, problems: Vec::new() };
+    let gone = |begun| Outcome::of(begun, StepOutcome::Done(None));
     let Some(old) = &job.old else { return gone(None) };
     if calls.info.dry_run || !job.step.calls_provider || old.state.is_provider() || old.state.external {
         return gone(None);
     }
     let state = &old.state;
-    let provider = match provider_for(calls, &job.step).await {
-        Ok(provider) => provider,
-        Err(e) => {
-            return Outcome::failed(None, provider_problem("delete-failed", &state.urn, "deleting", &e));
-        }
-    };
-    let begun = match begin(calls, OperationKind::Deleting, Arc::clone(state)).await {
-        Ok(begun) => begun,
-        Err(problem) => return Outcome::failed(None, problem),
+    let (provider, begun) = match ready(calls, job, OperationKind::Deleting, Arc::clone(state)).await {
+        Ok(ready) => ready,
+        Err(outcome) => return outcome,
     };
     let args = DeleteArgs {
         context: calls.context(&state.urn, state.custom_timeouts),
@@ -369,12 +444,13 @@ async fn delete(calls: &Calls, job: &Job) -> Outcome {
         inputs: Arc::clone(&old.inputs),
         outputs: Arc::clone(&old.outputs),
     };
-    match in_place(calls, provider.delete(args)).await {
-        Ok(()) | Err(ProviderError::Unimplemented(_)) => gone(begun),
-        Err(e) => {
-            let problem = provider_problem("delete-failed", &state.urn, "deleting", &e);
+    match in_place(calls, job, provider.delete(args)).await {
+        Some(Ok(())) => gone(begun),
+        Some(Err(e)) => {
+            let problem = trouble(OperationKind::Deleting, &job.step, &e);
             Outcome::from_error(begun, &e, problem)
         }
+        None => Outcome::not_called(begun),
     }
 }
 
@@ -396,10 +472,7 @@ async fn read(calls: &Calls, job: &Job) -> Outcome {
         inputs: Arc::default(),
         outputs: Arc::clone(&job.inputs),
     };
-    let answer = match provider_for(calls, &job.step).await {
-        Ok(provider) => in_place(calls, provider.read(args)).await,
-        Err(e) => Err(e),
-    };
+    let Some(answer) = call_read(calls, job, args).await else { return Outcome::not_called(None) };
     match answer {
         Ok(answer) if !answer.id.is_empty() && answer.outputs.is_some() => {
             let mut state = state;
@@ -422,6 +495,14 @@ async fn read(calls: &Calls, job: &Job) -> Outcome {
     }
 }
 
+/// Has the provider read; `None` if it was not called, since the run is being stopped.
+async fn call_read(calls: &Calls, job: &Job, args: ReadArgs) -> Option<Result<ReadResult, ProviderError>> {
+    match unless_abandoned(calls, provider_for(calls, &job.step)).await? {
+        Ok(provider) => in_place(calls, job, provider.read(args)).await,
+        Err(e) => Some(Err(e)),
+    }
+}
+
 async fn refresh(calls: &Calls, job: &mut Job) -> Outcome {
     let Some(old) = job.old.clone() else {
         return Outcome::failed(
@@ -435,10 +516,7 @@ async fn refresh(calls: &Calls, job: &mut Job) -> Outcome {
         inputs: Arc::clone(&old.inputs),
         outputs: Arc::clone(&old.outputs),
     };
-    let answer = match provider_for(calls, &job.step).await {
-        Ok(provider) => in_place(calls, provider.read(args)).await,
-        Err(e) => Err(e),
-    };
+    let Some(answer) = call_read(calls, job, args).await else { return Outcome::not_called(None) };
     let answer = match answer {
         Ok(answer) => answer,
         Err(ProviderError::Unimplemented(_)) => return Outcome::done(None, old),
@@ -450,7 +528,7 @@ async fn refresh(calls: &Calls, job: &mut Job) -> Outcome {
         }
     };
     let (false, Some(mut outputs)) = (answer.id.is_empty(), answer.outputs) else {
-        return Outcome { begun: None, outcome: StepOutcome::Done(None), new: None, problems: Vec::new() };
+        return Outcome::of(None, StepOutcome::Done(None));
     };
     let mut problems = Vec::new();
     if !answer.init_errors.is_empty() {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use purlin_diag::Diagnostic;
-use purlin_journal::{Change, Entry, Fold};
+use purlin_journal::{Change, Entry, Fold, check_integrity};
 use purlin_model::event::StepOp;
 use purlin_model::{ResourceState, Snapshot};
 use purlin_plan::{After, Step, StepOutcome};
@@ -18,12 +18,14 @@ pub(crate) struct Recorder {
     session: Option<Arc<dyn UpdateSession>>,
     /// The promise of the newest entry: when it holds, all before it are durable.
     newest: Option<Box<dyn Durable>>,
+    /// Why the fold is no longer what the journal says.
+    defect: Option<Diagnostic>,
     pub(crate) counts: BTreeMap<StepOp, u64>,
 }
 
 impl Recorder {
     pub(crate) fn new(base: &Arc<Snapshot>, session: Option<Arc<dyn UpdateSession>>) -> Recorder {
-        Recorder { fold: Fold::new(Arc::clone(base)), session, newest: None, counts: BTreeMap::new() }
+        Recorder { fold: Fold::new(Arc::clone(base)), session, newest: None, defect: None, counts: BTreeMap::new() }
     }
 
     /// Records the end of a step. An error is a defect of the engine: what was answered stays in
@@ -67,9 +69,42 @@ impl Recorder {
 
     fn fold(&mut self, entry: &Entry) -> Result<(), Diagnostic> {
         self.fold.apply(entry).map_err(|e| {
-            Diagnostic::error("fold-defect", format!("a change of state could not be recorded: {e}"))
-                .with_hint("this is a defect; the journal is kept, and `cancel` recovers the stack from it")
+            let problem = Diagnostic::error("fold-defect", format!("a change of state could not be recorded: {e}"))
+                .with_hint("this is a defect; the journal is kept, and `cancel` recovers the stack from it");
+            self.defect.get_or_insert_with(|| problem.clone());
+            problem
         })
+    }
+
+    /// Why a step may not be taken: the list of states that it leads to would break a rule.
+    pub(crate) fn refusal(&mut self, step: &Step) -> Option<Diagnostic> {
+        if matches!(step.after, After::Amend(_)) {
+            return None;
+        }
+        let problems = self.fold.admit(&changes(&step.after, step.draft.as_ref(), None));
+        let first = problems.first()?;
+        if !check_integrity(self.fold.base()).is_empty() {
+            return None;
+        }
+        let message = format!("the {} of {} is not begun: {first}", step.op.as_str(), step.urn);
+        let hint = "the state that it would leave could not be used; see that what a resource refers to is \
+                    registered before it";
+        Some(Diagnostic::error("step-refused", message).with_urn(step.urn.as_str()).with_hint(hint))
+    }
+
+    /// Why what was recorded must not replace the checkpoint.
+    pub(crate) fn unusable(&self) -> Option<Diagnostic> {
+        if self.defect.is_some() {
+            return self.defect.clone();
+        }
+        let first = self.fold.problems().into_iter().next()?;
+        if !check_integrity(self.fold.base()).is_empty() {
+            return None;
+        }
+        let message = format!("the state that came out breaks a rule and was not written: {first}");
+        let hint = "this is a defect; the journal is kept: recover the stack from it with `cancel`, then use \
+                    `state repair`";
+        Some(Diagnostic::error("state-integrity", message).with_urn(first.urn.as_str()).with_hint(hint))
     }
 
     /// Waits until everything that was recorded is stored.

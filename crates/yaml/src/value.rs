@@ -66,8 +66,10 @@ impl Handle {
         Some(ProviderRef::new(self.urn.clone(), id))
     }
 
+    /// The reference that others hold. That to a component has an id, too: an empty one.
     pub(crate) fn reference(&self) -> ResourceReference {
-        ResourceReference { urn: self.urn.clone(), id: self.id.clone(), package_version: String::new() }
+        let id = self.id.clone().or_else(|| Some(ReferenceId::Known(String::new())));
+        ResourceReference { urn: self.urn.clone(), id, package_version: String::new() }
     }
 }
 
@@ -259,7 +261,7 @@ impl Sender {
         let mut sent = PropertyMap::new();
         for (key, field) in fields {
             let value = self.send(field);
-            if value != PropertyValue::Null || !field.deps.is_empty() {
+            if *value.plain() != PropertyValue::Null || !field.deps.is_empty() {
                 sent.insert(key.clone(), value);
             }
         }

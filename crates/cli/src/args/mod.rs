@@ -7,7 +7,9 @@ mod operation;
 mod stack;
 mod top;
 
-pub(crate) use config::{ConfigArgs, ConfigCommand, ConfigGetArgs, ConfigRmArgs, ConfigSetAllArgs, ConfigSetArgs};
+pub(crate) use config::{
+    ConfigArgs, ConfigCommand, ConfigGetArgs, ConfigRmArgs, ConfigSetAllArgs, ConfigSetArgs,
+};
 pub(crate) use global::{ColorChoice, GlobalArgs};
 pub(crate) use operation::{CommonOperationArgs, DestroyArgs, PreviewArgs, RefreshArgs, UpArgs};
 pub(crate) use stack::{
@@ -15,6 +17,6 @@ pub(crate) use stack::{
     StackOutputArgs, StackRmArgs, StackSelectArgs,
 };
 pub(crate) use top::{
-    AboutArgs, CancelArgs, Cli, Command, LoginArgs, LogoutArgs, NewArgs, StateArgs, StateCommand, StateDeleteArgs,
-    StateUnprotectArgs, WhoamiArgs,
+    AboutArgs, CancelArgs, Cli, Command, LoginArgs, LogoutArgs, NewArgs, StateArgs, StateCommand,
+    StateDeleteArgs, StateUnprotectArgs, WhoamiArgs,
 };

@@ -6,7 +6,12 @@ use super::{ConfigArgs, DestroyArgs, GlobalArgs, PreviewArgs, RefreshArgs, Stack
 
 /// Infrastructure as code: same programs, same plugins, same state.
 #[derive(Parser, Clone, Debug)]
-#[command(name = "purlin", disable_version_flag = true, subcommand_required = true, arg_required_else_help = true)]
+#[command(
+    name = "purlin",
+    disable_version_flag = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: GlobalArgs,

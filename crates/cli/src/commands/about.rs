@@ -1,6 +1,6 @@
 //! `about` and `version`.
 
-use serde_json::{json, Value};
+use serde_json::{Value, json};
 
 use crate::args::AboutArgs;
 use crate::commands::stack_show::table;
@@ -80,13 +80,19 @@ pub(crate) async fn about(context: &Context, args: AboutArgs) -> Result<(), Comm
     }
     let out = &context.out;
     out.line(format!("CLI\nVersion     {VERSION}\nCompatible  {COMPATIBLE_VERSION}\n"));
-    out.line(format!("Host\nOS       {}\nVersion  {}\nArch     {}\n", facts.os.0, facts.os.1, std::env::consts::ARCH));
+    out.line(format!(
+        "Host\nOS       {}\nVersion  {}\nArch     {}\n",
+        facts.os.0,
+        facts.os.1,
+        std::env::consts::ARCH
+    ));
     if let Some(runtime) = &facts.runtime {
         out.line(format!("This project is written in {runtime}\n"));
     }
     if let Some((target, resources, pending)) = &facts.stack {
         out.line(format!("Current Stack: {}\n", target.id));
-        let rows: Vec<Vec<String>> = resources.iter().map(|(ty, urn)| vec![ty.clone(), urn.clone()]).collect();
+        let rows: Vec<Vec<String>> =
+            resources.iter().map(|(ty, urn)| vec![ty.clone(), urn.clone()]).collect();
         for line in table(&["TYPE", "URN"], &rows) {
             out.line(line);
         }

@@ -3,11 +3,11 @@
 use std::io::Read as _;
 
 use purlin_diag::Diagnostic;
-use purlin_project::config::{
-    apply_project, get_row, list_rows, refuse_plaintext_secret, row_to_json, rows_to_json, ConfigInput, ConfigMap,
-    ConfigTarget, InputType, Secrets,
-};
 use purlin_project::StackSettings;
+use purlin_project::config::{
+    ConfigInput, ConfigMap, ConfigTarget, InputType, Secrets, apply_project, get_row, list_rows,
+    refuse_plaintext_secret, row_to_json, rows_to_json,
+};
 
 use crate::args::{ConfigArgs, ConfigCommand, ConfigGetArgs, ConfigRmArgs, ConfigSetAllArgs, ConfigSetArgs};
 use crate::commands::stack_show::table;
@@ -62,7 +62,8 @@ impl Subject<'_> {
             return Ok(());
         }
         let project = &self.target.project()?.name;
-        let rows: Vec<Vec<String>> = rows.iter().map(|row| vec![row.key.pretty(project), row.text.clone()]).collect();
+        let rows: Vec<Vec<String>> =
+            rows.iter().map(|row| vec![row.key.pretty(project), row.text.clone()]).collect();
         for line in table(&["KEY", "VALUE"], &rows) {
             self.context.out.line(line);
         }
@@ -94,7 +95,9 @@ impl Subject<'_> {
             None => InputType::Guess,
         };
         let input = if args.secret {
-            ConfigInput::Secure(ConfigSecrets::encrypt(self.context, &self.target, &mut self.settings, &text).await?)
+            ConfigInput::Secure(
+                ConfigSecrets::encrypt(self.context, &self.target, &mut self.settings, &text).await?,
+            )
         } else {
             if !args.plaintext {
                 refuse_plaintext_secret(&key.key, &text)?;

@@ -10,7 +10,11 @@ use crate::exit::CommandError;
 /// The URL of the backend in the user's home directory.
 const LOCAL: &str = "file://~";
 
-fn chosen(url: Option<&String>, cloud_url: Option<&String>, local: bool) -> Result<Option<String>, CommandError> {
+fn chosen(
+    url: Option<&String>,
+    cloud_url: Option<&String>,
+    local: bool,
+) -> Result<Option<String>, CommandError> {
     let given = [url.cloned(), cloud_url.cloned(), local.then(|| LOCAL.to_owned())];
     let mut given = given.into_iter().flatten();
     let first = given.next();

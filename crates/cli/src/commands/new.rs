@@ -11,7 +11,7 @@ use purlin_project::names::validate_project_name;
 use purlin_project::{Project, StackSettings};
 
 use crate::args::NewArgs;
-use crate::commands::templates::{Template, TEMPLATES};
+use crate::commands::templates::{TEMPLATES, Template};
 use crate::config_values;
 use crate::context::Context;
 use crate::exit::CommandError;
@@ -66,7 +66,10 @@ fn choose_template(context: &Context, named: Option<&str>) -> Result<&'static Te
     TEMPLATES.iter().find(|t| t.name == name).ok_or_else(|| {
         let names: Vec<&str> = TEMPLATES.iter().map(|t| t.name).collect();
         Diagnostic::error("template-unknown", format!("there is no template '{name}'"))
-            .with_hint(format!("the templates are {}; templates at URLs are not supported yet", names.join(", ")))
+            .with_hint(format!(
+                "the templates are {}; templates at URLs are not supported yet",
+                names.join(", ")
+            ))
             .into()
     })
 }
@@ -81,7 +84,12 @@ fn refuse_full(directory: &Path, force: bool) -> Result<(), CommandError> {
     Ok(())
 }
 
-fn ask(context: &Context, args: &NewArgs, directory: &Path, template: &Template) -> Result<Answers, CommandError> {
+fn ask(
+    context: &Context,
+    args: &NewArgs,
+    directory: &Path,
+    template: &Template,
+) -> Result<Answers, CommandError> {
     let asks = !args.yes && context.interactive();
     let fallback: String = directory
         .file_name()
@@ -112,7 +120,8 @@ fn ask(context: &Context, args: &NewArgs, directory: &Path, template: &Template)
 }
 
 fn write(template: &Template, directory: &Path, answers: &Answers, force: bool) -> Result<(), CommandError> {
-    let failed = |path: &Path, e: std::io::Error| Diagnostic::error("file-write", format!("{}: {e}", path.display()));
+    let failed =
+        |path: &Path, e: std::io::Error| Diagnostic::error("file-write", format!("{}: {e}", path.display()));
     std::fs::create_dir_all(directory).map_err(|e| failed(directory, e))?;
     for (name, text) in template.files {
         let path = directory.join(name);
@@ -126,7 +135,12 @@ fn write(template: &Template, directory: &Path, answers: &Answers, force: bool) 
     Ok(())
 }
 
-async fn make_stack(context: &Context, project: &Project, stack: &str, args: &NewArgs) -> Result<(), CommandError> {
+async fn make_stack(
+    context: &Context,
+    project: &Project,
+    stack: &str,
+    args: &NewArgs,
+) -> Result<(), CommandError> {
     let store = context.store(Some(project))?;
     let id = context.stack_id(Some(project), stack)?;
     store.create(&id).await?;
@@ -140,7 +154,10 @@ async fn make_stack(context: &Context, project: &Project, stack: &str, args: &Ne
     let mut values = settings.config().clone();
     for pair in &args.config {
         let Some((key, value)) = pair.split_once('=') else {
-            return Err(CommandError::usage("config-pair", format!("--config '{pair}' is not of the form key=value")));
+            return Err(CommandError::usage(
+                "config-pair",
+                format!("--config '{pair}' is not of the form key=value"),
+            ));
         };
         values.set(&ConfigTarget::parse(&project.name, key, args.config_path)?, ConfigInput::text(value))?;
     }

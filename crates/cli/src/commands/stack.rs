@@ -4,8 +4,8 @@ use purlin_diag::Diagnostic;
 use purlin_ports::{StackId, StackSummary};
 
 use crate::args::{StackArgs, StackCommand, StackInitArgs, StackLsArgs, StackRmArgs, StackSelectArgs};
-use crate::commands::stack_show::{ago, show, table};
 use crate::commands::stack_files;
+use crate::commands::stack_show::{ago, show, table};
 use crate::config_values;
 use crate::context::Context;
 use crate::exit::CommandError;
@@ -23,7 +23,9 @@ pub(crate) async fn stack(context: &Context, args: StackArgs) -> Result<(), Comm
         Some(StackCommand::Output(output)) => stack_files::output(context, named.as_deref(), output).await,
         Some(StackCommand::Export(export)) => stack_files::export(context, named.as_deref(), export).await,
         Some(StackCommand::Import(import)) => stack_files::import(context, named.as_deref(), import).await,
-        Some(StackCommand::History(history)) => stack_files::history(context, named.as_deref(), history).await,
+        Some(StackCommand::History(history)) => {
+            stack_files::history(context, named.as_deref(), history).await
+        }
         Some(StackCommand::Rename(_)) => Err(CommandError::unsupported("`stack rename`")),
     }
 }
@@ -55,9 +57,12 @@ async fn list(context: &Context, args: StackLsArgs) -> Result<(), CommandError> 
     }
     let project = if args.all { None } else { context.find_project()? };
     if args.project.is_none() && project.is_none() && !args.all {
-        return Err(Diagnostic::error("no-project", "no project file was found here or in any directory above")
-            .with_hint("use --all to list the stacks of all projects")
-            .into());
+        return Err(Diagnostic::error(
+            "no-project",
+            "no project file was found here or in any directory above",
+        )
+        .with_hint("use --all to list the stacks of all projects")
+        .into());
     }
     let store = context.store(project.as_ref())?;
     let only = args.project.clone().or_else(|| project.as_ref().map(|p| p.name.clone()));
@@ -67,14 +72,17 @@ async fn list(context: &Context, args: StackLsArgs) -> Result<(), CommandError> 
         None => None,
     };
     let is_current = |stack: &StackSummary| {
-        project.as_ref().is_some_and(|p| p.name == stack.id.project) && selected.as_deref() == Some(&stack.id.name)
+        project.as_ref().is_some_and(|p| p.name == stack.id.project)
+            && selected.as_deref() == Some(&stack.id.name)
     };
     let name = |id: &StackId| {
-        let plain = project.as_ref().is_some_and(|p| p.name == id.project) && !context.global.fully_qualify_stack_names;
+        let plain = project.as_ref().is_some_and(|p| p.name == id.project)
+            && !context.global.fully_qualify_stack_names;
         if plain { id.name.clone() } else { id.to_string() }
     };
     if args.json {
-        let rows: Vec<serde_json::Value> = stacks.iter().map(|s| json_row(s, &name(&s.id), is_current(s))).collect();
+        let rows: Vec<serde_json::Value> =
+            stacks.iter().map(|s| json_row(s, &name(&s.id), is_current(s))).collect();
         context.out.line(serde_json::to_string_pretty(&rows).unwrap_or_default());
         return Ok(());
     }
@@ -82,7 +90,8 @@ async fn list(context: &Context, args: StackLsArgs) -> Result<(), CommandError> 
         .iter()
         .map(|stack| {
             let mark = if is_current(stack) { "*" } else { "" };
-            let updated = stack.last_update.as_deref().and_then(|t| t.parse().ok()).map_or("n/a".to_owned(), ago);
+            let updated =
+                stack.last_update.as_deref().and_then(|t| t.parse().ok()).map_or("n/a".to_owned(), ago);
             let count = stack.resource_count.map_or("n/a".to_owned(), |n| n.to_string());
             vec![format!("{}{mark}", name(&stack.id)), updated, count]
         })
@@ -162,4 +171,3 @@ async fn remove(context: &Context, named: Option<&str>, args: StackRmArgs) -> Re
     context.out.line(format!("Stack '{}' has been removed!", target.id.name));
     Ok(())
 }
-

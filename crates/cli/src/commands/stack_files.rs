@@ -50,7 +50,11 @@ fn masked(value: &PropertyValue) -> PropertyValue {
 }
 
 /// Shows the outputs of a stack.
-pub(crate) async fn output(context: &Context, named: Option<&str>, args: StackOutputArgs) -> Result<(), CommandError> {
+pub(crate) async fn output(
+    context: &Context,
+    named: Option<&str>,
+    args: StackOutputArgs,
+) -> Result<(), CommandError> {
     let target = context.stack(named)?;
     let loaded = target.store.load(&target.id).await?;
     let outputs = outputs_of(context, &target, &loaded.snapshot, args.show_secrets).await?;
@@ -103,10 +107,15 @@ fn shell_assignment(name: &str, value: &PropertyValue) -> String {
 }
 
 /// Writes the deployment.
-pub(crate) async fn export(context: &Context, named: Option<&str>, args: StackExportArgs) -> Result<(), CommandError> {
+pub(crate) async fn export(
+    context: &Context,
+    named: Option<&str>,
+    args: StackExportArgs,
+) -> Result<(), CommandError> {
     if args.version.is_some() {
-        let problem = Diagnostic::error("export-version", "this backend keeps no versions that could be exported")
-            .with_hint("export the current deployment without --version");
+        let problem =
+            Diagnostic::error("export-version", "this backend keeps no versions that could be exported")
+                .with_hint("export the current deployment without --version");
         return Err(problem.into());
     }
     let target = context.stack(named)?;
@@ -125,7 +134,11 @@ pub(crate) async fn export(context: &Context, named: Option<&str>, args: StackEx
 }
 
 /// Replaces the deployment.
-pub(crate) async fn import(context: &Context, named: Option<&str>, args: StackImportArgs) -> Result<(), CommandError> {
+pub(crate) async fn import(
+    context: &Context,
+    named: Option<&str>,
+    args: StackImportArgs,
+) -> Result<(), CommandError> {
     let target = context.stack(named)?;
     let text = match &args.file {
         Some(path) => std::fs::read_to_string(context.ambient.cwd.join(path))
@@ -214,7 +227,8 @@ async fn history_json(
     for (key, (text, secret)) in &entry.info.config {
         let mut row = serde_json::Map::new();
         if !secret || show_secrets {
-            let text = if *secret { config_values::decrypt_one(context, target, text).await? } else { text.clone() };
+            let text =
+                if *secret { config_values::decrypt_one(context, target, text).await? } else { text.clone() };
             row.insert("value".into(), text.into());
         }
         row.insert("secret".into(), (*secret).into());
@@ -231,7 +245,6 @@ async fn history_json(
     row.insert("resourceChanges".into(), serde_json::json!(entry.outcome.changes));
     Ok(row.into())
 }
-
 
 #[cfg(test)]
 mod tests {

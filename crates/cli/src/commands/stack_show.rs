@@ -20,7 +20,8 @@ pub(crate) async fn show(context: &Context, args: &StackArgs) -> Result<(), Comm
     }
     let loaded = target.store.load(&target.id).await?;
     let snapshot = &loaded.snapshot;
-    let name = if context.global.fully_qualify_stack_names { target.id.to_string() } else { target.id.name.clone() };
+    let name =
+        if context.global.fully_qualify_stack_names { target.id.to_string() } else { target.id.name.clone() };
     context.out.line(format!("Current stack is {name}:"));
     context.out.line(format!("    Managed by {}", context.ambient.host_name()));
     if loaded.deployed && !snapshot.time.is_empty() {
@@ -32,7 +33,9 @@ pub(crate) async fn show(context: &Context, args: &StackArgs) -> Result<(), Comm
         context.out.line("    Last updated: never");
     }
     if loaded.recovered {
-        context.out.line("    An operation on it was interrupted; the next one recovers it (or run `cancel`).");
+        context
+            .out
+            .line("    An operation on it was interrupted; the next one recovers it (or run `cancel`).");
     }
     context.out.line(format!("Current stack resources ({}):", snapshot.resources.len()));
     for line in tree(snapshot, args) {
@@ -62,7 +65,12 @@ pub(crate) fn output_rows(outputs: &BTreeMap<String, PropertyValue>) -> Vec<Vec<
 pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> Vec<String> {
     let width = |column: usize| {
         let heading = headings[column].chars().count();
-        rows.iter().filter_map(|row| row.get(column)).map(|c| c.chars().count()).max().unwrap_or(0).max(heading)
+        rows.iter()
+            .filter_map(|row| row.get(column))
+            .map(|c| c.chars().count())
+            .max()
+            .unwrap_or(0)
+            .max(heading)
     };
     let widths: Vec<usize> = (0..headings.len()).map(width).collect();
     let render = |cells: Vec<&str>| {
@@ -87,7 +95,8 @@ fn tree(snapshot: &Snapshot, args: &StackArgs) -> Vec<String> {
     let root = snapshot.resources.iter().map(|s| &s.urn).find(|urn| urn.qualified_type() == STACK_TYPE);
     for state in &snapshot.resources {
         let is_root = Some(&state.urn) == root;
-        let parent = state.parent.as_ref().filter(|p| known.contains(p)).or(if is_root { None } else { root });
+        let parent =
+            state.parent.as_ref().filter(|p| known.contains(p)).or(if is_root { None } else { root });
         children.entry(parent).or_default().push(state);
     }
     let mut rows: Vec<(String, String, Vec<String>)> = Vec::new();

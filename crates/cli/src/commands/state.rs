@@ -24,7 +24,8 @@ pub(crate) async fn state(context: &Context, args: StateArgs) -> Result<(), Comm
 async fn delete(context: &Context, target: &Target, args: StateDeleteArgs) -> Result<(), CommandError> {
     let snapshot = target.store.load(&target.id).await?.snapshot;
     let chosen = choose(&snapshot, &args.urns, args.all)?;
-    let question = format!("This will forget {} resources of the stack without deleting them. Go on?", chosen.len());
+    let question =
+        format!("This will forget {} resources of the stack without deleting them. Go on?", chosen.len());
     context.confirm(&question, args.yes, "--yes")?;
     let count = edit(target, |snapshot| {
         let mut doomed = slots(snapshot, &args.urns, args.all)?;
@@ -36,7 +37,11 @@ async fn delete(context: &Context, target: &Target, args: StateDeleteArgs) -> Re
         Ok(doomed.into_iter().rev().map(|slot| Change::Remove { slot }).collect())
     })
     .await?;
-    context.out.line(if count == 1 { "Resource deleted".to_owned() } else { format!("{count} resources deleted") });
+    context.out.line(if count == 1 {
+        "Resource deleted".to_owned()
+    } else {
+        format!("{count} resources deleted")
+    });
     Ok(())
 }
 
@@ -92,7 +97,11 @@ async fn edit(
     Ok(count)
 }
 
-fn choose<'s>(snapshot: &'s Snapshot, urns: &[String], all: bool) -> Result<Vec<&'s Arc<ResourceState>>, CommandError> {
+fn choose<'s>(
+    snapshot: &'s Snapshot,
+    urns: &[String],
+    all: bool,
+) -> Result<Vec<&'s Arc<ResourceState>>, CommandError> {
     let slots = slots(snapshot, urns, all)?;
     Ok(slots.into_iter().map(|slot| &snapshot.resources[slot.0 as usize]).collect())
 }
@@ -100,7 +109,8 @@ fn choose<'s>(snapshot: &'s Snapshot, urns: &[String], all: bool) -> Result<Vec<
 /// The states that URNs name; a URN that several states bear names them all.
 fn slots(snapshot: &Snapshot, urns: &[String], all: bool) -> Result<BTreeSet<Slot>, CommandError> {
     if all != urns.is_empty() {
-        let message = if all { "--all goes without URNs" } else { "name the resources by their URNs, or give --all" };
+        let message =
+            if all { "--all goes without URNs" } else { "name the resources by their URNs, or give --all" };
         return Err(CommandError::usage("state-urns", message));
     }
     let mut found = BTreeSet::new();
@@ -125,7 +135,8 @@ fn refers(state: &ResourceState, urns: &BTreeSet<&Urn>) -> bool {
 }
 
 fn add_dependents(snapshot: &Snapshot, doomed: &mut BTreeSet<Slot>) {
-    let mut urns: BTreeSet<&Urn> = doomed.iter().map(|slot| &snapshot.resources[slot.0 as usize].urn).collect();
+    let mut urns: BTreeSet<&Urn> =
+        doomed.iter().map(|slot| &snapshot.resources[slot.0 as usize].urn).collect();
     for (slot, state) in (0..).map(Slot).zip(&snapshot.resources) {
         if refers(state, &urns) {
             urns.insert(&state.urn);
@@ -135,7 +146,8 @@ fn add_dependents(snapshot: &Snapshot, doomed: &mut BTreeSet<Slot>) {
 }
 
 fn refuse_protected(snapshot: &Snapshot, doomed: &BTreeSet<Slot>, force: bool) -> Result<(), CommandError> {
-    let protected = doomed.iter().map(|slot| &snapshot.resources[slot.0 as usize]).find(|state| state.protect);
+    let protected =
+        doomed.iter().map(|slot| &snapshot.resources[slot.0 as usize]).find(|state| state.protect);
     match protected {
         Some(state) if !force => {
             let message = format!("resource \"{}\" is protected and can't be forgotten", state.urn);

@@ -9,8 +9,8 @@ use purlin_model::urn::STACK_TYPE;
 use purlin_model::{PropertyMap, PropertyValue, Urn};
 use purlin_plugins::BuiltinProviders;
 use purlin_ports::{BagCodec as _, EventSink, SecretsManager, StateStore};
-use purlin_providers::{builtin, BuiltinDeps, StackOutputs};
-use purlin_secrets::{manager_from_state, PassphraseSource, SealedBags};
+use purlin_providers::{BuiltinDeps, StackOutputs, builtin};
+use purlin_secrets::{PassphraseSource, SealedBags, manager_from_state};
 
 use crate::ambient::{SystemClock, SystemEntropy};
 use crate::operation::prepare::Prepared;
@@ -32,7 +32,10 @@ impl OtherStacks {
         })
     }
 
-    fn manager(&self, provider: &purlin_model::state::SecretsProvider) -> Result<Arc<dyn SecretsManager>, Diagnostic> {
+    fn manager(
+        &self,
+        provider: &purlin_model::state::SecretsProvider,
+    ) -> Result<Arc<dyn SecretsManager>, Diagnostic> {
         manager_from_state(provider, Arc::clone(&self.passphrases), Arc::new(SystemEntropy))
     }
 

@@ -29,14 +29,20 @@ impl Flags {
             Some("true" | "1" | "t" | "T" | "TRUE" | "True") => Some(true),
             Some("false" | "0" | "f" | "F" | "FALSE" | "False") => Some(false),
             Some(other) => {
-                return Err(CommandError::usage("refresh-flag", format!("--refresh is true or false, not '{other}'")));
+                return Err(CommandError::usage(
+                    "refresh-flag",
+                    format!("--refresh is true or false, not '{other}'"),
+                ));
             }
         };
         let parallel = match common.parallel {
             Some(parallel) => parallel,
             None => match context.ambient.non_empty("PULUMI_PARALLEL") {
                 Some(text) => text.parse().map_err(|_| {
-                    CommandError::usage("parallel", format!("PULUMI_PARALLEL is '{text}', which is no number"))
+                    CommandError::usage(
+                        "parallel",
+                        format!("PULUMI_PARALLEL is '{text}', which is no number"),
+                    )
                 })?,
                 None => 4 * std::thread::available_parallelism().map_or(4, usize::from),
             },

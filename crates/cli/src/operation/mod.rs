@@ -44,7 +44,8 @@ pub(crate) async fn up(context: &Context, args: UpArgs) -> Result<(), CommandErr
     flags.continue_on_error = args.continue_on_error || context.ambient.is_on("PULUMI_CONTINUE_ON_ERROR");
     need_approval(context, args.approval.yes, args.approval.skip_preview, Failure::Usage)?;
     let prepared = Prepared::new(context, flags, Mode::Update).await?;
-    let approval = Approval { yes: args.approval.yes, skip_preview: args.approval.skip_preview, verb: "update" };
+    let approval =
+        Approval { yes: args.approval.yes, skip_preview: args.approval.skip_preview, verb: "update" };
     let ran = previewed(context, &prepared, &approval).await?;
     conclude(&ran, args.expect_no_changes)
 }
@@ -54,10 +55,14 @@ pub(crate) async fn refresh(context: &Context, args: RefreshArgs) -> Result<(), 
     let mut flags = Flags::of(context, args.common)?;
     flags.refuse(!args.import_pending_creates.is_empty(), "--import-pending-creates")?;
     if args.clear_pending_creates && args.skip_pending_creates {
-        return Err(CommandError::usage("refresh-flags", "--clear-pending-creates goes without --skip-pending-creates"));
+        return Err(CommandError::usage(
+            "refresh-flags",
+            "--clear-pending-creates goes without --skip-pending-creates",
+        ));
     }
     flags.clear_pending_creates = args.clear_pending_creates;
-    let approval = Approval { yes: args.approval.yes, skip_preview: args.approval.skip_preview, verb: "refresh" };
+    let approval =
+        Approval { yes: args.approval.yes, skip_preview: args.approval.skip_preview, verb: "refresh" };
     if !args.preview_only {
         need_approval(context, approval.yes, approval.skip_preview, Failure::General)?;
     }
@@ -76,7 +81,8 @@ pub(crate) async fn destroy(context: &Context, args: DestroyArgs) -> Result<(), 
     flags.ignore_protect = args.ignore_protect;
     flags.exclude_protected = args.exclude_protected;
     flags.continue_on_error = args.continue_on_error || context.ambient.is_on("PULUMI_CONTINUE_ON_ERROR");
-    let approval = Approval { yes: args.approval.yes, skip_preview: args.approval.skip_preview, verb: "destroy" };
+    let approval =
+        Approval { yes: args.approval.yes, skip_preview: args.approval.skip_preview, verb: "destroy" };
     if !args.preview_only {
         need_approval(context, approval.yes, approval.skip_preview, Failure::Usage)?;
     }
@@ -93,7 +99,10 @@ pub(crate) async fn destroy(context: &Context, args: DestroyArgs) -> Result<(), 
     let id = &prepared.target.id;
     if args.remove {
         prepared.remove_stack(context).await?;
-        context.out.line(format!("The resources in the stack have been deleted and the stack '{}' is removed.", id.name));
+        context.out.line(format!(
+            "The resources in the stack have been deleted and the stack '{}' is removed.",
+            id.name
+        ));
     } else if !prepared.flags.json {
         context.out.line(format!(
             "The resources in the stack have been deleted, but the history and configuration associated with the \
@@ -111,7 +120,12 @@ struct Approval {
     verb: &'static str,
 }
 
-fn need_approval(context: &Context, yes: bool, skip_preview: bool, failure: Failure) -> Result<(), CommandError> {
+fn need_approval(
+    context: &Context,
+    yes: bool,
+    skip_preview: bool,
+    failure: Failure,
+) -> Result<(), CommandError> {
     if yes || skip_preview || context.interactive() || context.ambient.is_on("PULUMI_SKIP_CONFIRMATIONS") {
         return Ok(());
     }
@@ -120,7 +134,11 @@ fn need_approval(context: &Context, yes: bool, skip_preview: bool, failure: Fail
 }
 
 /// Previews, asks, acts.
-async fn previewed(context: &Context, prepared: &Prepared<'_>, approval: &Approval) -> Result<Ran, CommandError> {
+async fn previewed(
+    context: &Context,
+    prepared: &Prepared<'_>,
+    approval: &Approval,
+) -> Result<Ran, CommandError> {
     let machine = prepared.flags.json;
     if !approval.skip_preview && !machine {
         let ran = prepared.run(true).await?;

@@ -9,7 +9,7 @@ use purlin_languages::HostSettings;
 use purlin_model::{PackageDescriptor, PropertyMap, PropertyValue};
 use purlin_plan::Mode;
 use purlin_ports::{DeploymentInfo, LanguageHost, ProgramInfo};
-use purlin_project::config::{resolve, ConfigInput, ConfigTarget, ResolvedConfig, Validation};
+use purlin_project::config::{ConfigInput, ConfigTarget, ResolvedConfig, Validation, resolve};
 use purlin_project::{Project, StackSettings, Value};
 
 use crate::config_values::ConfigSecrets;
@@ -31,7 +31,11 @@ pub(crate) struct Prepared<'c> {
 }
 
 impl<'c> Prepared<'c> {
-    pub(crate) async fn new(context: &'c Context, flags: Flags, mode: Mode) -> Result<Prepared<'c>, CommandError> {
+    pub(crate) async fn new(
+        context: &'c Context,
+        flags: Flags,
+        mode: Mode,
+    ) -> Result<Prepared<'c>, CommandError> {
         let target = context.stack(flags.common.stack.as_deref())?;
         let project = target.project()?;
         if let Some(range) = &project.required_version {
@@ -101,7 +105,10 @@ impl<'c> Prepared<'c> {
             for dynamic in ["pulumi-nodejs", "pulumi-python"] {
                 packages.entry(dynamic.to_owned()).or_default().insert(value.key.to_string(), text.clone());
             }
-            packages.entry(value.key.namespace().to_owned()).or_default().insert(value.key.name().to_owned(), text);
+            packages
+                .entry(value.key.namespace().to_owned())
+                .or_default()
+                .insert(value.key.name().to_owned(), text);
         }
         packages.remove("pulumi");
         packages
@@ -110,7 +117,9 @@ impl<'c> Prepared<'c> {
     /// The packages that may not have a default provider.
     pub(crate) fn disabled_default_providers(&self) -> Result<Vec<String>, CommandError> {
         let key = "pulumi:disable-default-providers";
-        let Some(value) = self.config.iter().find(|c| c.key.to_string() == key) else { return Ok(Vec::new()) };
+        let Some(value) = self.config.iter().find(|c| c.key.to_string() == key) else {
+            return Ok(Vec::new());
+        };
         serde_json::from_str(&value.text).map_err(|_| {
             Diagnostic::error("disable-default-providers", format!("{key} is not a list of package names"))
                 .with_hint(format!("set it with --path '{key}[0]' <package>"))
@@ -140,7 +149,9 @@ impl<'c> Prepared<'c> {
     pub(crate) async fn remove_stack(&self, context: &Context) -> Result<(), CommandError> {
         self.target.store.remove(&self.target.id, false).await?;
         let project = self.project()?;
-        if context.selected(project, self.target.store.url())?.as_deref() == Some(self.target.id.name.as_str()) {
+        if context.selected(project, self.target.store.url())?.as_deref()
+            == Some(self.target.id.name.as_str())
+        {
             context.select(project, self.target.store.url(), None)?;
         }
         let path = project.stack_settings_path(&self.target.id.name);
@@ -161,16 +172,26 @@ fn is_newer(a: &str, b: &str) -> bool {
 }
 
 /// Sets what `--config key=value` gives, and keeps it.
-fn set_from_command_line(project: &Project, settings: &mut StackSettings, flags: &Flags) -> Result<(), CommandError> {
+fn set_from_command_line(
+    project: &Project,
+    settings: &mut StackSettings,
+    flags: &Flags,
+) -> Result<(), CommandError> {
     if flags.common.config.is_empty() {
         return Ok(());
     }
     let mut values = settings.config().clone();
     for pair in &flags.common.config {
         let Some((key, value)) = pair.split_once('=') else {
-            return Err(CommandError::usage("config-pair", format!("--config '{pair}' is not of the form key=value")));
+            return Err(CommandError::usage(
+                "config-pair",
+                format!("--config '{pair}' is not of the form key=value"),
+            ));
         };
-        values.set(&ConfigTarget::parse(&project.name, key, flags.common.config_path)?, ConfigInput::text(value))?;
+        values.set(
+            &ConfigTarget::parse(&project.name, key, flags.common.config_path)?,
+            ConfigInput::text(value),
+        )?;
     }
     settings.set_config(&values)?;
     Ok(settings.save()?)
@@ -194,7 +215,9 @@ pub(crate) fn program_info(project: &Project) -> ProgramInfo {
         Some(main) => {
             let path = root_directory.join(main);
             match (path.is_file(), path.parent(), path.file_name()) {
-                (true, Some(parent), Some(name)) => (PathBuf::from(parent), name.to_string_lossy().into_owned()),
+                (true, Some(parent), Some(name)) => {
+                    (PathBuf::from(parent), name.to_string_lossy().into_owned())
+                }
                 _ => (path, ".".to_owned()),
             }
         }
@@ -213,6 +236,8 @@ fn property(value: &Value) -> PropertyValue {
         Value::Float(n) => PropertyValue::Number(*n),
         Value::String(text) => PropertyValue::String(text.clone()),
         Value::Array(items) => PropertyValue::Array(items.iter().map(property).collect()),
-        Value::Object(map) => PropertyValue::Object(map.iter().map(|(k, v)| (k.clone(), property(v))).collect()),
+        Value::Object(map) => {
+            PropertyValue::Object(map.iter().map(|(k, v)| (k.clone(), property(v))).collect())
+        }
     }
 }

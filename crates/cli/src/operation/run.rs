@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use purlin_engine::{Engine, EnginePorts, EngineSettings, Program, Report};
-use purlin_model::event::{OperationResult, StepOp};
 use purlin_model::PackageDescriptor;
+use purlin_model::event::{OperationResult, StepOp};
 use purlin_monitor::{MonitorServer, MonitorSettings};
 use purlin_plan::Mode;
 use purlin_plugins::process::ProcessEvent;
@@ -70,7 +70,11 @@ impl Prepared<'_> {
         report
     }
 
-    async fn start_services(&self, preview: bool, events: &Arc<dyn EventSink>) -> Result<Services, CommandError> {
+    async fn start_services(
+        &self,
+        preview: bool,
+        events: &Arc<dyn EventSink>,
+    ) -> Result<Services, CommandError> {
         let project = self.project()?;
         let late = LateMonitor::new(self.info(preview));
         let schemas = PluginSchemas::new();
@@ -81,7 +85,9 @@ impl Prepared<'_> {
             entropy: Arc::new(SystemEntropy),
             schemas: Some(Arc::clone(&schemas) as Arc<dyn purlin_monitor::SchemaSource>),
         };
-        let server = MonitorServer::start(Arc::clone(&late) as Arc<dyn purlin_ports::ResourceMonitor>, settings).await?;
+        let server =
+            MonitorServer::start(Arc::clone(&late) as Arc<dyn purlin_ports::ResourceMonitor>, settings)
+                .await?;
         let address = server.address().to_string();
         let session: Arc<std::sync::OnceLock<Arc<dyn UpdateSession>>> = Arc::default();
         let noted = Arc::clone(&session);

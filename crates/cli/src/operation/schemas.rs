@@ -29,7 +29,10 @@ impl PluginSchemas {
 
     async fn text(&self, package: &PackageDescriptor) -> Result<String, Diagnostic> {
         let named = |e: &dyn std::fmt::Display| {
-            Diagnostic::error("schema-unavailable", format!("the schema of package '{}': {e}", package.package()))
+            Diagnostic::error(
+                "schema-unavailable",
+                format!("the schema of package '{}': {e}", package.package()),
+            )
         };
         let host = self.host.get().ok_or_else(|| named(&"plugins can't be asked yet"))?;
         let provider = host.start(package).await.map_err(|e| named(&e))?;
