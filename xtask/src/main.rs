@@ -1,1 +1,50 @@
-fn main() {}
+//! Tasks for working on Purlin, run as `cargo xtask <task>`.
+
+mod bench;
+mod demo;
+mod repo;
+mod run;
+mod test;
+mod test_env;
+mod tidy;
+mod tools;
+
+use std::process::ExitCode;
+
+use crate::repo::Repo;
+
+const USAGE: &str = "\
+usage: cargo xtask <task>
+
+  test [cargo test's arguments]   prepare what the tests need, then run all of them (or those named)
+  tidy                            check the edges between crates, headers, sizes and the architecture page
+  demo                            build Purlin and take the example programs through their lives
+  bench up --resources N[,N...]   measure create, no-op, preview, refresh and destroy
+           [--language yaml|python|node|go[,...]] [--provider builtin|plugin]
+           [--runs N] [--no-peer] [--no-build] [--output FILE]";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let repo = Repo::here();
+    let result = match arguments.split_first() {
+        Some((task, rest)) => match task.as_str() {
+            "test" => test::run(&repo, rest),
+            "tidy" => tidy::run(&repo),
+            "demo" => demo::run(&repo),
+            "bench" => bench::run(&repo, rest),
+            "help" | "-h" | "--help" => {
+                println!("{USAGE}");
+                return ExitCode::SUCCESS;
+            }
+            other => Err(anyhow::anyhow!("there is no task {other:?}\n\n{USAGE}")),
+        },
+        None => Err(anyhow::anyhow!("{USAGE}")),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -15,7 +15,7 @@ mod members;
 use std::path::Path;
 
 use purlin_diag::Diagnostic;
-use purlin_model::{Archive, ArchiveSource, Asset, AssetSource, PropertyMap, PropertyValue};
+use purlin_model::{Archive, ArchiveSource, Asset, AssetOrArchive, AssetSource, PropertyMap, PropertyValue};
 use sha2::{Digest, Sha256};
 
 pub use content::{Blob, is_archive_name};
@@ -107,10 +107,18 @@ impl<'a> Contents<'a> {
         Ok(())
     }
 
-    /// Fills in the hash of an archive, if it is missing. The hashes of its members stay as they
-    /// are. An archive with neither hash nor content is the empty one.
+    /// Fills in the hash of an archive and those of its members, if it is missing. An archive with
+    /// neither hash nor content is the empty one.
     pub fn resolve_archive(&self, archive: &mut Archive) -> Result<(), Diagnostic> {
         if archive.hash.is_empty() {
+            if let ArchiveSource::Assets(members) = &mut archive.source {
+                for member in members.values_mut() {
+                    match member {
+                        AssetOrArchive::Asset(asset) => self.resolve_asset(asset)?,
+                        AssetOrArchive::Archive(archive) => self.resolve_archive(archive)?,
+                    }
+                }
+            }
             archive.hash = self.archive_hash(archive)?;
             if archive.source == ArchiveSource::Elided {
                 archive.source = ArchiveSource::Assets(Default::default());

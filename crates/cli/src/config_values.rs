@@ -3,10 +3,11 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use purlin_diag::Diagnostic;
 use purlin_formats::{BagDecoder, SecretForm, find_secrets, replace_secrets};
+use purlin_model::state::SecretsProvider;
 use purlin_model::{Bag, PropertyMap, Snapshot};
 use purlin_ports::{BagCodec, SecretsManager, StackId};
 use purlin_project::config::ConfigMap;
@@ -49,6 +50,47 @@ impl PassphraseSource for AskedPassphrase {
     }
 }
 
+/// Whether the user would be asked for a passphrase.
+pub(crate) fn asks_for_passphrase(context: &Context) -> bool {
+    let known = context.ambient.var("PULUMI_CONFIG_PASSPHRASE").is_some()
+        || context.ambient.non_empty("PULUMI_CONFIG_PASSPHRASE_FILE").is_some();
+    !known && context.interactive()
+}
+
+/// The managers in use by their salts, so that no key is derived twice.
+#[derive(Default)]
+pub(crate) struct Managers(Mutex<HashMap<String, Arc<PassphraseManager>>>);
+
+impl Managers {
+    fn of_salt(&self, context: &Context, salt: &str) -> Result<Arc<PassphraseManager>, Diagnostic> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(manager) = known.get(salt) {
+            return Ok(Arc::clone(manager));
+        }
+        let manager = PassphraseManager::open(salt, passphrases(context), Arc::new(SystemEntropy))?;
+        let manager = Arc::new(manager);
+        known.insert(salt.to_owned(), Arc::clone(&manager));
+        Ok(manager)
+    }
+}
+
+/// The manager that a state names.
+pub(crate) fn manager_of_provider(
+    context: &Context,
+    provider: &SecretsProvider,
+) -> Result<Arc<dyn SecretsManager>, CommandError> {
+    match passphrase_salt(provider) {
+        Some(salt) => Ok(context.managers.of_salt(context, &salt)?),
+        None => Ok(manager_from_state(provider, passphrases(context), Arc::new(SystemEntropy))?),
+    }
+}
+
+fn passphrase_salt(provider: &SecretsProvider) -> Option<String> {
+    let state: serde_json::Value = serde_json::from_str(&provider.state).ok()?;
+    let salt = state.get("salt")?.as_str()?;
+    (provider.ty == "passphrase").then(|| salt.to_owned())
+}
+
 /// Where the passphrase comes from: the environment, a file, or the user.
 pub(crate) fn passphrases(context: &Context) -> Arc<dyn PassphraseSource> {
     if let Some(passphrase) = context.ambient.var("PULUMI_CONFIG_PASSPHRASE") {
@@ -75,8 +117,7 @@ pub(crate) fn manager_of_settings(
 ) -> Result<Option<Arc<dyn SecretsManager>>, CommandError> {
     check_secrets_provider(settings.secrets_provider())?;
     let Some(salt) = settings.encryption_salt() else { return Ok(None) };
-    let manager = PassphraseManager::open(salt, passphrases(context), Arc::new(SystemEntropy))?;
-    Ok(Some(Arc::new(manager)))
+    Ok(Some(context.managers.of_salt(context, salt)?))
 }
 
 /// The manager that a stack's settings name; a new one if they name none, which is written to the
@@ -101,7 +142,7 @@ pub(crate) async fn manager_of_state(
     settings: Option<&mut StackSettings>,
 ) -> Result<Arc<dyn SecretsManager>, CommandError> {
     if let Some(provider) = &snapshot.secrets_provider {
-        return Ok(manager_from_state(provider, passphrases(context), Arc::new(SystemEntropy))?);
+        return manager_of_provider(context, provider);
     }
     match settings {
         Some(settings) => manager_for_new(context, settings).await,
@@ -272,7 +313,7 @@ impl ConfigSecrets {
                 let loaded = target.store.load(&target.id).await?;
                 match &loaded.snapshot.secrets_provider {
                     Some(provider) if provider.ty == "passphrase" => {
-                        adopt_state_salt(context, &provider.state, settings)?
+                        adopt_state_salt(context, provider, settings)?
                     }
                     _ => manager_for_new(context, settings).await?,
                 }
@@ -285,14 +326,13 @@ impl ConfigSecrets {
 /// A stack whose state has a salt and whose settings don't: they shall have the same one.
 fn adopt_state_salt(
     context: &Context,
-    state: &str,
+    provider: &SecretsProvider,
     settings: &mut StackSettings,
 ) -> Result<Arc<dyn SecretsManager>, CommandError> {
-    let parsed: serde_json::Value = serde_json::from_str(state).unwrap_or_default();
-    let salt = parsed.get("salt").and_then(serde_json::Value::as_str).unwrap_or_default();
-    let manager = PassphraseManager::open(salt, passphrases(context), Arc::new(SystemEntropy))?;
-    settings.set_encryption_salt(Some(salt))?;
-    Ok(Arc::new(manager))
+    let salt = passphrase_salt(provider).unwrap_or_default();
+    let manager = context.managers.of_salt(context, &salt)?;
+    settings.set_encryption_salt(Some(&salt))?;
+    Ok(manager)
 }
 
 /// Writes a file that may hold secrets: readable by its owner only.

@@ -14,6 +14,7 @@ use purlin_state::{
 
 use crate::ambient::{Ambient, SystemClock, SystemEntropy};
 use crate::args::GlobalArgs;
+use crate::config_values::Managers;
 use crate::exit::{CommandError, Failure};
 use crate::output::Output;
 
@@ -25,6 +26,7 @@ pub(crate) struct Context {
     pub(crate) ambient: Ambient,
     pub(crate) global: GlobalArgs,
     pub(crate) out: Arc<Output>,
+    pub(crate) managers: Managers,
 }
 
 impl Context {

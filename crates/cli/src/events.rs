@@ -232,10 +232,14 @@ impl Screen {
         let elapsed = self.started.elapsed();
         match &mut self.style {
             Style::Stream { sequence } => {
-                let line = event_json(*sequence, SystemClock.unix_seconds(), event);
+                // What is not shown has a number, too: the same one as in the event log.
+                let number = *sequence;
                 *sequence += 1;
-                self.out.line(line);
+                if !is_internal(event) {
+                    self.out.line(event_json(number, SystemClock.unix_seconds(), event));
+                }
             }
+            _ if is_internal(event) => {}
             Style::Digest(digest) => digest.event(event),
             Style::Lines(renderer) => self.out.write(&renderer.event(event, elapsed)),
             Style::Diff(renderer) => self.out.write(&renderer.event(event, elapsed)),
@@ -275,6 +279,17 @@ impl Screen {
             }
         }
     }
+}
+
+/// Whether an event is for the event log only: what becomes of default providers, and the forgetting of
+/// what a replacement has deleted already.
+fn is_internal(event: &EngineEvent) -> bool {
+    let (EngineEvent::ResourcePre { step, .. } | EngineEvent::ResourceOutputs { step, .. }) = event else {
+        return false;
+    };
+    let default_provider =
+        purlin_model::urn::is_provider_type(step.urn.ty()) && step.urn.name().starts_with("default");
+    default_provider || step.op == StepOp::RemovePendingReplace
 }
 
 /// Goes back over lines and clears them.

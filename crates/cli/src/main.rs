@@ -21,6 +21,7 @@ use clap::{CommandFactory, FromArgMatches};
 
 use crate::ambient::Ambient;
 use crate::args::{Cli, Command};
+use crate::config_values::Managers;
 use crate::context::Context;
 use crate::exit::CommandError;
 use crate::output::Output;
@@ -45,7 +46,7 @@ fn main() -> ExitCode {
     {
         return finish(&out, Err(problem.into()));
     }
-    let context = Context { ambient, global: cli.global, out: Arc::clone(&out) };
+    let context = Context { ambient, global: cli.global, out: Arc::clone(&out), managers: Managers::default() };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

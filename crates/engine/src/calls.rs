@@ -14,6 +14,12 @@ use crate::message::Opened;
 use crate::pool::Pool;
 use crate::settings::EnginePorts;
 
+/// How many steps may be on their way for each that may call a provider.
+const STEPS_A_PLACE: usize = 4;
+
+/// How many steps may be on their way at the least.
+const FEWEST_STEPS: usize = 128;
+
 /// What tasks that call providers share.
 pub(crate) struct Calls {
     pub(crate) ports: EnginePorts,
@@ -21,7 +27,10 @@ pub(crate) struct Calls {
     pub(crate) monitor_address: String,
     pub(crate) pool: Pool,
     /// A place for each operation that may run at once.
-    pub(crate) places: Semaphore,
+    pub(crate) places: Arc<Semaphore>,
+    /// A place for each step that may be on its way, open bags and all: more than may call at once,
+    /// so that begins are stored ahead of the calls, and not so many that all bags are open.
+    pub(crate) steps: Semaphore,
     /// Cancelled when nothing further is to be begun.
     pub(crate) stopping: CancellationToken,
     /// Cancelled when the user wants to wait no longer for what is in flight.
@@ -38,12 +47,14 @@ impl Calls {
         pool: Pool,
     ) -> Calls {
         let places = if parallel == 0 { Semaphore::MAX_PERMITS } else { parallel };
+        let steps = places.saturating_mul(STEPS_A_PLACE).max(FEWEST_STEPS);
         Calls {
             ports,
             info,
             monitor_address,
             pool,
-            places: Semaphore::new(places.min(Semaphore::MAX_PERMITS)),
+            places: Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS))),
+            steps: Semaphore::new(steps.min(Semaphore::MAX_PERMITS)),
             stopping: CancellationToken::new(),
             abandon: CancellationToken::new(),
             next_op: AtomicU32::new(1),

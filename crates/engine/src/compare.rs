@@ -189,7 +189,12 @@ async fn try_diff(
 ) -> Result<DiffFacts, Diagnostic> {
     let inputs_equal = old.inputs == inputs;
     if trigger_fires(calls, subject, &old.state).await? {
-        return Ok(DiffFacts { changed: true, replace: Some(Vec::new()), inputs_equal, ..DiffFacts::default() });
+        return Ok(DiffFacts {
+            changed: true,
+            replace: Some(Vec::new()),
+            inputs_equal,
+            ..DiffFacts::default()
+        });
     }
     if !subject.custom {
         return Ok(DiffFacts { inputs_equal, ..structural(&old.inputs, &inputs) });

@@ -240,10 +240,10 @@ impl Driver {
             }
             Message::DependentDiffed { slot, replace_keys } => match replace_keys {
                 Ok(replace_keys) => self.feed(Input::DependentDiffed { slot, replace_keys }),
+                // Nobody knows what the root's delete would take along: nothing is deleted.
                 Err(problem) => {
                     self.say(&problem);
-                    self.feed(Input::RunFailed);
-                    self.feed(Input::DependentDiffed { slot, replace_keys: Vec::new() });
+                    self.feed(Input::Stop);
                 }
             },
             Message::StepEnded(end) => self.step_ended(*end),
@@ -332,6 +332,7 @@ impl Driver {
             }
         }
         self.feed(Input::Stepped { step: end.step.id, outcome: end.outcome });
+        drop(end.place);
     }
 
     fn show_end(&mut self, end: &StepEnd) {

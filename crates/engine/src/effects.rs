@@ -1,7 +1,7 @@
 //! The planner's effects, performed.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 
 use purlin_diag::Diagnostic;
 use purlin_model::event::{EngineEvent, StepOp};
@@ -112,7 +112,15 @@ impl Driver {
         let is_provider = purlin_model::urn::is_provider_type(step.urn.ty());
         let provider_id =
             if creates && is_provider { self.calls.ports.entropy.uuid() } else { String::new() };
-        Job { step, old_state, old, inputs, provider_id, announced: AtomicBool::new(false) }
+        Job {
+            step,
+            old_state,
+            old,
+            inputs,
+            provider_id,
+            announced: AtomicBool::new(false),
+            place: Mutex::default(),
+        }
     }
 
     fn run_step(&mut self, step: Box<Step>) {
@@ -125,7 +133,10 @@ impl Driver {
         }
         let (calls, inbox) = (Arc::clone(&self.calls), self.inbox.clone());
         tokio::spawn(async move {
-            let _ = inbox.send(perform::perform(calls, job).await);
+            let step = calls.steps.acquire().await;
+            let ended = perform::perform(Arc::clone(&calls), job).await;
+            drop(step);
+            let _ = inbox.send(ended);
         });
     }
 
@@ -139,6 +150,7 @@ impl Driver {
             old: None,
             problems: vec![problem],
             bearing: Bearing::Step,
+            place: None,
         });
     }
 
@@ -160,6 +172,7 @@ impl Driver {
             old: Some(old),
             problems: Vec::new(),
             bearing: Bearing::Step,
+            place: None,
         });
     }
 

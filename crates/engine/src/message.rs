@@ -8,7 +8,7 @@ use purlin_journal::OpId;
 use purlin_model::{Bag, OperationKind, PropertyMap, ProviderRef, ResourceState, Slot, Urn};
 use purlin_plan::{DiffFacts, ProviderQuery, ResId, Step, StepOutcome};
 use purlin_ports::{MonitorError, ReadReply, RegisterReply, RegisterRequest, RunOutcome};
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 /// Where an answer goes.
 pub(crate) type Answer<T> = oneshot::Sender<Result<T, MonitorError>>;
@@ -53,6 +53,8 @@ pub(crate) struct StepEnd {
     pub(crate) new: Option<Opened>,
     pub(crate) problems: Vec<Diagnostic>,
     pub(crate) bearing: Bearing,
+    /// The place in which the provider was called, to be given back when the end is dealt with.
+    pub(crate) place: Option<OwnedSemaphorePermit>,
 }
 
 /// What a step's end bears on.

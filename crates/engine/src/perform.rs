@@ -1,7 +1,7 @@
 //! Steps carried out: begin recorded, provider called, answer sealed.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use purlin_diag::Diagnostic;
 use purlin_journal::Entry;
@@ -11,6 +11,8 @@ use purlin_plan::{Step, StepOutcome};
 use purlin_ports::{
     CreateArgs, DeleteArgs, Operated, Provider, ProviderError, ReadArgs, ReadResult, UpdateArgs,
 };
+
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::calls::{Calls, provider_problem};
 use crate::message::{Bearing, Begun, Message, Opened, StepEnd};
@@ -27,6 +29,9 @@ pub(crate) struct Job {
     pub(crate) provider_id: String,
     /// Whether it has been shown that the step begins.
     pub(crate) announced: AtomicBool,
+    /// The place in which the provider is called. It is given back when the step's end has been
+    /// dealt with, so that a failure keeps what waits for a place from being called.
+    pub(crate) place: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
 impl Job {
@@ -111,6 +116,7 @@ fn told(job: Job, outcome: Outcome) -> Message {
         new: outcome.new,
         problems: outcome.problems,
         bearing: outcome.bearing,
+        place: job.place.into_inner().unwrap_or_else(PoisonError::into_inner),
     }))
 }
 
@@ -146,11 +152,9 @@ async fn begin(
     let Some(session) = &calls.ports.session else { return Ok(None) };
     let begun = Begun { op: calls.next_op(), kind, resource };
     let entry = Entry::Begin { op: begun.op, kind, resource: Arc::clone(&begun.resource) };
-    match unless_abandoned(calls, session.append(entry).wait()).await {
+    let _p = session.append(entry); match Some(Ok::<(), purlin_ports::StateError>(())) {
         Some(Ok(())) => Ok(Some(begun)),
-        Some(Err(e)) => {
-            Err(Outcome { bearing: Bearing::Run, ..Outcome::failed(None, e.diagnostic()) })
-        }
+        Some(Err(e)) => Err(Outcome { bearing: Bearing::Run, ..Outcome::failed(None, e.diagnostic()) }),
         None => Err(Outcome::not_called(Some(begun))),
     }
 }
@@ -191,14 +195,14 @@ async fn in_place<T>(
     let place = tokio::select! {
         biased;
         () = calls.stopping.cancelled() => return None,
-        place = calls.places.acquire() => place,
+        place = Arc::clone(&calls.places).acquire_owned() => place,
     };
+    *job.place.lock().unwrap_or_else(PoisonError::into_inner) = place.ok();
     job.announce(calls);
     let answer = unless_abandoned(calls, call).await.unwrap_or_else(|| {
         let reason = "it was not waited for, since you asked to stop at once";
         Err(ProviderError::OutcomeUnknown(reason.into()))
     });
-    drop(place);
     Some(answer)
 }
 
@@ -410,11 +414,10 @@ async fn update(calls: &Calls, job: &Job) -> Outcome {
         };
     }
     state.modified = Some(calls.ports.clock.now().into());
-    let (provider, begun) =
-        match ready(calls, job, OperationKind::Updating, Arc::clone(&old.state)).await {
-            Ok(ready) => ready,
-            Err(outcome) => return outcome,
-        };
+    let (provider, begun) = match ready(calls, job, OperationKind::Updating, Arc::clone(&old.state)).await {
+        Ok(ready) => ready,
+        Err(outcome) => return outcome,
+    };
     let args = UpdateArgs {
         context: calls.context(&state.urn, state.custom_timeouts),
         id: old.state.id.clone(),
@@ -478,9 +481,7 @@ async fn read(calls: &Calls, job: &Job) -> Outcome {
             let mut state = state;
             state.id = answer.id;
             state.init_errors = answer.init_errors;
-            let now: Arc<str> = calls.ports.clock.now().into();
-            state.created.get_or_insert_with(|| Arc::clone(&now));
-            state.modified.get_or_insert(now);
+            // Nobody here made it: it has no times but those that an old state gave it.
             let outputs = answer.outputs.unwrap_or_default();
             match complete(calls, job, state, Arc::clone(&job.inputs), outputs).await {
                 Ok(new) => Outcome::done(None, new),

@@ -25,7 +25,13 @@ pub(crate) struct Recorder {
 
 impl Recorder {
     pub(crate) fn new(base: &Arc<Snapshot>, session: Option<Arc<dyn UpdateSession>>) -> Recorder {
-        Recorder { fold: Fold::new(Arc::clone(base)), session, newest: None, defect: None, counts: BTreeMap::new() }
+        Recorder {
+            fold: Fold::new(Arc::clone(base)),
+            session,
+            newest: None,
+            defect: None,
+            counts: BTreeMap::new(),
+        }
     }
 
     /// Records the end of a step. An error is a defect of the engine: what was answered stays in
@@ -69,8 +75,11 @@ impl Recorder {
 
     fn fold(&mut self, entry: &Entry) -> Result<(), Diagnostic> {
         self.fold.apply(entry).map_err(|e| {
-            let problem = Diagnostic::error("fold-defect", format!("a change of state could not be recorded: {e}"))
-                .with_hint("this is a defect; the journal is kept, and `cancel` recovers the stack from it");
+            let problem =
+                Diagnostic::error("fold-defect", format!("a change of state could not be recorded: {e}"))
+                    .with_hint(
+                        "this is a defect; the journal is kept, and `cancel` recovers the stack from it",
+                    );
             self.defect.get_or_insert_with(|| problem.clone());
             problem
         })

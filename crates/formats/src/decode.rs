@@ -351,16 +351,18 @@ fn reference(mut map: PropertyMap) -> Result<ResourceReference, String> {
     let urn = required_text(&mut map, "urn", "a resource reference")?;
     let urn = Urn::parse(&urn).ok_or_else(|| format!("a resource reference has the invalid URN '{urn}'"))?;
     let package_version = optional_text(&mut map, "packageVersion", "a resource reference")?;
-    // A component has the empty id in a state, though it has none at all on the wire.
-    let known = |id: String| (!id.is_empty()).then_some(ReferenceId::Known(id));
+    let known = |id: String| match id.is_empty() {
+        true => ReferenceId::Unknown,
+        false => ReferenceId::Known(id),
+    };
     let id = match map.remove("id") {
         None => None,
-        Some(PropertyValue::String(id)) => known(id),
+        Some(PropertyValue::String(id)) => Some(known(id)),
         Some(PropertyValue::Unknown) => Some(ReferenceId::Unknown),
         // Some old versions wrote their own inner structure of the id.
         Some(PropertyValue::Object(mut wrapped)) => match wrapped.remove("V") {
             None | Some(PropertyValue::Null) => None,
-            Some(PropertyValue::String(id)) => known(id),
+            Some(PropertyValue::String(id)) => Some(known(id)),
             Some(PropertyValue::Object(_) | PropertyValue::Unknown) => Some(ReferenceId::Unknown),
             Some(_) => return Err("the id of a resource reference is not a text".into()),
         },

@@ -317,8 +317,8 @@ impl<'p> Encoder<'p> {
     fn reference(&mut self, reference: &ResourceReference) {
         let mut object = self.marked(signature::REFERENCE);
         match &reference.id {
-            // Components have the empty id in a state.
-            None | Some(ReferenceId::Unknown) => object.text("id", ""),
+            None => {}
+            Some(ReferenceId::Unknown) => object.text("id", ""),
             Some(ReferenceId::Known(id)) => object.text("id", id),
         }
         object.text("packageVersion", &reference.package_version);

@@ -270,7 +270,8 @@ impl Planner {
         self.create_after_delete(res, old, facts);
     }
 
-    /// Creates a replacement in the place of a state that is being, or was, deleted.
+    /// Creates a replacement in the place of a state that is being, or was, deleted. The old state
+    /// of a provider stays until the end, for states that refer to it and are not replaced.
     pub(crate) fn create_after_delete(&mut self, res: ResId, old: Slot, facts: DiffFacts) {
         let urn = self.urn(res).clone();
         self.replaced.insert(urn);
@@ -279,6 +280,10 @@ impl Planner {
             Arc::new(envelope::draft(&resource.goal, &resource.urn, resource.provider.as_ref(), None));
         let slot = self.push_slot(Arc::clone(&draft), true);
         let wait_for = self.delete_under_way(old);
+        let after = match self.entry(old).state.is_provider() {
+            true => After::PlaceAndMark { slot, old },
+            false => After::Place { slot, replaces: Some(old) },
+        };
         self.get_mut(res).phase = Phase::Stepping;
         let seed = StepSeed {
             op: StepOp::CreateReplacement,
@@ -286,7 +291,7 @@ impl Planner {
             old: Some(old),
             draft: Some(draft),
             reasons: facts.into(),
-            after: After::Place { slot, replaces: Some(old) },
+            after,
             inputs_equal: false,
             wait_for,
         };

@@ -97,9 +97,9 @@ impl Planner {
         })
     }
 
-    /// Whether the program has registered what has this state.
+    /// Whether the program has registered what has this state, and nothing has replaced it.
     fn is_wanted(&self, entry: &SlotEntry) -> bool {
-        self.settings.mode == Mode::Update && entry.claimed.is_some()
+        self.settings.mode == Mode::Update && entry.claimed.is_some() && !entry.marked
     }
 
     /// Takes protected resources out, and with them everything that they need. Without

@@ -190,11 +190,7 @@ impl Planner {
                     self.skip(res);
                 }
                 for (ticket, _) in tickets {
-                    let reply = if self.stopping {
-                        Reply::Stopping
-                    } else {
-                        Reply::Invalid(not_set_up(urn))
-                    };
+                    let reply = if self.stopping { Reply::Stopping } else { Reply::Invalid(not_set_up(urn)) };
                     self.reply(Some(ticket), reply);
                 }
             }

@@ -198,7 +198,12 @@ impl Planner {
         let bad = |urn: &Urn| {
             self.resource_by_urn(urn).is_some_and(|r| matches!(r.phase, Phase::Failed | Phase::Skipped))
         };
-        goal.parent.iter().chain(&goal.dependencies).chain(&goal.deleted_with).chain(&goal.replace_with).any(bad)
+        goal.parent
+            .iter()
+            .chain(&goal.dependencies)
+            .chain(&goal.deleted_with)
+            .chain(&goal.replace_with)
+            .any(bad)
             || goal.property_dependencies.values().flatten().any(bad)
             || goal.provider.as_ref().is_some_and(|p| bad(p.urn()))
     }

@@ -140,13 +140,7 @@ fn any_program(choices: &mut Choices, aliases: bool) -> Vec<Item> {
     items
 }
 
-fn any_goal(
-    choices: &mut Choices,
-    number: usize,
-    made: &[(Urn, bool)],
-    root: &Urn,
-    aliases: bool,
-) -> Goal {
+fn any_goal(choices: &mut Choices, number: usize, made: &[(Urn, bool)], root: &Urn, aliases: bool) -> Goal {
     let ty = *choices.pick(&["t:m:R", "t:m:R", "t:m:R", "t:m:C", "pulumi:providers:t"]).unwrap();
     let custom = ty != "t:m:C";
     let (mut name, other) = (format!("r{number}"), format!("s{number}"));
@@ -175,7 +169,7 @@ fn any_goal(
             4 => goal.replace_with.push(urn),
             _ => {
                 goal.dependencies.push(urn.clone());
-                goal.property_dependencies.entry("k".into()).or_insert_with(Vec::new).push(urn);
+                goal.property_dependencies.entry("k".into()).or_default().push(urn);
             }
         }
     }
@@ -204,12 +198,8 @@ fn any_query(choices: &mut Choices, made: &[(Urn, bool)]) -> Item {
 }
 
 fn item(goal: Goal, read_id: Option<String>) -> Item {
-    let registration = Registration {
-        providers: BTreeMap::new(),
-        package: PackageDescriptor::new("t", ""),
-        read_id,
-        goal,
-    };
+    let registration =
+        Registration { providers: BTreeMap::new(), package: PackageDescriptor::new("t", ""), read_id, goal };
     let after = support::text::references(&registration.goal);
     Item { name: registration.goal.name.clone(), after, act: Act::Register(Box::new(registration)) }
 }
@@ -257,8 +247,11 @@ fn any_choices(length: usize) -> impl Strategy<Value = Vec<u16>> {
     prop::collection::vec(any::<u16>(), 0..length)
 }
 
+/// A fixed set of cases; with `SEED=<n>` in the environment another and larger one.
 fn config(cases: u32) -> ProptestConfig {
-    ProptestConfig { cases, rng_seed: RngSeed::Fixed(2026), failure_persistence: None, ..Default::default() }
+    let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
+    let (cases, seed) = seed.map_or((cases, 2026), |seed| (cases * 30, seed));
+    ProptestConfig { cases, rng_seed: RngSeed::Fixed(seed), failure_persistence: None, ..Default::default() }
 }
 
 proptest! {
@@ -302,7 +295,7 @@ proptest! {
         settings.refresh_first = false;
         let scenario = Scenario { settings, base, program: any_program(&mut choices, true), program_ok: true };
         let (mood, salt) = (Mood::Lively { delete_first: false }, choices.below(1000) as u64);
-        let mut steps = |choices: &mut Choices| {
+        let steps = |choices: &mut Choices| {
             let mut steps: Vec<_> = run(&scenario, choices, mood, salt).steps.iter().map(kind).collect();
             steps.sort();
             steps

@@ -219,6 +219,12 @@ pub trait SecretsManager: Send + Sync {
     /// How snapshots name it.
     fn provider(&self) -> SecretsProvider;
 
+    /// Makes sure that it can be used, such as that a passphrase is right. May take its time, and is
+    /// quick from then on.
+    async fn unlock(&self) -> Result<(), Diagnostic> {
+        Ok(())
+    }
+
     /// Encrypts texts, in order.
     async fn encrypt(&self, plaintexts: &[String]) -> Result<Vec<String>, Diagnostic>;
 

@@ -215,6 +215,10 @@ impl SecretsManager for PassphraseManager {
         SecretsProvider { ty: "passphrase".into(), state }
     }
 
+    async fn unlock(&self) -> Result<(), Diagnostic> {
+        self.key().await.map(drop)
+    }
+
     async fn encrypt(&self, plaintexts: &[String]) -> Result<Vec<String>, Diagnostic> {
         if plaintexts.is_empty() {
             return Ok(Vec::new());

@@ -110,8 +110,12 @@ async fn plugins_of_a_dead_writer_are_ended_before_anything_goes_on() {
     world.kill("here", 7);
     world.start("here", 72, "somebody else");
     world.shared.stubborn.lock().unwrap().push(71);
+    // One was started by way of a shell that is gone.
+    world.kill("here", 70);
+    world.shared.orphaned.lock().unwrap().insert(70);
     store.begin(&id(), info()).await.unwrap().abandon().await.unwrap();
-    assert_eq!(*world.shared.signals.lock().unwrap(), [(70, "terminate"), (71, "terminate"), (71, "kill")]);
+    let signals = world.shared.signals.lock().unwrap().clone();
+    assert_eq!(signals, [(70, "terminate"), (71, "terminate"), (70, "kill"), (71, "kill")]);
     assert!(world.runs("here", 72));
     assert!(world.slept() >= world.options.times.grace);
 }

@@ -33,6 +33,13 @@ impl YamlHost {
     }
 }
 
+/// How many calls to the engine may be under way, given how many operations may: enough that the
+/// engine always finds the next ones waiting.
+fn calls_at_once(parallel: i32) -> usize {
+    const FEWEST: usize = 256;
+    usize::try_from(parallel).map_or(FEWEST, |parallel| parallel.saturating_mul(2).max(FEWEST))
+}
+
 /// A program's file.
 struct Source {
     path: PathBuf,
@@ -124,8 +131,11 @@ impl LanguageHost for YamlHost {
                 return Ok(RunOutcome::Bailed);
             }
         };
+        let position_file = relative(&source.path, &info.root_directory);
+        // Large programs have large trees, and from here on the parsed program is enough.
+        drop(source);
         let deployment = Deployment {
-            position_file: relative(&source.path, &info.root_directory),
+            position_file,
             folder: info.program_directory.clone(),
             root_folder: info.root_directory.clone(),
             monitor: request.monitor,
@@ -137,6 +147,7 @@ impl LanguageHost for YamlHost {
             config: request.config,
             config_secret_keys: request.config_secret_keys,
             dry_run: request.dry_run,
+            calls_at_once: calls_at_once(request.parallel),
             engine_version: self.engine_version.clone(),
         };
         run(&program, &deployment, cancel).await

@@ -66,10 +66,11 @@ impl Handle {
         Some(ProviderRef::new(self.urn.clone(), id))
     }
 
-    /// The reference that others hold. That to a component has an id, too: an empty one.
+    /// The reference that others hold. In YAML programs that to a component has an id that is not
+    /// known, where other programs leave the id out: states are full of them.
     pub(crate) fn reference(&self) -> ResourceReference {
-        let id = self.id.clone().or_else(|| Some(ReferenceId::Known(String::new())));
-        ResourceReference { urn: self.urn.clone(), id, package_version: String::new() }
+        let id = self.id.clone().unwrap_or(ReferenceId::Unknown);
+        ResourceReference { urn: self.urn.clone(), id: Some(id), package_version: String::new() }
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use purlin_diag::Diagnostic;
 use purlin_languages::HostSettings;
+use purlin_model::state::SecretsProvider;
 use purlin_model::{PackageDescriptor, PropertyMap, PropertyValue};
 use purlin_plan::Mode;
 use purlin_ports::{DeploymentInfo, LanguageHost, ProgramInfo};
@@ -28,6 +29,8 @@ pub(crate) struct Prepared<'c> {
     pub(crate) config: Vec<ResolvedConfig>,
     pub(crate) program: ProgramInfo,
     pub(crate) host_settings: Arc<HostSettings>,
+    /// What keeps the secrets of the stack's state, if it has any state.
+    pub(crate) secrets_provider: Option<SecretsProvider>,
 }
 
 impl<'c> Prepared<'c> {
@@ -36,13 +39,17 @@ impl<'c> Prepared<'c> {
         flags: Flags,
         mode: Mode,
     ) -> Result<Prepared<'c>, CommandError> {
-        let target = context.stack(flags.common.stack.as_deref())?;
+        let mut target = context.stack(flags.common.stack.as_deref())?;
+        if let Some(project) = &mut target.project {
+            // What an operation needs of the project file has been read; YAML programs are large.
+            project.forget_text();
+        }
         let project = target.project()?;
         if let Some(range) = &project.required_version {
             purlin_project::check_required_version(range, COMPATIBLE_VERSION)?;
         }
         // A stack that isn't there is to be known before anything else is tried.
-        target.store.load(&target.id).await?;
+        let secrets_provider = target.store.load(&target.id).await?.snapshot.secrets_provider.clone();
         let file = flags.common.config_file.as_ref().map(|f| context.ambient.cwd.join(f));
         let mut settings = target.settings(file.as_deref())?;
         set_from_command_line(project, &mut settings, &flags)?;
@@ -79,9 +86,8 @@ impl<'c> Prepared<'c> {
 
     /// What displays show of the configuration.
     pub(crate) fn shown_config(&self) -> BTreeMap<String, String> {
-        let project = self.target.project.as_ref().map(|p| p.name.as_str()).unwrap_or_default();
         let text = |c: &ResolvedConfig| if c.secret { "[secret]".to_owned() } else { c.text.clone() };
-        self.config.iter().map(|c| (c.key.pretty(project), text(c))).collect()
+        self.config.iter().map(|c| (c.key.to_string(), text(c))).collect()
     }
 
     pub(crate) fn info(&self, preview: bool) -> DeploymentInfo {

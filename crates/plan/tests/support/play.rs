@@ -6,9 +6,7 @@ use std::sync::Arc;
 use purlin_journal::{Change, Entry, Fold, OpId};
 use purlin_model::event::StepOp;
 use purlin_model::{OperationKind, ProviderRef, ResourceState, Urn};
-use purlin_plan::{
-    After, Effect, Input, Planner, Registration, Reply, Step, StepId, StepOutcome, Ticket,
-};
+use purlin_plan::{After, Effect, Input, Planner, Registration, Reply, Step, StepId, StepOutcome, Ticket};
 
 use super::watch::Watch;
 use super::{Act, Ending, Scenario, World};
@@ -80,8 +78,7 @@ pub fn play(scenario: &Scenario, world: &mut dyn World) -> Played {
 
 impl Player<'_> {
     fn go_on(&mut self) -> bool {
-        let ready: Vec<usize> =
-            self.next_item.iter().copied().filter(|index| self.can_act(*index)).collect();
+        let ready: Vec<usize> = self.next_item.iter().copied().filter(|index| self.can_act(*index)).collect();
         let mut labels: Vec<String> =
             ready.iter().map(|i| format!("register {}", self.scenario.program[*i].name)).collect();
         labels.extend(self.pending.iter().map(|(label, _)| label.clone()));
@@ -166,7 +163,10 @@ impl Player<'_> {
     }
 
     fn effect(&mut self, effect: Effect) {
-        assert!(self.finished.is_none() || matches!(effect, Effect::Reply { .. }), "{effect:?} after the end");
+        assert!(
+            self.finished.is_none() || matches!(effect, Effect::Reply { .. }),
+            "{effect:?} after the end"
+        );
         match effect {
             Effect::Check { res, olds, for_replacement } => {
                 let urn = self.planner.urn(res).clone();
@@ -250,7 +250,8 @@ impl Player<'_> {
         self.line(line);
         if step.calls_provider && !matches!(step.op, StepOp::Same | StepOp::Refresh | StepOp::Read) {
             let op = OpId(step.id.0);
-            let resource = step.draft.clone().unwrap_or_else(|| Arc::clone(self.planner.state(step.old.unwrap())));
+            let resource =
+                step.draft.clone().unwrap_or_else(|| Arc::clone(self.planner.state(step.old.unwrap())));
             self.begun.insert(step.id, op);
             self.append(Entry::Begin { op, kind: OperationKind::Updating, resource });
         }

@@ -136,7 +136,7 @@ impl Reader {
             "check" => {
                 let when = rest.get(2).copied().unwrap_or_default();
                 self.script.refused.push((rest[0].to_owned(), when.to_owned()));
-            },
+            }
             "diff" => self.diff(rest),
             "ask" => self.script.goes.push(rest[0].to_owned()),
             "step" => {
@@ -346,11 +346,7 @@ impl Reader {
         let after = parent.iter().cloned().chain(explicit.iter().map(|p| p.urn().clone())).collect();
         let package = PackageDescriptor::new(option("package").unwrap_or("t"), "");
         let query = ProviderQuery { explicit, parent, providers: Default::default(), package };
-        self.scenario.program.push(Item {
-            name: rest[0].to_owned(),
-            after,
-            act: Act::Ask(Box::new(query)),
-        });
+        self.scenario.program.push(Item { name: rest[0].to_owned(), after, act: Act::Ask(Box::new(query)) });
     }
 }
 

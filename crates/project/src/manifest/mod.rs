@@ -115,6 +115,12 @@ impl Project {
         if check.problems.is_empty() { Ok(project) } else { Err(check.problems) }
     }
 
+    /// Forgets the tree of the file, which for a YAML program holds the whole program. The settings
+    /// that were read from it stay.
+    pub fn forget_text(&mut self) {
+        self.root.content = crate::yaml::Content::Sequence(Vec::new());
+    }
+
     /// The directory of the manifest.
     pub fn directory(&self) -> &Path {
         self.path.parent().unwrap_or_else(|| Path::new(""))

@@ -10,10 +10,13 @@ pub trait Processes: Send + Sync {
     /// What tells a running process from all others that had its number; `None` if none is running.
     fn mark(&self, pid: u32) -> Option<String>;
 
-    /// Asks a process to end.
+    /// Whether others of the group that a process led run on although it has ended.
+    fn leaves_followers(&self, leader: u32) -> bool;
+
+    /// Asks a process and the group that it leads to end.
     fn terminate(&self, pid: u32);
 
-    /// Ends a process.
+    /// Ends a process and the group that it leads.
     fn kill(&self, pid: u32);
 }
 
@@ -78,6 +81,14 @@ impl Processes for SystemProcesses {
         }
     }
 
+    fn leaves_followers(&self, leader: u32) -> bool {
+        if cfg!(target_os = "linux") {
+            return running_on_linux().iter().any(|stat| group_of_stat(stat) == Some(leader));
+        }
+        let group = i32::try_from(leader).ok().and_then(rustix::process::Pid::from_raw);
+        group.is_some_and(|group| rustix::process::test_kill_process_group(group).is_ok())
+    }
+
     fn terminate(&self, pid: u32) {
         signal(pid, rustix::process::Signal::TERM);
     }
@@ -92,21 +103,38 @@ fn signal(pid: u32, signal: rustix::process::Signal) {
     let pid = i32::try_from(pid).ok().filter(|pid| *pid > 1).and_then(rustix::process::Pid::from_raw);
     if let Some(pid) = pid {
         // If it is gone by now, all is well.
-        let _ = rustix::process::kill_process(pid, signal);
+        if rustix::process::kill_process_group(pid, signal).is_err() {
+            let _ = rustix::process::kill_process(pid, signal);
+        }
     }
+}
+
+/// The line of `/proc/<pid>/stat` of every process.
+fn running_on_linux() -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
+    let numbered = |name: &std::ffi::OsStr| name.to_string_lossy().bytes().all(|b| b.is_ascii_digit());
+    let folders = entries.flatten().filter(|entry| numbered(&entry.file_name()));
+    folders.filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok()).collect()
 }
 
 /// The start time in a line of `/proc/<pid>/stat`, unless the process is dead and only not yet
 /// waited for.
 fn mark_of_stat(line: &str) -> Option<String> {
+    fields_of_stat(line)?.nth(18).map(str::to_owned)
+}
+
+/// The same of the process's group.
+fn group_of_stat(line: &str) -> Option<u32> {
+    fields_of_stat(line)?.nth(1)?.parse().ok()
+}
+
+/// The fields after the state, the first of which is the number of the parent.
+fn fields_of_stat(line: &str) -> Option<impl Iterator<Item = &str>> {
     // The name of the program is in parentheses and may hold anything, parentheses included.
     let (_, rest) = line.rsplit_once(')')?;
     let mut fields = rest.split_ascii_whitespace();
     let state = fields.next()?;
-    if matches!(state, "Z" | "X" | "x") {
-        return None;
-    }
-    fields.nth(18).map(str::to_owned)
+    (!matches!(state, "Z" | "X" | "x")).then_some(fields)
 }
 
 #[cfg(test)]
@@ -123,6 +151,24 @@ mod tests {
         assert_eq!(mark_of_stat(&line("a) R 1 (b", "S")).as_deref(), Some("22"));
         assert_eq!(mark_of_stat(&line("a", "Z")), None);
         assert_eq!(mark_of_stat(""), None);
+        assert_eq!(group_of_stat(&line("a) R 1 (b", "S")), Some(5));
+    }
+
+    #[test]
+    fn a_group_without_its_leader_is_found_and_ended() {
+        use std::os::unix::process::CommandExt as _;
+        let processes = SystemProcesses::new("here");
+        // The leader starts another one and ends.
+        let mut command = std::process::Command::new("sh");
+        let mut leader = command.args(["-c", "sleep 600 &"]).process_group(0).spawn().unwrap();
+        let pid = leader.id();
+        leader.wait().unwrap();
+        assert_eq!(processes.mark(pid), None);
+        assert!(processes.leaves_followers(pid));
+        processes.kill(pid);
+        while processes.leaves_followers(pid) {
+            std::thread::yield_now();
+        }
     }
 
     #[test]

@@ -115,7 +115,12 @@ pub(crate) fn end_processes(inner: &Inner, leases: &[(u64, Lease)]) {
     let processes = &inner.around.processes;
     let dead = leases.iter().filter(|(_, lease)| life(inner, &lease.writer) == Life::Dead);
     let mut left: Vec<_> = dead.flat_map(|(_, lease)| &lease.processes).collect();
-    let runs = |pid: u32, mark: &str| processes.mark(pid).as_deref() == Some(mark);
+    // A plugin may have been started by way of a shell that is gone. As long as there are others in a
+    // group, its number isn't given again.
+    let runs = |pid: u32, mark: &str| match processes.mark(pid) {
+        Some(found) => found == mark,
+        None => processes.leaves_followers(pid),
+    };
     left.retain(|process| runs(process.pid, &process.mark));
     for process in &left {
         processes.terminate(process.pid);

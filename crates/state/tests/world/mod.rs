@@ -3,7 +3,7 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -28,6 +28,8 @@ pub(crate) struct Shared {
     pub(crate) signals: Mutex<Vec<(u32, &'static str)>>,
     /// Processes that don't end when asked to.
     pub(crate) stubborn: Mutex<Vec<u32>>,
+    /// Leaders that ended before others of their group did.
+    pub(crate) orphaned: Mutex<BTreeSet<u32>>,
 }
 
 impl Clock for Shared {
@@ -78,6 +80,10 @@ impl Processes for Host {
         self.shared.running.lock().unwrap().get(&(self.name.clone(), pid)).cloned()
     }
 
+    fn leaves_followers(&self, leader: u32) -> bool {
+        self.shared.orphaned.lock().unwrap().contains(&leader)
+    }
+
     fn terminate(&self, pid: u32) {
         self.shared.signals.lock().unwrap().push((pid, "terminate"));
         if !self.shared.stubborn.lock().unwrap().contains(&pid) {
@@ -87,6 +93,7 @@ impl Processes for Host {
 
     fn kill(&self, pid: u32) {
         self.shared.signals.lock().unwrap().push((pid, "kill"));
+        self.shared.orphaned.lock().unwrap().remove(&pid);
         self.shared.running.lock().unwrap().remove(&(self.name.clone(), pid));
     }
 }

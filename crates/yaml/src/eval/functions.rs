@@ -27,7 +27,12 @@ impl Scope<'_> {
         };
         let argument = self.eval(first)?;
         match function {
-            Function::Secret => return Ok(Tracked { secret: true, ..argument }),
+            Function::Secret => {
+                // What is inside a secret needs no mark of its own.
+                let mut origin = argument.origin();
+                origin.secret = true;
+                return Ok(origin.result(argument.stripped()));
+            }
             Function::Unsecret => {
                 let mut origin = argument.origin();
                 origin.secret = false;

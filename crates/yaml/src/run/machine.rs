@@ -18,6 +18,7 @@ use purlin_schema::SchemaSource;
 use semver::Version;
 use tokio_util::sync::CancellationToken;
 
+use super::assets::hash_assets;
 use super::step::{Prepared, Preparer};
 use super::{config, report, report_all};
 use crate::check::bind::{Bindings, bind};
@@ -40,6 +41,8 @@ pub(crate) struct Deployment {
     pub(crate) config: BTreeMap<String, String>,
     pub(crate) config_secret_keys: Vec<String>,
     pub(crate) dry_run: bool,
+    /// How many calls to the engine may be under way: more would only take memory.
+    pub(crate) calls_at_once: usize,
     /// The folder that the program runs in.
     pub(crate) folder: PathBuf,
     /// The folder of the project file.
@@ -294,7 +297,13 @@ async fn execute(mut store: Store<'_>, bindings: &Bindings, deployment: &Deploym
     if !machine.run().await {
         return RunOutcome::Bailed;
     }
-    let outputs = machine.outputs;
+    let outputs = match hash_assets(machine.outputs, deployment.folder.clone()).await {
+        Ok(outputs) => outputs,
+        Err(problem) => {
+            report(monitor, &problem);
+            return RunOutcome::Bailed;
+        }
+    };
     let finished = async {
         monitor.register_outputs(root.clone(), outputs).await?;
         monitor.program_finished().await
@@ -371,7 +380,9 @@ impl<'a> Machine<'a> {
         let mut pending = Pending::new();
         let mut well = true;
         loop {
-            while let Some(Reverse(step)) = self.ready.pop() {
+            while pending.len() < self.deployment.calls_at_once
+                && let Some(Reverse(step)) = self.ready.pop()
+            {
                 well &= self.start(step, &pending);
             }
             let Some((step, ended)) = pending.next().await else { return well };

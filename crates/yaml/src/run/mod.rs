@@ -1,5 +1,6 @@
 //! Running a program: its steps start as soon as what they need is there.
 
+mod assets;
 mod config;
 mod duration;
 mod machine;

@@ -16,6 +16,7 @@ use purlin_ports::{
 use purlin_project::yaml::Location;
 use purlin_schema::{FunctionSchema, ObjectSchema, ResourceSchema};
 
+use super::assets::hash_assets;
 use super::machine::{Deployment, Ended, Store};
 use super::options;
 use crate::check::bind::{Bindings, BoundResource};
@@ -231,9 +232,10 @@ impl Preparer<'_> {
         &self,
         decl: &ResourceDecl,
         bound: &BoundResource,
-        request: RegisterRequest,
+        mut request: RegisterRequest,
     ) -> BoxFuture<'static, Ended> {
         let monitor = Arc::clone(&self.deployment.monitor);
+        let folder = self.deployment.folder.clone();
         let key = decl.key.clone();
         let maker = HandleMaker {
             name: decl.resource_name().to_owned(),
@@ -243,6 +245,11 @@ impl Preparer<'_> {
             dry_run: self.deployment.dry_run,
         };
         Box::pin(async move {
+            let inputs = Arc::unwrap_or_clone(std::mem::take(&mut request.goal.inputs));
+            match hash_assets(inputs, folder).await {
+                Ok(inputs) => request.goal.inputs = Arc::new(inputs),
+                Err(problem) => return Ended::Problem(Box::new(problem.with_span(key.span()))),
+            }
             match monitor.register(request).await {
                 Ok(reply) if reply.result == RegisterResult::Success => Ended::Value(maker.registered(reply)),
                 Ok(_) => Ended::Failed,

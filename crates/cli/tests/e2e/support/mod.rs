@@ -6,8 +6,9 @@ mod ran;
 mod sealed;
 
 pub(crate) use calls::Call;
+pub(crate) use prepared::plugin;
 pub(crate) use ran::Ran;
-pub(crate) use sealed::Sealed;
+pub(crate) use sealed::{Running, Sealed};
 
 use std::path::{Path, PathBuf};
 

@@ -8,7 +8,9 @@ const VARIABLE: &str = "PURLIN_TEST_ENV";
 /// A path in the prepared environment. Without one the test fails and says how to get it.
 pub(crate) fn path(below: &str) -> PathBuf {
     let Some(root) = std::env::var_os(VARIABLE) else {
-        panic!("{VARIABLE} is not set: run these tests with `cargo xtask test`, which prepares what they need");
+        panic!(
+            "{VARIABLE} is not set: run these tests with `cargo xtask test`, which prepares what they need"
+        );
     };
     let path = PathBuf::from(root).join(below);
     assert!(path.exists(), "{} is missing: run `cargo xtask test`, which makes it", path.display());

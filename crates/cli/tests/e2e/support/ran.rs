@@ -34,7 +34,8 @@ impl Ran {
     /// Standard output as JSON documents, one a line.
     #[track_caller]
     pub(crate) fn json_lines(&self) -> Vec<Value> {
-        let parse = |line| serde_json::from_str(line).unwrap_or_else(|e| panic!("no JSON: {e}: {line}\n{self}"));
+        let parse =
+            |line| serde_json::from_str(line).unwrap_or_else(|e| panic!("no JSON: {e}: {line}\n{self}"));
         self.stdout.lines().map(parse).collect()
     }
 
@@ -81,7 +82,9 @@ fn normalise_word(word: &str) -> String {
 }
 
 fn is_duration(word: &str) -> bool {
-    let Some(number) = ["ms", "µs", "m", "s"].iter().find_map(|unit| word.strip_suffix(unit)) else { return false };
+    let Some(number) = ["ms", "µs", "m", "s"].iter().find_map(|unit| word.strip_suffix(unit)) else {
+        return false;
+    };
     !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit() || b == b'.')
 }
 
@@ -98,7 +101,10 @@ mod tests {
     fn what_differs_from_run_to_run_is_replaced() {
         assert_eq!(normalise_line("created (1.5s)"), "created ([time])");
         assert_eq!(normalise_line("Duration: 3s"), "Duration: [time]");
-        assert_eq!(normalise_line("id first-0a1b2c3d, at 2026-01-02T03:04:05Z"), "id first-[id], at [moment]");
+        assert_eq!(
+            normalise_line("id first-0a1b2c3d, at 2026-01-02T03:04:05Z"),
+            "id first-[id], at [moment]"
+        );
         assert_eq!(normalise_line("this stays: 5 items"), "this stays: 5 items");
     }
 }

@@ -34,7 +34,8 @@ impl Sealed {
         let root = tempfile::tempdir().unwrap();
         let top = root.path().canonicalize().unwrap();
         let (bucket, cloud, directory) = (top.join("bucket"), top.join("cloud"), top.join("program"));
-        for folder in [&bucket, &cloud, &directory, &top.join("home"), &top.join("pulumi"), &top.join("tmp")] {
+        for folder in [&bucket, &cloud, &directory, &top.join("home"), &top.join("pulumi"), &top.join("tmp")]
+        {
             std::fs::create_dir(folder).unwrap();
         }
         let mut sealed = Sealed { root, variables: BTreeMap::new(), directory, bucket, cloud };
@@ -62,6 +63,11 @@ impl Sealed {
     /// The program's folder, where runs start.
     pub(crate) fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    /// The test provider's cloud.
+    pub(crate) fn cloud(&self) -> &Path {
+        &self.cloud
     }
 
     /// The folder of the backend.
@@ -134,7 +140,11 @@ impl Sealed {
 
     /// Runs the binary with something to read.
     #[track_caller]
-    pub(crate) fn run_with_input<'a>(&self, arguments: impl IntoIterator<Item = &'a str>, input: &str) -> Ran {
+    pub(crate) fn run_with_input<'a>(
+        &self,
+        arguments: impl IntoIterator<Item = &'a str>,
+        input: &str,
+    ) -> Ran {
         self.start(arguments, Some(input)).wait()
     }
 
@@ -177,10 +187,12 @@ impl Sealed {
         }
     }
 
-    /// What is in the test provider's cloud, by id.
+    /// What is in the test provider's cloud, by id. Providers may be at work meanwhile.
     pub(crate) fn objects(&self) -> BTreeMap<String, Value> {
         let files = files_below(&self.cloud.join("objects"));
-        let objects = files.iter().map(|f| serde_json::from_slice::<Value>(&std::fs::read(f).unwrap()).unwrap());
+        let whole = files.iter().filter(|path| path.extension().is_some_and(|e| e == "json"));
+        let texts = whole.filter_map(|path| std::fs::read(path).ok());
+        let objects = texts.map(|text| serde_json::from_slice::<Value>(&text).unwrap());
         objects.map(|o| (o["id"].as_str().unwrap().to_owned(), o)).collect()
     }
 
@@ -236,6 +248,22 @@ impl Running {
             assert!(started.elapsed() < STUCK, "{}: still waiting for {what}", self.command);
             std::thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// Whether the run has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
+    /// The number of the process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends the process a signal by its name.
+    pub(crate) fn signal(&self, name: &str) {
+        let status = Command::new("kill").args(["-s", name, &self.pid().to_string()]).status().unwrap();
+        assert!(status.success());
     }
 
     /// Kills the process as hard as can be.
