@@ -72,6 +72,8 @@ impl DisplaySettings {
 enum Signal {
     Event(EngineEvent),
     End,
+    /// Nothing came of it: there is nothing to sum up.
+    Abort,
 }
 
 /// The engine's end of a display.
@@ -135,12 +137,16 @@ impl Display {
     /// Ends without a summary: the operation did not even begin.
     pub(crate) async fn abort(self) {
         let _ = self.sender.send(Signal::Event(EngineEvent::Cancel));
-        self.end().await;
+        self.end_with(Signal::Abort).await;
     }
 
     async fn end(self) {
+        self.end_with(Signal::End).await;
+    }
+
+    async fn end_with(self, signal: Signal) {
         let Display { sender, thread, .. } = self;
-        let _ = sender.send(Signal::End);
+        let _ = sender.send(signal);
         let _ = tokio::task::spawn_blocking(move || thread.join()).await;
     }
 }
@@ -221,6 +227,7 @@ impl Screen {
                     }
                     self.event(&event);
                 }
+                Ok(Signal::Abort) => return self.clear(),
                 Ok(Signal::End) | Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => self.frame(),
             }
@@ -260,6 +267,13 @@ impl Screen {
         }
         *drawn = lines.len();
         self.out.write(&text);
+    }
+
+    /// Takes away a live tree.
+    fn clear(&mut self) {
+        if let Style::Tree { drawn, .. } = &self.style {
+            self.out.write(&erase(*drawn));
+        }
     }
 
     fn end(&mut self) {

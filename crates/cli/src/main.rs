@@ -46,7 +46,8 @@ fn main() -> ExitCode {
     {
         return finish(&out, Err(problem.into()));
     }
-    let context = Context { ambient, global: cli.global, out: Arc::clone(&out), managers: Managers::default() };
+    let context =
+        Context { ambient, global: cli.global, out: Arc::clone(&out), managers: Managers::default() };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

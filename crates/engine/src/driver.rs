@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use purlin_diag::{Diagnostic, Severity};
 use purlin_model::event::{EngineEvent, OperationResult, StepOp};
-use purlin_model::{OperationKind, PropertyMap, Snapshot, Urn};
+use purlin_model::{OperationKind, PropertyMap, ResourceState, Snapshot, Urn};
 use purlin_plan::{Input, Planner, Registration, ResId, StepOutcome, Ticket};
 use purlin_ports::{ResourceMonitor, RunOutcome, UpdateOutcome};
 use tokio::sync::mpsc;
@@ -110,6 +110,10 @@ impl Engine {
             refreshing_command,
         };
         driver.look_at_pending(&base, &settings);
+        if refreshing_command {
+            let unread = base.resources.iter().filter(|state| is_never_read(state));
+            unread.for_each(|_| driver.recorder.count(StepOp::Same));
+        }
         Engine { driver, handle }
     }
 
@@ -344,6 +348,11 @@ impl Driver {
                 if self.counts(end, op) {
                     self.recorder.count(op);
                 }
+                // A component's outputs come when it registers them.
+                let custom = end.new.as_ref().or(end.old.as_ref()).is_some_and(|o| o.state.custom);
+                if !custom && !planning && op != StepOp::Delete {
+                    return;
+                }
                 EngineEvent::ResourceOutputs { step: view, planning }
             }
             StepOutcome::Partial(_) | StepOutcome::Failed => {
@@ -508,6 +517,12 @@ fn pending_warning(base: &Snapshot) -> Diagnostic {
     Diagnostic::warning("pending-operations", message).with_hint(
         "To find out what became of them, run `refresh`. To forget pending creates, run `refresh --clear-pending-creates`.",
     )
+}
+
+/// Whether a refresh counts a state as unchanged without a look: components and providers.
+fn is_never_read(state: &ResourceState) -> bool {
+    let managed = state.custom && !state.is_provider();
+    !managed && !is_default_provider(&state.urn) && !state.pending_replacement && state.view_of.is_none()
 }
 
 fn is_default_provider(urn: &Urn) -> bool {

@@ -152,7 +152,7 @@ async fn begin(
     let Some(session) = &calls.ports.session else { return Ok(None) };
     let begun = Begun { op: calls.next_op(), kind, resource };
     let entry = Entry::Begin { op: begun.op, kind, resource: Arc::clone(&begun.resource) };
-    let _p = session.append(entry); match Some(Ok::<(), purlin_ports::StateError>(())) {
+    match unless_abandoned(calls, session.append(entry).wait()).await {
         Some(Ok(())) => Ok(Some(begun)),
         Some(Err(e)) => Err(Outcome { bearing: Bearing::Run, ..Outcome::failed(None, e.diagnostic()) }),
         None => Err(Outcome::not_called(Some(begun))),
@@ -481,7 +481,9 @@ async fn read(calls: &Calls, job: &Job) -> Outcome {
             let mut state = state;
             state.id = answer.id;
             state.init_errors = answer.init_errors;
-            // Nobody here made it: it has no times but those that an old state gave it.
+            let now: Arc<str> = calls.ports.clock.now().into();
+            state.created.get_or_insert_with(|| Arc::clone(&now));
+            state.modified.get_or_insert(now);
             let outputs = answer.outputs.unwrap_or_default();
             match complete(calls, job, state, Arc::clone(&job.inputs), outputs).await {
                 Ok(new) => Outcome::done(None, new),

@@ -4,17 +4,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use futures::stream::{self, StreamExt, TryStreamExt};
+use futures::stream::{self, StreamExt};
 use purlin_model::{CustomTimeouts, PackageDescriptor, PropertyMap, PropertyValue, Urn};
 use purlin_plugins::{BuiltinProviders, PluginHost, PluginSettings};
 use purlin_ports::{
-    CallContext, CheckArgs, Clock, ConfigureArgs, CreateArgs, DeleteArgs, DiffArgs, Provider, ProviderHost,
-    ReadArgs,
+    CallContext, CheckArgs, Clock, ConfigureArgs, CreateArgs, DeleteArgs, DiffArgs, Provider, ProviderError,
+    ProviderHost, ReadArgs,
 };
 use purlin_providers::RandomProvider;
 use purlin_testkit::{CollectedEvents, CountingEntropy};
 
 use crate::Problem;
+
+/// Why a call failed.
+type Failure = ProviderError;
 
 /// The package that is built in.
 const BUILTIN: &str = "builtin";
@@ -139,21 +142,17 @@ impl Calls {
     }
 
     async fn create(&self, wanted: Vec<Existing>) -> Result<Vec<Existing>, Problem> {
-        let provider = &self.provider().await?;
-        let made = stream::iter(wanted).map(|resource| async move {
+        self.for_each(wanted, |provider, resource| async move {
             let inputs = check(provider.as_ref(), &resource, Arc::default()).await?;
             let context = context(&resource);
             let done = provider.create(CreateArgs { context, inputs: Arc::clone(&inputs) }).await?;
-            Ok::<_, Problem>(Existing { inputs, id: done.id, outputs: Arc::new(done.outputs), ..resource })
-        });
-        let made = made.buffered(self.parallel).try_collect().await?;
-        self.host.stop_all().await;
-        Ok(made)
+            Ok(Existing { inputs, id: done.id, outputs: Arc::new(done.outputs), ..resource })
+        })
+        .await
     }
 
     async fn compare(&self, existing: &[Existing]) -> Result<(), Problem> {
-        let provider = &self.provider().await?;
-        let compared = stream::iter(existing.to_vec()).map(|resource| async move {
+        let compared = self.for_each(existing.to_vec(), |provider, resource| async move {
             let new_inputs = check(provider.as_ref(), &resource, Arc::clone(&resource.inputs)).await?;
             let args = DiffArgs {
                 urn: resource.urn,
@@ -165,37 +164,51 @@ impl Calls {
                 preview: false,
             };
             provider.diff(args).await?;
-            Ok::<_, Problem>(())
+            Ok(())
         });
-        compared.buffer_unordered(self.parallel).try_collect::<Vec<()>>().await?;
-        self.host.stop_all().await;
-        Ok(())
+        compared.await.map(drop)
     }
 
     async fn read(&self, existing: &[Existing]) -> Result<(), Problem> {
-        let provider = &self.provider().await?;
-        let reads = stream::iter(existing.to_vec()).map(|resource| async move {
+        let reads = self.for_each(existing.to_vec(), |provider, resource| async move {
             let context = context(&resource);
             let Existing { inputs, id, outputs, .. } = resource;
             provider.read(ReadArgs { context, id, inputs, outputs }).await?;
-            Ok::<_, Problem>(())
+            Ok(())
         });
-        reads.buffer_unordered(self.parallel).try_collect::<Vec<()>>().await?;
-        self.host.stop_all().await;
-        Ok(())
+        reads.await.map(drop)
     }
 
     async fn delete(&self, existing: &[Existing]) -> Result<(), Problem> {
-        let provider = &self.provider().await?;
-        let deletes = stream::iter(existing.to_vec()).map(|resource| async move {
+        let deletes = self.for_each(existing.to_vec(), |provider, resource| async move {
             let context = context(&resource);
             let Existing { inputs, id, outputs, .. } = resource;
             provider.delete(DeleteArgs { context, id, inputs, outputs }).await?;
-            Ok::<_, Problem>(())
+            Ok(())
         });
-        deletes.buffer_unordered(self.parallel).try_collect::<Vec<()>>().await?;
+        deletes.await.map(drop)
+    }
+
+    /// Starts a provider, calls it for each resource, so many at once, and stops it. In no order.
+    async fn for_each<T, F>(
+        &self,
+        resources: Vec<Existing>,
+        call: impl Fn(Arc<dyn Provider>, Existing) -> F,
+    ) -> Result<Vec<T>, Problem>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Failure>> + Send + 'static,
+    {
+        let provider = self.provider().await?;
+        let calls =
+            stream::iter(resources).map(|resource| tokio::spawn(call(Arc::clone(&provider), resource)));
+        let mut calls = calls.buffer_unordered(self.parallel);
+        let mut done = Vec::new();
+        while let Some(answer) = calls.next().await {
+            done.push(answer?.map_err(|failure| failure.to_string())?);
+        }
         self.host.stop_all().await;
-        Ok(())
+        Ok(done)
     }
 }
 
@@ -207,12 +220,12 @@ async fn check(
     provider: &dyn Provider,
     resource: &Existing,
     olds: Arc<PropertyMap>,
-) -> Result<Arc<PropertyMap>, Problem> {
+) -> Result<Arc<PropertyMap>, Failure> {
     let news = Arc::clone(&resource.inputs);
     let args = CheckArgs { urn: resource.urn.clone(), olds, news, random_seed: vec![7; 32] };
     let checked = provider.check(args).await?;
     if let Some(failure) = checked.failures.first() {
-        return Err(format!("{}: {}", failure.property, failure.reason).into());
+        return Err(ProviderError::Rejected(format!("{}: {}", failure.property, failure.reason)));
     }
     Ok(Arc::new(checked.inputs))
 }

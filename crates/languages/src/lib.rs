@@ -36,8 +36,14 @@ pub fn host_for(runtime: &str, settings: Arc<HostSettings>) -> Result<Arc<dyn La
         "go" => Ok(Arc::new(GoHost::new(settings))),
         "nodejs" => Ok(Arc::new(NodeHost::new(settings))),
         "python" => Ok(Arc::new(PythonHost::new(settings))),
-        other => Err(Diagnostic::error("runtime-unknown", format!("there is no runtime called '{other}'"))
-            .with_hint(format!("set `runtime` in the project file to one of {}", RUNTIMES.join(", ")))),
+        other => {
+            let message = match other {
+                "" => "the project file names no runtime".to_owned(),
+                _ => format!("there is no runtime called '{other}'"),
+            };
+            let hint = format!("set `runtime` in the project file to one of {}, yaml", RUNTIMES.join(", "));
+            Err(Diagnostic::error("runtime-unknown", message).with_hint(hint))
+        }
     }
 }
 

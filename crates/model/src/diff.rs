@@ -264,6 +264,13 @@ mod tests {
     }
 
     #[test]
+    fn not_a_number_stays_what_it_is() {
+        let nan = map(&[("a", f64::NAN.into())]);
+        assert!(!diff_maps(&nan, &nan.clone()).any());
+        assert!(diff_maps(&nan, &map(&[("a", 1.0.into())])).any());
+    }
+
+    #[test]
     fn becoming_secret_is_no_change() {
         let old = map(&[("a", "x".into())]);
         let new = map(&[("a", PropertyValue::from("x").into_secret())]);

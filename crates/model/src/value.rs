@@ -8,7 +8,7 @@ use crate::urn::Urn;
 pub type PropertyMap = BTreeMap<String, PropertyValue>;
 
 /// One value, of any kind that the protocol knows.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum PropertyValue {
     /// No value.
     Null,
@@ -141,6 +141,30 @@ impl Archive {
             return self.source == other.source;
         }
         self.hash == other.hash
+    }
+}
+
+/// Values are equal if they are of the same kind and content. A number that is not one equals itself, so
+/// that a value that holds one can be unchanged.
+impl PartialEq for PropertyValue {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (PropertyValue::Null, PropertyValue::Null) | (PropertyValue::Unknown, PropertyValue::Unknown) => {
+                true
+            }
+            (PropertyValue::Bool(a), PropertyValue::Bool(b)) => a == b,
+            (PropertyValue::Number(a), PropertyValue::Number(b)) => a == b || (a.is_nan() && b.is_nan()),
+            (PropertyValue::String(a), PropertyValue::String(b)) => a == b,
+            (PropertyValue::Bytes(a), PropertyValue::Bytes(b)) => a == b,
+            (PropertyValue::Array(a), PropertyValue::Array(b)) => a == b,
+            (PropertyValue::Object(a), PropertyValue::Object(b)) => a == b,
+            (PropertyValue::Asset(a), PropertyValue::Asset(b)) => a == b,
+            (PropertyValue::Archive(a), PropertyValue::Archive(b)) => a == b,
+            (PropertyValue::Secret(a), PropertyValue::Secret(b)) => a == b,
+            (PropertyValue::Reference(a), PropertyValue::Reference(b)) => a == b,
+            (PropertyValue::Output(a), PropertyValue::Output(b)) => a == b,
+            _ => false,
+        }
     }
 }
 
@@ -318,9 +342,7 @@ mod tests {
         let nested = PropertyValue::Array(vec![output(Some(output(None, true)), true)]);
         assert_eq!(
             nested.flatten_outputs(),
-            PropertyValue::Array(vec![PropertyValue::Secret(Box::new(PropertyValue::Secret(Box::new(
-                PropertyValue::Unknown
-            ))))])
+            PropertyValue::Array(vec![PropertyValue::Secret(Box::new(PropertyValue::Unknown))])
         );
     }
 

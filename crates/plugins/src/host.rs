@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::future::join_all;
@@ -62,6 +63,15 @@ impl PluginHost {
     /// The settings.
     pub fn settings(&self) -> &PluginSettings {
         &self.settings
+    }
+
+    /// Ends every plugin that is still running, in the middle of calls if need be.
+    pub async fn end_all(&self, grace: Duration) {
+        let running: Vec<_> = {
+            let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+            running.iter().filter_map(Weak::upgrade).collect()
+        };
+        join_all(running.iter().map(|provider| provider.end(grace))).await;
     }
 
     /// What starts processes; for plugins of other kinds.

@@ -10,11 +10,11 @@ use crate::json::{
     ComplexTypeJson, ConfigJson, FunctionJson, ObjectJson, PropertiesJson, PropertyJson, ResourceJson,
     TypeJson,
 };
-use crate::token::percent_decoded;
-use crate::types::{
+use crate::shapes::{
     EnumSchema, EnumValue, FunctionSchema, ObjectSchema, PropertyDefault, PropertySchema, ResourceAlias,
     ResourceSchema, Type, TypeDefinition,
 };
+use crate::token::percent_decoded;
 
 fn read<T: DeserializeOwned>(what: &str, text: &str) -> Result<T, Diagnostic> {
     serde_json::from_str(text).map_err(|error| {

@@ -9,14 +9,14 @@ mod builtin;
 mod index;
 mod json;
 mod package;
+mod shapes;
 mod source;
 mod token;
-mod types;
 
 pub use builtin::pulumi_package;
 pub use package::{PackageSchema, SchemaParameterization};
-pub use source::SchemaSource;
-pub use types::{
+pub use shapes::{
     EnumSchema, EnumValue, FunctionSchema, ObjectSchema, PropertyDefault, PropertySchema, ResourceAlias,
     ResourceSchema, Type, TypeDefinition,
 };
+pub use source::SchemaSource;

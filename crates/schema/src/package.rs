@@ -9,8 +9,8 @@ use purlin_model::urn::PROVIDER_TYPE_PREFIX;
 use crate::bind;
 use crate::index::{Section, range_in};
 use crate::json::{PackageJson, ParameterizationJson};
+use crate::shapes::{FunctionSchema, ObjectSchema, ResourceSchema, Type, TypeDefinition};
 use crate::token::candidates;
-use crate::types::{FunctionSchema, ObjectSchema, ResourceSchema, Type, TypeDefinition};
 
 /// How a package came about by parameterizing a plugin.
 #[derive(Clone, Debug, PartialEq, Eq)]

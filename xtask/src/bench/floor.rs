@@ -7,7 +7,6 @@ use anyhow::{Context, Result};
 use super::PHASES;
 use super::options::{Language, Provider};
 use super::stage::Stage;
-use crate::repo::Repo;
 use crate::run::captured;
 
 /// Seconds that the parts of a life take by themselves.
@@ -29,21 +28,20 @@ impl Floors {
 }
 
 /// Measures both, each as often as asked, and takes the medians.
-pub(crate) fn measure(repo: &Repo, stage: &Stage, runs: usize) -> Result<Floors> {
-    let binary = repo.target().join("release/floor");
+pub(crate) fn measure(binary: &Path, stage: &Stage, runs: usize) -> Result<Floors> {
     let parallel = (4 * std::thread::available_parallelism().map_or(4, usize::from)).to_string();
     let mut programs = Vec::new();
     let mut providers = Vec::new();
     // A Go program is compiled in its first run.
     let warm_up = usize::from(stage.language == Language::Go);
     for run in 0..runs + warm_up {
-        let seconds = program(&binary, stage, &parallel)?;
+        let seconds = program(binary, stage, &parallel)?;
         if run >= warm_up {
             programs.push(seconds);
         }
     }
     for _ in 0..runs {
-        providers.push(provider(&binary, stage, &parallel)?);
+        providers.push(provider(binary, stage, &parallel)?);
     }
     let of_phase = |phase: usize| median(providers.iter().map(|times| times[phase]).collect());
     Ok(Floors { program: median(programs), provider: std::array::from_fn(of_phase) })

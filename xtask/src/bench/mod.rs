@@ -12,6 +12,8 @@ mod options;
 mod stage;
 mod table;
 
+use std::path::PathBuf;
+
 use anyhow::{Context, Result, bail};
 
 use crate::bench::floor::Floors;
@@ -19,7 +21,7 @@ use crate::bench::measure::Measured;
 use crate::bench::options::{Options, Provider};
 use crate::bench::stage::{Engine, Stage, Surroundings};
 use crate::repo::Repo;
-use crate::run::{cargo, passed_on};
+use crate::run::{cargo, fresh_folder, passed_on};
 use crate::test_env::TestEnv;
 use crate::tools::on_path;
 
@@ -57,7 +59,7 @@ pub(crate) fn run(repo: &Repo, arguments: &[String]) -> Result<()> {
     let bench = Bench::prepare(repo, &options)?;
     let mut findings = Vec::new();
     for language in &options.languages {
-        let least = bench.life(&Engine::Purlin(repo.release_binary()), *language, 1, false)?;
+        let least = bench.life(&bench.purlin(), *language, 1, false)?;
         for resources in &options.resources {
             findings.push(bench.finding(*language, *resources, least.clone())?);
         }
@@ -75,6 +77,8 @@ pub(crate) fn run(repo: &Repo, arguments: &[String]) -> Result<()> {
 struct Bench<'a> {
     repo: &'a Repo,
     options: &'a Options,
+    /// The folder of the binaries.
+    binaries: PathBuf,
     /// The provider's package, and the folder of its plugin if it is one.
     provider: Provider,
     peer: Option<Engine>,
@@ -88,6 +92,13 @@ impl<'a> Bench<'a> {
         build.args(["build", "--release", "-p", "purlin", "-p", "purlin-floor"]).current_dir(repo.root());
         if options.build {
             passed_on(&mut build)?;
+        }
+        // Copies: a build meanwhile must not change what is measured.
+        let binaries = repo.target().join("bench/bin");
+        fresh_folder(&binaries)?;
+        for name in ["purlin", "floor"] {
+            let built = repo.target().join("release").join(name);
+            std::fs::copy(&built, binaries.join(name)).with_context(|| built.display().to_string())?;
         }
         let mut env = None;
         for language in &options.languages {
@@ -111,17 +122,21 @@ impl<'a> Bench<'a> {
         };
         let peer = on_path("pulumi").filter(|_| options.peer).map(Engine::Peer);
         let description = table::description(&provider, peer.as_ref())?;
-        Ok(Bench { repo, options, provider, peer, env, description })
+        Ok(Bench { repo, options, binaries, provider, peer, env, description })
+    }
+
+    fn purlin(&self) -> Engine {
+        Engine::Purlin(self.binaries.join("purlin"))
     }
 
     fn finding(&self, language: options::Language, resources: usize, least: Life) -> Result<Finding> {
-        let engine = Engine::Purlin(self.repo.release_binary());
+        let engine = self.purlin();
         let purlin = self.life(&engine, language, resources, false)?;
         let memory = std::path::Path::new(stage::IN_MEMORY).is_dir();
         let in_memory = memory.then(|| self.life(&engine, language, resources, true)).transpose()?;
         let floors = {
             let stage = self.stage(&engine, language, resources, false)?;
-            floor::measure(self.repo, &stage, self.options.runs)?
+            floor::measure(&self.binaries.join("floor"), &stage, self.options.runs)?
         };
         let peer = match &self.peer {
             Some(peer) => Some(self.life(peer, language, resources, false)?),

@@ -17,10 +17,13 @@ pub(crate) fn version(context: &Context) {
     }
 }
 
+/// A stack, its resources by type and URN, its pending operations.
+type StackFacts = (Target, Vec<(String, String)>, Vec<String>);
+
 struct Facts {
     os: (String, String),
     backend: Option<String>,
-    stack: Option<(Target, Vec<(String, String)>, Vec<String>)>,
+    stack: Option<StackFacts>,
     runtime: Option<String>,
     errors: Vec<String>,
 }

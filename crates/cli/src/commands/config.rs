@@ -24,6 +24,8 @@ struct Subject<'c> {
 /// Runs a command about configuration.
 pub(crate) async fn config(context: &Context, args: ConfigArgs) -> Result<(), CommandError> {
     let target = context.stack(args.stack.as_deref())?;
+    // Configuration is in a file of the project, and belongs to a stack nevertheless.
+    target.store.load(&target.id).await?;
     let file = args.config_file.as_ref().map(|f| context.ambient.cwd.join(f));
     let settings = target.settings(file.as_deref())?;
     for warning in settings.warnings() {

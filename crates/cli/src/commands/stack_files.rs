@@ -167,6 +167,7 @@ pub(crate) async fn history(
         return Err(CommandError::usage("history-page", "pages count from one"));
     }
     let target = context.stack(named)?;
+    target.store.load(&target.id).await?;
     let entries = target.store.history(&target.id).await?;
     let page: Vec<&HistoryEntry> = if args.page_size == 0 {
         entries.iter().collect()

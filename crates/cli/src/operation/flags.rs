@@ -16,6 +16,8 @@ pub(crate) struct Flags {
     pub(crate) ignore_protect: bool,
     pub(crate) exclude_protected: bool,
     pub(crate) clear_pending_creates: bool,
+    /// Whether nothing but a preview is asked for.
+    pub(crate) preview_only: bool,
 }
 
 /// What the ecosystem takes for "no limit".

@@ -26,6 +26,7 @@ pub(crate) async fn preview(context: &Context, args: PreviewArgs) -> Result<(), 
     flags.refuse(args.save_plan.is_some(), "--save-plan")?;
     flags.refuse(!args.policy_pack.is_empty(), "--policy-pack")?;
     flags.ignore_protect = args.ignore_protect;
+    flags.preview_only = true;
     let prepared = Prepared::new(context, flags, Mode::Update).await?;
     let ran = prepared.run(true).await?;
     conclude(&ran, args.expect_no_changes)
@@ -61,6 +62,7 @@ pub(crate) async fn refresh(context: &Context, args: RefreshArgs) -> Result<(), 
         ));
     }
     flags.clear_pending_creates = args.clear_pending_creates;
+    flags.preview_only = args.preview_only;
     let approval =
         Approval { yes: args.approval.yes, skip_preview: args.approval.skip_preview, verb: "refresh" };
     if !args.preview_only {
@@ -80,6 +82,7 @@ pub(crate) async fn destroy(context: &Context, args: DestroyArgs) -> Result<(), 
     let mut flags = Flags::of(context, args.common)?;
     flags.ignore_protect = args.ignore_protect;
     flags.exclude_protected = args.exclude_protected;
+    flags.preview_only = args.preview_only;
     flags.continue_on_error = args.continue_on_error || context.ambient.is_on("PULUMI_CONTINUE_ON_ERROR");
     let approval =
         Approval { yes: args.approval.yes, skip_preview: args.approval.skip_preview, verb: "destroy" };

@@ -66,11 +66,41 @@ impl<'c> Prepared<'c> {
         let config = resolve(project, &target.id.name, settings.config(), &secrets.decrypter(), validation)?;
         let program = program_info(project);
         let host_settings = Arc::new(host_settings(context, flags.common.debug));
-        Ok(Prepared { context, target, flags, mode, settings, config, program, host_settings })
+        Ok(Prepared {
+            context,
+            target,
+            flags,
+            mode,
+            settings,
+            config,
+            program,
+            host_settings,
+            secrets_provider,
+        })
     }
 
     pub(crate) fn project(&self) -> Result<&Project, CommandError> {
         self.target.project()
+    }
+
+    /// Begins to make sure that the stack's secrets can be used, for what a provider answers may have
+    /// to be encrypted. Previews need it only if they come upon a secret.
+    pub(crate) async fn unlock(&self) -> Result<Unlocking, CommandError> {
+        let asks = crate::config_values::asks_for_passphrase(self.context);
+        if self.flags.preview_only && !asks {
+            return Ok(Unlocking(None));
+        }
+        let manager = match &self.secrets_provider {
+            Some(provider) => Some(crate::config_values::manager_of_provider(self.context, provider)?),
+            None => crate::config_values::manager_of_settings(self.context, &self.settings)?,
+        };
+        let Some(manager) = manager else { return Ok(Unlocking(None)) };
+        if asks {
+            // Not while a display is drawn.
+            manager.unlock().await?;
+            return Ok(Unlocking(None));
+        }
+        Ok(Unlocking(Some(tokio::spawn(async move { manager.unlock().await }))))
     }
 
     /// Whether the state is refreshed before the program runs.
@@ -166,6 +196,19 @@ impl<'c> Prepared<'c> {
                 .map_err(|e| Diagnostic::error("config-file", format!("{}: {e}", path.display())))?;
         }
         Ok(())
+    }
+}
+
+/// The making sure that secrets can be used.
+pub(crate) struct Unlocking(Option<tokio::task::JoinHandle<Result<(), Diagnostic>>>);
+
+impl Unlocking {
+    /// Waits for it.
+    pub(crate) async fn done(self) -> Result<(), CommandError> {
+        let Some(task) = self.0 else { return Ok(()) };
+        let interrupted =
+            |_| Err(Diagnostic::error("passphrase-interrupted", "the passphrase could not be checked"));
+        Ok(task.await.unwrap_or_else(interrupted)?)
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
+use purlin_diag::Diagnostic;
 use purlin_engine::{Engine, EnginePorts, EngineSettings, Program, Report};
 use purlin_model::PackageDescriptor;
 use purlin_model::event::{OperationResult, StepOp};
@@ -18,11 +20,11 @@ use crate::ambient::{SystemClock, SystemEntropy};
 use crate::config_values::manager_of_state;
 use crate::context::Context;
 use crate::events::{Display, DisplaySettings};
-use crate::exit::CommandError;
+use crate::exit::{CommandError, Failure};
 use crate::operation::late::LateMonitor;
-use crate::operation::prepare::Prepared;
+use crate::operation::prepare::{Prepared, Unlocking};
 use crate::operation::schemas::PluginSchemas;
-use crate::operation::signals::Listener;
+use crate::operation::signals::{Listener, Stops};
 use crate::version::COMPATIBLE_VERSION;
 
 /// What came of a run.
@@ -38,6 +40,17 @@ impl Ran {
     }
 }
 
+/// How long plugins may take to end when nobody wants to wait any more.
+const ABANDON_GRACE: Duration = Duration::from_millis(300);
+
+/// What an engine starts from.
+struct Begun {
+    packages: BTreeMap<String, PackageDescriptor>,
+    /// The hold on the stack, unless it is a preview.
+    session: Option<Arc<dyn UpdateSession>>,
+    base: Arc<purlin_model::Snapshot>,
+}
+
 /// The services around an engine.
 struct Services {
     late: Arc<LateMonitor>,
@@ -51,8 +64,9 @@ struct Services {
 impl Prepared<'_> {
     /// Runs the operation, or previews it.
     pub(crate) async fn run(&self, preview: bool) -> Result<Ran, CommandError> {
+        let unlocking = self.unlock().await?;
         let display = Display::start(self.context, DisplaySettings::of(self, preview))?;
-        let result = self.run_shown(preview, &display).await;
+        let result = self.run_shown(preview, unlocking, &display).await;
         match &result {
             Ok(report) => display.finish(report.result, &report.changes).await,
             Err(_) => display.abort().await,
@@ -61,10 +75,23 @@ impl Prepared<'_> {
         Ok(Ran { result: report.result, changes: report.changes })
     }
 
-    async fn run_shown(&self, preview: bool, display: &Display) -> Result<Report, CommandError> {
+    async fn run_shown(
+        &self,
+        preview: bool,
+        unlocking: Unlocking,
+        display: &Display,
+    ) -> Result<Report, CommandError> {
         let events = display.sink();
+        let (stops, _listener) = Listener::start(Arc::clone(&self.context.out));
         let services = self.start_services(preview, &events).await?;
-        let report = self.run_engine(preview, &services, &events).await;
+        let begun = tokio::select! {
+            begun = self.begin(preview, unlocking, &services, &events) => begun,
+            () = stops.stop.cancelled() => Err(interrupted()),
+        };
+        let report = match begun {
+            Ok(begun) => self.run_engine(preview, begun, &services, &events, stops).await,
+            Err(problem) => Err(problem),
+        };
         services.plugins.stop_all().await;
         services.server.shutdown().await;
         report
@@ -105,30 +132,50 @@ impl Prepared<'_> {
         schemas.set_host(Arc::clone(&plugins) as Arc<dyn ProviderHost>);
         let host: Arc<dyn LanguageHost> = match project.runtime.name.as_str() {
             "yaml" => Arc::new(YamlHost::new(schemas, compatible_version())),
-            other => purlin_languages::host_for(other, Arc::clone(&self.host_settings))?,
+            other => {
+                let host = purlin_languages::host_for(other, Arc::clone(&self.host_settings));
+                host.map_err(|mut problem| {
+                    problem.message = format!("{}: {}", project.path.display(), problem.message);
+                    problem
+                })?
+            }
         };
         Ok(Services { late, server, address, plugins, host, session })
+    }
+
+    /// Does what comes before the engine: finds out what the program needs, and takes the stack.
+    async fn begin(
+        &self,
+        preview: bool,
+        unlocking: Unlocking,
+        services: &Services,
+        events: &Arc<dyn EventSink>,
+    ) -> Result<Begun, CommandError> {
+        let packages = match self.mode {
+            Mode::Update => self.required_packages(services.host.as_ref(), events).await?,
+            Mode::Refresh | Mode::Destroy => BTreeMap::new(),
+        };
+        unlocking.done().await?;
+        if preview {
+            let base = self.target.store.load(&self.target.id).await?.snapshot;
+            return Ok(Begun { packages, session: None, base });
+        }
+        let session = self.target.store.begin(&self.target.id, self.update_info()).await?;
+        // There is one session a run.
+        let _ = services.session.set(Arc::clone(&session));
+        let base = Arc::clone(&session.base().snapshot);
+        Ok(Begun { packages, session: Some(session), base })
     }
 
     async fn run_engine(
         &self,
         preview: bool,
+        begun: Begun,
         services: &Services,
         events: &Arc<dyn EventSink>,
+        stops: Stops,
     ) -> Result<Report, CommandError> {
-        let packages = match self.mode {
-            Mode::Update => self.required_packages(services.host.as_ref(), events).await?,
-            Mode::Refresh | Mode::Destroy => BTreeMap::new(),
-        };
-        let (session, base) = if preview {
-            (None, self.target.store.load(&self.target.id).await?.snapshot)
-        } else {
-            let session = self.target.store.begin(&self.target.id, self.update_info()).await?;
-            let base = Arc::clone(&session.base().snapshot);
-            // There is one session a run.
-            let _ = services.session.set(Arc::clone(&session));
-            (Some(session), base)
-        };
+        let Begun { packages, session, base } = begun;
         let checks = !self.context.global.disable_integrity_checking;
         let usable = if checks { purlin_journal::refuse_if_invalid(&base) } else { Ok(()) };
         if let Err(problem) = usable {
@@ -147,12 +194,19 @@ impl Prepared<'_> {
             (Err(problem), None) => return Err(problem),
         };
         services.late.set(engine.monitor());
-        let (stops, _listener) = Listener::start(Arc::clone(&self.context.out));
         let program = (self.mode == Mode::Update).then(|| Program {
             host: Arc::clone(&services.host),
             request: self.run_request(preview, services, events),
         });
-        Ok(engine.run(program, stops.stop, stops.abandon).await)
+        // Whoever doesn't want to wait for calls doesn't want to wait for those who hang in them.
+        let (plugins, abandon) = (Arc::clone(&services.plugins), stops.abandon.clone());
+        let ending = tokio::spawn(async move {
+            abandon.cancelled().await;
+            plugins.end_all(ABANDON_GRACE).await;
+        });
+        let report = engine.run(program, stops.stop, stops.abandon).await;
+        ending.abort();
+        Ok(report)
     }
 
     async fn engine(
@@ -291,6 +345,11 @@ impl Prepared<'_> {
         settings.dev = ambient.is_on("PULUMI_DEV");
         Ok(settings)
     }
+}
+
+fn interrupted() -> CommandError {
+    let message = "interrupted before anything was begun; nothing has changed";
+    CommandError::new(Failure::General, Diagnostic::error("interrupted", message))
 }
 
 fn project_plugins(project: &purlin_project::Project) -> Vec<ProjectPlugin> {

@@ -154,6 +154,8 @@ fn a_refresh_takes_what_it_finds_into_the_state() {
     assert_eq!(sealed.checkpoint("shop", "dev"), before);
 
     sealed.run(["refresh", "--yes", "--skip-preview", "--expect-no-changes"]).exits(7);
+    let history = sealed.run(["stack", "history", "--json"]).exits(0).json();
+    assert_eq!(history[0]["resourceChanges"], json!({ "delete": 1, "same": 2, "update": 1 }));
     let found = resources(&sealed);
     assert_eq!(found["first"]["outputs"]["value"], "by hand");
     assert!(!found.contains_key("third"), "{found:?}");
@@ -278,6 +280,12 @@ fn an_update_in_json_is_a_line_for_each_event() {
     let summary = events.iter().find_map(|e| e.get("summaryEvent")).unwrap_or_else(|| panic!("{up}"));
     assert_eq!(summary["resourceChanges"], json!({ "create": 4 }));
     assert!(events.last().unwrap().get("cancelEvent").is_some(), "{up}");
+    let stack = events.iter().filter(|e| e["resOutputsEvent"]["metadata"]["type"] == "pulumi:pulumi:Stack");
+    assert_eq!(stack.count(), 1, "a component's outputs come once\n{up}");
+    assert!(
+        !up.stdout.contains("pulumi:providers:faultcloud\""),
+        "default providers are nobody's affair\n{up}"
+    );
     let created = events.iter().filter(|e| e["resOutputsEvent"]["metadata"]["op"] == "create");
     assert_eq!(
         created.filter(|e| e["resOutputsEvent"]["metadata"]["type"] == "faultcloud:index:Object").count(),

@@ -12,6 +12,8 @@ use purlin_plan::{After, Planner, Step, StepId};
 pub struct Watch {
     busy: HashMap<Slot, StepId>,
     ids: HashSet<StepId>,
+    /// The steps under way, with the states before and after.
+    running: HashMap<StepId, (Slot, Vec<Arc<ResourceState>>)>,
     /// Deletes that have begun: the state, and whether it was after the program.
     deleted: Vec<(Slot, Arc<ResourceState>, bool)>,
 }
@@ -39,7 +41,15 @@ impl Watch {
             let other = self.busy.insert(slot, step.id);
             assert!(other.is_none(), "two steps at once on {slot:?}: {step:?}");
         }
+        let states =
+            step.old.map(|slot| Arc::clone(planner.state(slot))).into_iter().chain(step.draft.clone());
+        let place = step.old.unwrap_or(Slot(u32::MAX));
+        self.running.insert(step.id, (place, states.collect()));
         let (After::Remove(slot) | After::MarkPendingReplacement(slot)) = step.after else { return };
+        for (id, (place, states)) in self.running.iter().filter(|(id, _)| **id != step.id) {
+            let refers = states.iter().any(|s| s.references().any(|urn| *urn == planner.state(slot).urn));
+            assert!(!(refers && *place > slot), "{} is deleted under {id:?}", planner.state(slot).urn);
+        }
         let state = Arc::clone(planner.state(slot));
         assert!(fold.state(slot).is_some(), "{} is deleted and is not there", state.urn);
         for (other, gone, gone_at_the_end) in &self.deleted {
@@ -51,6 +61,7 @@ impl Watch {
 
     /// A step has ended.
     pub fn ended(&mut self, step: &Step) {
+        self.running.remove(&step.id);
         for slot in slots(step) {
             self.busy.remove(&slot);
         }

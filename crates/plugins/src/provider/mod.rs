@@ -223,8 +223,13 @@ impl PluginProvider {
     /// Asks the plugin to give up, then ends its process.
     pub async fn stop(&self) {
         self.cancel().await;
+        self.end(INTERRUPT_GRACE).await;
+    }
+
+    /// Ends the plugin's process: interrupts it, and kills it after a time.
+    pub async fn end(&self, grace: std::time::Duration) {
         if let Some(process) = &self.process {
-            process.stop(INTERRUPT_GRACE).await;
+            process.stop(grace).await;
         }
     }
 

@@ -66,6 +66,8 @@ impl Hold {
     /// [`Hold::release`].
     pub(crate) fn seize(inner: &Arc<Inner>, id: &StackId, locks: Vec<PathBuf>) -> Result<Hold, StateError> {
         let file = inner.layout.find(id)?.ok_or_else(|| StateError::NotFound(id.clone()))?;
+        // What can't be read can't be recovered: nobody is to lose the stack for it.
+        Stored::read(file.clone())?.parse()?;
         let folder = Folder::of(inner, id);
         let leases = folder.leases()?;
         let fence = folder.fence(inner)?;

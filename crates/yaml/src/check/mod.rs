@@ -2,6 +2,6 @@
 
 pub(crate) mod bind;
 pub(crate) mod graph;
-mod types;
+mod typing;
 
-pub(crate) use types::check_types;
+pub(crate) use typing::check_types;

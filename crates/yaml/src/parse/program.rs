@@ -20,9 +20,26 @@ const SECTIONS: &[&str] = &[
     "components",
 ];
 
+/// The other keys of the project file that a program may be in.
+const PROJECT_KEYS: &[&str] = &[
+    "runtime",
+    "main",
+    "author",
+    "website",
+    "license",
+    "stackConfigDir",
+    "backend",
+    "options",
+    "template",
+    "packages",
+    "plugins",
+    "requiredPulumiVersion",
+];
+
 impl Parser {
     pub(super) fn program(&mut self, root: &Node) -> Option<YamlProgram> {
         let mut program = YamlProgram::default();
+        self.mistyped_sections(root);
         let sections = self.record(root, "the program", SECTIONS, Unknown::Ignore);
         for (section, entry) in sections {
             let node = &entry.value;
@@ -77,6 +94,23 @@ impl Parser {
         program.invokes = std::mem::take(&mut self.invokes);
         program.stacks = std::mem::take(&mut self.stacks);
         Some(program)
+    }
+
+    /// Keys that stand for nothing are somebody else's affair, unless they look like a section: a
+    /// program without its resources deletes them all.
+    fn mistyped_sections(&mut self, root: &Node) {
+        for entry in root.entries().into_iter().flatten() {
+            let Some(name) = entry.name() else { continue };
+            let known = |key: &&str| key.eq_ignore_ascii_case(name);
+            if SECTIONS.iter().chain(PROJECT_KEYS).any(known) {
+                continue;
+            }
+            if let Some(nearest) = purlin_project::nearest(name, SECTIONS.iter().copied()) {
+                let message = format!("unknown key \"{name}\" in the program");
+                let hint = format!("did you mean \"{nearest}\"?");
+                self.warning("yaml-unknown-key", &entry.key.location, message, hint);
+            }
+        }
     }
 
     fn config(&mut self, node: &Node, declared: &mut Vec<ConfigDecl>) {
