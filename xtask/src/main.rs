@@ -21,7 +21,7 @@ usage: cargo xtask <task>
   demo                            build Purlin and take the example programs through their lives
   bench up --resources N[,N...]   measure create, no-op, preview, refresh and destroy
            [--language yaml|python|node|go[,...]] [--provider builtin|plugin]
-           [--runs N] [--no-peer] [--no-build] [--output FILE]";
+           [--runs N] [--peer-up-to N] [--no-peer] [--no-build] [--output FILE]";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

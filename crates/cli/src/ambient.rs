@@ -117,10 +117,7 @@ impl Ambient {
                 return user.to_owned();
             }
         }
-        self.home
-            .as_deref()
-            .and_then(Path::file_name)
-            .map_or_else(|| "unknown".to_owned(), |name| name.to_string_lossy().into_owned())
+        own_account().unwrap_or_else(|| "unknown".to_owned())
     }
 
     /// The name of this machine.
@@ -151,6 +148,23 @@ impl Clock for SystemClock {
     fn unix_nanos(&self) -> i128 {
         jiff::Timestamp::now().as_nanosecond()
     }
+}
+
+/// The name of the account that the process runs under.
+#[cfg(unix)]
+fn own_account() -> Option<String> {
+    let id = rustix::process::getuid().as_raw().to_string();
+    let accounts = std::fs::read_to_string("/etc/passwd").ok()?;
+    accounts.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let (name, account) = (fields.next()?, fields.nth(1)?);
+        (account == id).then(|| name.to_owned())
+    })
+}
+
+#[cfg(not(unix))]
+fn own_account() -> Option<String> {
+    None
 }
 
 /// The system's randomness.

@@ -85,6 +85,14 @@ async fn run(context: &Context, command: Command) -> Result<(), CommandError> {
 /// Flags may be given by the environment: `PULUMI_OPTION_<FLAG>` in capitals, with underscores.
 fn args_with_environment(ambient: &Ambient) -> Vec<String> {
     let mut arguments: Vec<String> = std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect();
+    if let Some(first) = arguments.get_mut(1).filter(|word| *word == "--version") {
+        "version".clone_into(first);
+    }
+    // There, and nowhere else, the flag takes no number.
+    if let Some(command) = arguments.iter().position(|word| word == "whoami") {
+        let own = |word: &&mut String| word.as_str() == "-v" || word.as_str() == "--verbose";
+        arguments[command..].iter_mut().filter(own).for_each(|word| "--details".clone_into(word));
+    }
     let command = Cli::command();
     let mut scope = &command;
     for word in arguments.iter().skip(1) {

@@ -40,7 +40,11 @@ impl Job {
         if self.announced.swap(true, Ordering::Relaxed) {
             return;
         }
-        let new = self.step.draft.as_ref().map(|draft| planned(draft, &self.inputs));
+        let new = match self.step.op {
+            // As far as anybody knows yet, nothing has changed.
+            StepOp::Refresh => self.old.clone(),
+            _ => self.step.draft.as_ref().map(|draft| planned(draft, &self.inputs)),
+        };
         calls.ports.events.emit(EngineEvent::ResourcePre {
             step: step_view(&self.step, self.step.op, self.old.as_ref(), new.as_ref()),
             planning: calls.info.dry_run,

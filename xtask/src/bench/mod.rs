@@ -61,7 +61,9 @@ pub(crate) fn run(repo: &Repo, arguments: &[String]) -> Result<()> {
     for language in &options.languages {
         let least = bench.life(&bench.purlin(), *language, 1, false)?;
         for resources in &options.resources {
-            findings.push(bench.finding(*language, *resources, least.clone())?);
+            let finding = bench.finding(*language, *resources, least.clone())?;
+            eprintln!("{}", table::summary(std::slice::from_ref(&finding)));
+            findings.push(finding);
         }
     }
     let report = table::report(&bench.description, &findings, arguments);
@@ -120,7 +122,7 @@ impl<'a> Bench<'a> {
                 }
             },
         };
-        let peer = on_path("pulumi").filter(|_| options.peer).map(Engine::Peer);
+        let peer = on_path("pulumi").filter(|_| options.peer_up_to > 0).map(Engine::Peer);
         let description = table::description(&provider, peer.as_ref())?;
         Ok(Bench { repo, options, binaries, provider, peer, env, description })
     }
@@ -139,8 +141,10 @@ impl<'a> Bench<'a> {
             floor::measure(&self.binaries.join("floor"), &stage, self.options.runs)?
         };
         let peer = match &self.peer {
-            Some(peer) => Some(self.life(peer, language, resources, false)?),
-            None => None,
+            Some(peer) if resources <= self.options.peer_up_to => {
+                Some(self.life(peer, language, resources, false)?)
+            }
+            _ => None,
         };
         Ok(Finding { language, resources, purlin, least, in_memory, peer, floors })
     }

@@ -77,7 +77,8 @@ pub(crate) struct Options {
     pub(crate) languages: Vec<Language>,
     pub(crate) plugin: bool,
     pub(crate) runs: usize,
-    pub(crate) peer: bool,
+    /// The most resources that the official CLI is measured with; its cost grows with the square.
+    pub(crate) peer_up_to: usize,
     /// Whether the binaries are built first.
     pub(crate) build: bool,
     pub(crate) output: Option<PathBuf>,
@@ -91,7 +92,7 @@ impl Options {
             languages: vec![Language::Yaml],
             plugin: false,
             runs: 1,
-            peer: true,
+            peer_up_to: 1000,
             build: true,
             output: None,
         };
@@ -103,7 +104,7 @@ impl Options {
         while let Some(flag) = words.next() {
             match flag {
                 "--no-peer" => {
-                    options.peer = false;
+                    options.peer_up_to = 0;
                     continue;
                 }
                 "--no-build" => {
@@ -127,6 +128,7 @@ impl Options {
                     "plugin" => options.plugin = true,
                     other => bail!("--provider is builtin or plugin, not {other:?}"),
                 },
+                "--peer-up-to" => options.peer_up_to = value.parse()?,
                 "--runs" => options.runs = value.parse::<usize>()?.max(1),
                 "--output" => options.output = Some(PathBuf::from(value)),
                 other => bail!("there is no flag {other}"),
@@ -153,7 +155,7 @@ mod tests {
             parse("up --resources 100,1000 --language yaml,node --provider plugin --no-peer").unwrap();
         assert_eq!(options.resources, [100, 1000]);
         assert_eq!(options.languages, [Language::Yaml, Language::Node]);
-        assert!(options.plugin && !options.peer);
+        assert!(options.plugin && options.peer_up_to == 0);
     }
 
     #[test]

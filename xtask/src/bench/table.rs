@@ -26,7 +26,9 @@ pub(crate) fn description(provider: &Provider, peer: Option<&Engine>) -> Result<
         }
         None => "no `pulumi`".to_owned(),
     };
-    Ok(format!("{cores} cores, {provider}, {peer} beside it"))
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split(' ').next().unwrap_or_default().to_owned();
+    Ok(format!("{cores} cores, load {load} at the start, {provider}, {peer} beside it"))
 }
 
 /// All findings.

@@ -8,7 +8,7 @@ use crate::commands::stack_files;
 use crate::commands::stack_show::{ago, show, table};
 use crate::config_values;
 use crate::context::Context;
-use crate::exit::CommandError;
+use crate::exit::{CommandError, Failure};
 
 /// Runs a command about stacks.
 pub(crate) async fn stack(context: &Context, args: StackArgs) -> Result<(), CommandError> {
@@ -47,7 +47,7 @@ async fn init(context: &Context, named: Option<&str>, args: StackInitArgs) -> Re
     if !args.no_select {
         context.select(&project, store.url(), Some(&id.name))?;
     }
-    context.out.line(format!("Created stack '{}'", id.name));
+    context.out.error_line(format!("Created stack '{}'", id.name));
     Ok(())
 }
 
@@ -55,7 +55,7 @@ async fn list(context: &Context, args: StackLsArgs) -> Result<(), CommandError> 
     if args.tag.is_some() {
         return Err(CommandError::unsupported("`stack ls --tag`"));
     }
-    let project = if args.all { None } else { context.find_project()? };
+    let project = context.find_project()?;
     if args.project.is_none() && project.is_none() && !args.all {
         return Err(Diagnostic::error(
             "no-project",
@@ -65,7 +65,8 @@ async fn list(context: &Context, args: StackLsArgs) -> Result<(), CommandError> 
         .into());
     }
     let store = context.store(project.as_ref())?;
-    let only = args.project.clone().or_else(|| project.as_ref().map(|p| p.name.clone()));
+    let own = project.as_ref().filter(|_| !args.all).map(|p| p.name.clone());
+    let only = args.project.clone().or(own);
     let stacks = store.list(only.as_deref()).await?;
     let selected = match &project {
         Some(project) => context.selected(project, store.url())?,
@@ -122,6 +123,10 @@ async fn select(context: &Context, named: Option<&str>, args: StackSelectArgs) -
     let stacks = store.list(Some(&project.name)).await?;
     let name = match args.name.as_deref().or(named) {
         Some(name) => name.to_owned(),
+        None if !context.interactive() => {
+            let message = "no stack selected; specify a stack name with --stack";
+            return Err(CommandError::new(Failure::NoStack, Diagnostic::error("no-stack", message)));
+        }
         None => {
             let names: Vec<String> = stacks.iter().map(|s| s.id.name.clone()).collect();
             if names.is_empty() {
@@ -140,7 +145,7 @@ async fn select(context: &Context, named: Option<&str>, args: StackSelectArgs) -
         config_values::check_secrets_provider(args.secrets_provider.as_deref())?;
         store.create(&id).await?;
         config_values::prepare_new_stack(context, &project, &id).await?;
-        context.out.line(format!("Created stack '{}'", id.name));
+        context.out.error_line(format!("Created stack '{}'", id.name));
     }
     context.select(&project, store.url(), Some(&id.name))
 }
@@ -149,7 +154,7 @@ fn unselect(context: &Context) -> Result<(), CommandError> {
     let project = context.project()?;
     let store = context.store(Some(&project))?;
     context.select(&project, store.url(), None)?;
-    context.out.line("Stack was unselected");
+    context.out.error_line("Stack was unselected");
     Ok(())
 }
 

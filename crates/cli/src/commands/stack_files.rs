@@ -140,6 +140,7 @@ pub(crate) async fn import(
     args: StackImportArgs,
 ) -> Result<(), CommandError> {
     let target = context.stack(named)?;
+    let source = args.file.as_ref().map_or("standard input".to_owned(), |path| path.display().to_string());
     let text = match &args.file {
         Some(path) => std::fs::read_to_string(context.ambient.cwd.join(path))
             .map_err(|e| Diagnostic::error("import-file", format!("{}: {e}", path.display())))?,
@@ -151,6 +152,10 @@ pub(crate) async fn import(
             text
         }
     };
+    serde_json::from_str::<serde_json::Value>(&text).map_err(|e| {
+        Diagnostic::error("import-file", format!("{source} is no JSON: {e}"))
+            .with_hint("`stack export` writes what can be imported")
+    })?;
     let text = config_values::conceal(context, &target, &text).await?;
     target.store.import(&target.id, &text, args.force).await?;
     context.out.line("Import complete.");
@@ -241,6 +246,8 @@ async fn history_json(
     row.insert("message".into(), entry.info.message.clone().into());
     row.insert("environment".into(), serde_json::json!(entry.info.environment));
     row.insert("config".into(), config.into());
+    // Directories don't count their updates.
+    row.insert("version".into(), 0.into());
     row.insert("result".into(), result_word(entry).into());
     row.insert("endTime".into(), time(entry.end_time));
     row.insert("resourceChanges".into(), serde_json::json!(entry.outcome.changes));

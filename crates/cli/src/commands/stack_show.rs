@@ -38,8 +38,12 @@ pub(crate) async fn show(context: &Context, args: &StackArgs) -> Result<(), Comm
             .line("    An operation on it was interrupted; the next one recovers it (or run `cancel`).");
     }
     context.out.line(format!("Current stack resources ({}):", snapshot.resources.len()));
-    for line in tree(snapshot, args) {
-        context.out.line(line);
+    if snapshot.resources.is_empty() {
+        context.out.line("    No resources currently in this stack");
+    } else {
+        for line in tree(snapshot, args) {
+            context.out.line(line);
+        }
     }
     let outputs = outputs_of(context, &target, snapshot, args.show_secrets).await?;
     context.out.line(format!("\nCurrent stack outputs ({}):", outputs.len()));

@@ -132,7 +132,7 @@ fn a_yaml_program_that_is_wrong_is_told_the_line_and_the_way_out() {
         (
             "${first.arn}",
             "${first.arm}",
-            &["Pulumi.yaml:11:14", "first has no property \"arm\"", "there are: arn"],
+            &["Pulumi.yaml:11:14", "first has no property \"arm\"", "did you mean \"arn\"?"],
         ),
         ("value: a\n", "value: ${second.arn}\n", &["Pulumi.yaml:4:3", "first → second → first", "take one"]),
         ("value: a\n", "value: ${first\n", &["Pulumi.yaml:7:14"]),

@@ -127,6 +127,33 @@ fn an_update_makes_what_the_program_says_and_a_second_one_nothing() {
 }
 
 #[test]
+fn what_is_done_is_told_line_by_line() {
+    let sealed = shop();
+    let up = sealed.run(["up", "--yes", "--skip-preview"]).exits(0);
+    let expected = r#"Updating (dev):
+ +  pulumi:pulumi:Stack shop-dev creating ([time])
+ +  faultcloud:index:Object first creating ([time])
+ +  faultcloud:index:Object first created ([time])
+ +  faultcloud:index:Object second creating ([time])
+ +  faultcloud:index:Object second created ([time])
+ +  faultcloud:index:Object third creating ([time])
+ +  faultcloud:index:Object third created ([time])
+ +  pulumi:pulumi:Stack shop-dev created ([time])
+
+Outputs:
+    arn  : "faultcloud:first-[id]"
+    deep : [secret]
+    size : "small"
+    token: [secret]
+
+Resources:
+    + 4 created
+
+Duration: [time]"#;
+    assert_eq!(up.normalised(&sealed.root()), expected, "{up}");
+}
+
+#[test]
 fn a_change_updates_and_replaces_what_it_touches() {
     let sealed = deployed();
     let old = sealed.objects();

@@ -11,7 +11,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod bad_input;
+mod commands;
+mod container;
 mod kill;
+mod languages;
 mod lifecycle;
 mod support;
 mod swap;

@@ -105,12 +105,14 @@ fn take_over(name: &str) {
     let mut pending_before = pending_before.into_iter();
     for stack in case.stacks() {
         case.run(&stack, &["preview", "--expect-no-changes"]).exits(0);
+        case.run(&stack, &["refresh", "--yes", "--skip-preview", "--expect-no-changes"]).exits(0);
         // What was pending before stays so until somebody finds out about it; nothing is new.
         assert_eq!(pending(&case, &stack), pending_before.next().unwrap());
         // Whoever takes the stack back finds neither a lock nor a journal.
         let left = files_below(&case.sealed.bucket().join(".pulumi/locks"));
         assert!(left.is_empty(), "{left:?}");
     }
+    // To look at what is left, or have another engine look at it.
     if let Some(keep) = std::env::var_os("PURLIN_TEST_KEEP") {
         copy_folder(case.sealed.directory(), &std::path::Path::new(&keep).join(name));
     }

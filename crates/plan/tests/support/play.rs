@@ -226,7 +226,10 @@ impl Player<'_> {
 
     fn run(&mut self, step: Step) {
         assert!(!self.stopping, "{step:?} begins after the stop");
-        self.watch.began(&step, &self.planner, &self.out.fold, self.ended || !self.started);
+        let watched = self.watch.began(&step, &self.planner, &self.out.fold, self.ended || !self.started);
+        if let Err(broken) = watched {
+            panic!("{broken}\n{}", self.out.trace.join("\n"));
+        }
         let mut line = format!("run {} {}", step.op.as_str(), step.urn.name());
         if let Some(provider) = &step.provider {
             line.push_str(&format!(" @{}", short(provider)));

@@ -34,29 +34,39 @@ fn slots(step: &Step) -> Vec<Slot> {
 }
 
 impl Watch {
-    /// A step begins.
-    pub fn began(&mut self, step: &Step, planner: &Planner, fold: &Fold, at_the_end: bool) {
-        assert!(self.ids.insert(step.id), "a step is taken twice: {step:?}");
+    /// A step begins. Says which rule that breaks, if it breaks one.
+    pub fn began(
+        &mut self,
+        step: &Step,
+        planner: &Planner,
+        fold: &Fold,
+        at_the_end: bool,
+    ) -> Result<(), String> {
+        let rule = |holds: bool, what: String| if holds { Ok(()) } else { Err(what) };
+        let name = format!("{} {} ({:?})", step.op.as_str(), step.urn.name(), step.id);
+        rule(self.ids.insert(step.id), format!("{name} is taken twice"))?;
         for slot in slots(step) {
             let other = self.busy.insert(slot, step.id);
-            assert!(other.is_none(), "two steps at once on {slot:?}: {step:?}");
+            rule(other.is_none(), format!("{name} and {other:?} are at once on {slot:?}"))?;
         }
-        let states =
-            step.old.map(|slot| Arc::clone(planner.state(slot))).into_iter().chain(step.draft.clone());
+        // What is deleted already needs nothing any more.
+        let old = step.old.map(|slot| Arc::clone(planner.state(slot))).filter(|s| !s.pending_replacement);
         let place = step.old.unwrap_or(Slot(u32::MAX));
-        self.running.insert(step.id, (place, states.collect()));
-        let (After::Remove(slot) | After::MarkPendingReplacement(slot)) = step.after else { return };
-        for (id, (place, states)) in self.running.iter().filter(|(id, _)| **id != step.id) {
-            let refers = states.iter().any(|s| s.references().any(|urn| *urn == planner.state(slot).urn));
-            assert!(!(refers && *place > slot), "{} is deleted under {id:?}", planner.state(slot).urn);
-        }
+        self.running.insert(step.id, (place, old.into_iter().chain(step.draft.clone()).collect()));
+        let (After::Remove(slot) | After::MarkPendingReplacement(slot)) = step.after else { return Ok(()) };
         let state = Arc::clone(planner.state(slot));
-        assert!(fold.state(slot).is_some(), "{} is deleted and is not there", state.urn);
+        // A step that was decided on later is about a state that was to stay.
+        for (id, (place, states)) in self.running.iter().filter(|(id, _)| **id < step.id) {
+            let refers = states.iter().any(|s| s.references().any(|urn| *urn == state.urn));
+            rule(!refers || *place < slot, format!("{name} begins under {id:?}"))?;
+        }
+        rule(fold.state(slot).is_some(), format!("{name} deletes what is not there"))?;
         for (other, gone, gone_at_the_end) in &self.deleted {
             let late = *gone_at_the_end == at_the_end && needs(&state, gone, at_the_end) && *other < slot;
-            assert!(!late, "{} is deleted after {}, which it needs", state.urn, gone.urn);
+            rule(!late, format!("{name} is late: {} was deleted before", gone.urn.name()))?;
         }
         self.deleted.push((slot, state, at_the_end));
+        Ok(())
     }
 
     /// A step has ended.

@@ -8,7 +8,7 @@ mod sealed;
 pub(crate) use calls::Call;
 pub(crate) use prepared::plugin;
 pub(crate) use ran::Ran;
-pub(crate) use sealed::{Running, Sealed};
+pub(crate) use sealed::{BINARY, PASSPHRASE, Running, Sealed};
 
 use std::path::{Path, PathBuf};
 

@@ -74,7 +74,9 @@ fn normalise_word(word: &str) -> String {
         return replace("[moment]");
     }
     match inner.rsplit_once('-') {
-        Some((name, tail)) if tail.len() == 8 && tail.bytes().all(|b| b.is_ascii_hexdigit()) => {
+        Some((name, tail))
+            if (7..=8).contains(&tail.len()) && tail.bytes().all(|b| b.is_ascii_hexdigit()) =>
+        {
             replace(&format!("{name}-[id]"))
         }
         _ => word.to_owned(),

@@ -1,7 +1,7 @@
 //! A folder that holds everything a run of the binary may see.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{Read, Write as _};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -15,6 +15,9 @@ use super::{Call, Ran, calls, files_below, prepared};
 
 /// After this long a run counts as stuck. Not a measure of speed: no test comes near it.
 const STUCK: Duration = Duration::from_secs(180);
+
+/// The binary.
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_purlin");
 
 /// The passphrase of stacks made by tests.
 pub(crate) const PASSPHRASE: &str = "correct horse";
@@ -117,6 +120,19 @@ impl Sealed {
         self.set("PATH", path);
     }
 
+    /// Lets the Node program find the packages that tests use.
+    pub(crate) fn use_node(&self) {
+        symlink(prepared::path("node/node_modules"), self.directory.join("node_modules")).unwrap();
+    }
+
+    /// Lets Go programs be built from what the machine has downloaded and built before.
+    pub(crate) fn use_go(&mut self) {
+        for name in ["GOCACHE", "GOMODCACHE", "GOPROXY", "GOSUMDB", "GOFLAGS", "GOTOOLCHAIN"] {
+            let asked = Command::new("go").args(["env", name]).output().unwrap();
+            self.set(name, String::from_utf8(asked.stdout).unwrap().trim());
+        }
+    }
+
     /// Writes a file of the program.
     pub(crate) fn write(&self, name: &str, text: &str) {
         std::fs::write(self.directory.join(name), text).unwrap();
@@ -154,24 +170,31 @@ impl Sealed {
         arguments: impl IntoIterator<Item = &'a str>,
         input: Option<&str>,
     ) -> Running {
-        let arguments: Vec<&str> = arguments.into_iter().collect();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_purlin"))
-            .args(&arguments)
-            .current_dir(&self.directory)
-            .env_clear()
-            .envs(&self.variables)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = self.command(BINARY);
+        command.args(arguments);
+        self.launch(command, input)
+    }
+
+    /// A program to be run in the sealed surrounding.
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(&self.directory).env_clear().envs(&self.variables);
+        command
+    }
+
+    /// Starts a program of which everything is to be heard.
+    pub(crate) fn launch(&self, mut command: Command, input: Option<&str>) -> Running {
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
         // Whoever doesn't read its input has closed it.
         let _ = stdin.write_all(input.unwrap_or_default().as_bytes());
         drop(stdin);
         let stdout = collect(child.stdout.take().unwrap());
         let stderr = collect(child.stderr.take().unwrap());
-        Running { command: format!("purlin {}", arguments.join(" ")), child, stdout, stderr }
+        let words: Vec<_> = command.get_args().map(|a| a.to_string_lossy().into_owned()).collect();
+        let command = format!("{} {}", command.get_program().to_string_lossy(), words.join(" "));
+        Running { command, child, stdout, stderr }
     }
 
     /// The calls that reached the test provider so far.
