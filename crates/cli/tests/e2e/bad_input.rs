@@ -485,3 +485,34 @@ fn a_provider_that_hangs_on_cancel_is_ended_by_a_second_interrupt() {
     assert_eq!(pending(&sealed), [("creating".to_owned(), "second".to_owned())]);
     assert_eq!(locks(&sealed), Vec::<PathBuf>::new());
 }
+
+/// I4: two writers never both succeed.
+#[test]
+fn a_stack_that_is_being_changed_is_left_alone_and_can_be_taken_over() {
+    let sealed = fresh();
+    sealed.faults(&json!({ "first": { "createAfterDelayMs": 4000, "ignoreCancel": true } }));
+    let mut first = sealed.start(UP, None);
+    until_creating(&sealed, &mut first, "first");
+    let says = [
+        "the stack is currently locked by 1 lock(s)",
+        "created by tester@",
+        &format!("(pid {})", first.pid()),
+    ];
+    for command in [&UP[..], &["destroy", "--yes", "--skip-preview"], &["refresh", "--yes", "--skip-preview"]]
+    {
+        let ran = sealed.run(command.iter().copied()).exits(1);
+        assert!(says.iter().all(|text| ran.stderr.contains(text)), "{ran}");
+    }
+    assert_eq!(pending(&sealed), [("creating".to_owned(), "first".to_owned())], "the export folds in memory");
+
+    let cancel = sealed.run(["cancel", "--yes"]).exits(0);
+    assert!(cancel.stdout.contains("recovered") && cancel.stdout.contains("pending"), "{cancel}");
+    let state = backend(&sealed);
+    let lost = first.wait().exits(1);
+    assert!(lost.output().contains("taken over"), "{lost}");
+    assert_eq!(backend(&sealed), state, "a writer that lost the stack has written\n{lost}");
+    assert_eq!(pending(&sealed), [("creating".to_owned(), "first".to_owned())]);
+    sealed.faults(&Value::Null);
+    sealed.run(UP).exits(0);
+    assert_eq!(objects_in_state(&sealed).len(), 2);
+}

@@ -79,7 +79,10 @@ fn a_login_is_kept_and_forgotten() {
     complains(sealed.run(["login", "file:///no/such/place"]), 1, "there is no directory /no/such/place");
     complains(sealed.run(["login", "ftp://x"]), 1, "file://");
     let login = sealed.run(["login", "--local"]).exits(0);
-    assert!(login.stdout.starts_with("Logged in to ") && login.stdout.ends_with(" as tester (file://~)\n"), "{login}");
+    assert!(
+        login.stdout.starts_with("Logged in to ") && login.stdout.ends_with(" as tester (file://~)\n"),
+        "{login}"
+    );
     let credentials = std::fs::read_to_string(sealed.root().join("pulumi/credentials.json")).unwrap();
     let credentials: Value = serde_json::from_str(&credentials).unwrap();
     let expected = json!({
@@ -92,7 +95,10 @@ fn a_login_is_kept_and_forgotten() {
     let told = sealed.run(["whoami", "--json"]).exits(0).json();
     assert_eq!((&told["user"], &told["url"]), (&json!("tester"), &json!("file://~")));
     let details = sealed.run(["whoami", "-v"]).exits(0);
-    assert!(details.stdout.contains("User: tester\n") && details.stdout.contains("Backend URL: file://~\n"), "{details}");
+    assert!(
+        details.stdout.contains("User: tester\n") && details.stdout.contains("Backend URL: file://~\n"),
+        "{details}"
+    );
     sealed.run(["stack", "init", "dev"]).exits(0);
     assert!(sealed.root().join("home/.pulumi/stacks/shop/dev.json").exists());
 
@@ -210,7 +216,11 @@ fn outputs_are_read_one_by_one_and_together() {
     assert_eq!(sealed.run(["stack", "output", "object", "--json"]).exits(0).json(), all["object"]);
     // What a shell makes of it is what counts.
     let mut shell = sealed.command("sh");
-    shell.args(["-c", "eval \"$($0 stack output --shell --show-secrets)\"; echo \"$object|$lines|$hidden\"", BINARY]);
+    shell.args([
+        "-c",
+        "eval \"$($0 stack output --shell --show-secrets)\"; echo \"$object|$lines|$hidden\"",
+        BINARY,
+    ]);
     says(sealed.launch(shell, None).wait(), 0, "{\"a\":1,\"b\":\"x y\"}|a\nb|tok\n");
 }
 
@@ -262,7 +272,8 @@ fn configuration_is_set_shown_and_removed() {
     let bad = "configuration keys should be of the form `<namespace>:<name>`";
     complains(sealed.run(["config", "set", "bad key:x:y", "v"]), 1, bad);
 
-    let get = |arguments: &[&str], text: &str| says(sealed.run([&["config", "get"], arguments].concat()), 0, text);
+    let get =
+        |arguments: &[&str], text: &str| says(sealed.run([&["config", "get"], arguments].concat()), 0, text);
     get(&["a"], "1\n");
     get(&["s"], "top\n");
     get(&["piped"], "from a pipe\n");
@@ -273,7 +284,10 @@ fn configuration_is_set_shown_and_removed() {
     get(&["--path", "o.deep.t"], "inner\n");
     complains(sealed.run(["config", "get", "nope"]), 1, "configuration key 'nope' not found for stack 'dev'");
     complains(sealed.run(["config", "get", "--path", "o.x"]), 1, "configuration key 'o.x' not found");
-    assert_eq!(sealed.run(["config", "get", "s", "--json"]).exits(0).json(), json!({ "value": "top", "secret": true }));
+    assert_eq!(
+        sealed.run(["config", "get", "s", "--json"]).exits(0).json(),
+        json!({ "value": "top", "secret": true })
+    );
 
     let hidden = sealed.run(["config", "--json"]).exits(0).json();
     assert_eq!(hidden["shop:s"], json!({ "secret": true }));
@@ -312,7 +326,8 @@ fn comments_of_a_settings_file_stay() {
     sealed.run(["stack", "init", "dev"]).exits(0);
     let path = sealed.directory().join("Pulumi.dev.yaml");
     let before = std::fs::read_to_string(&path).unwrap();
-    std::fs::write(&path, format!("# ours\n{before}config:\n  # how large\n  shop:size: medium # for now\n")).unwrap();
+    std::fs::write(&path, format!("# ours\n{before}config:\n  # how large\n  shop:size: medium # for now\n"))
+        .unwrap();
     sealed.run(["config", "set", "a", "1"]).exits(0);
     sealed.run(["config", "set", "size", "large"]).exits(0);
     let after = std::fs::read_to_string(&path).unwrap();
@@ -380,7 +395,9 @@ fn what_is_not_a_command_says_so() {
     complains(sealed.run(["up", "--nosuchflag"]), 1, "--nosuchflag");
     complains(sealed.run(["-C", "/no/such/place", "preview"]), 1, "/no/such/place is not a directory");
     let help = sealed.run(["--help"]).exits(0);
-    for command in ["preview", "up", "refresh", "destroy", "stack", "config", "state", "cancel", "new", "login"] {
+    for command in
+        ["preview", "up", "refresh", "destroy", "stack", "config", "state", "cancel", "new", "login"]
+    {
         assert!(help.stdout.contains(&format!("\n  {command} ")), "{command} isn't in the help\n{help}");
     }
     sealed.run(["stack", "init", "dev"]).exits(0);
@@ -403,7 +420,8 @@ fn every_template_is_a_program_that_runs() {
     for name in &names {
         let folder = sealed.root().join(format!("made-of-{name}"));
         let place = folder.to_string_lossy().into_owned();
-        let arguments = ["new", name, "--dir", &place, "--name", "made", "--stack", name, "--yes", "--generate-only"];
+        let arguments =
+            ["new", name, "--dir", &place, "--name", "made", "--stack", name, "--yes", "--generate-only"];
         sealed.run(arguments).exits(0);
         let project = std::fs::read_to_string(folder.join("Pulumi.yaml")).unwrap();
         assert!(project.contains("name: made\n") && !project.contains("${PROJECT}"), "{project}");

@@ -18,7 +18,8 @@ fn stack_of(program: &str, config: &[(&str, &str)]) -> Sealed {
     std::fs::create_dir(&base).unwrap();
     let own = sealed.directory().to_path_buf();
     sealed.enter(&base);
-    let text = format!("name: base\nruntime: yaml\noutputs:\n  lent: {{ fn::secret: {{ value: {LENT} }} }}\n");
+    let text =
+        format!("name: base\nruntime: yaml\noutputs:\n  lent: {{ fn::secret: {{ value: {LENT} }} }}\n");
     sealed.write("Pulumi.yaml", &text);
     sealed.run(["stack", "init", "dev"]).exits(0);
     sealed.run(UP).exits(0);
@@ -46,7 +47,9 @@ fn operations(preview: &Ran) -> BTreeMap<String, String> {
     let steps = document["steps"].as_array().unwrap_or(&none).clone();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let changes = steps.iter().filter(|step| step["op"] != "same" && step["op"] != "read");
-    changes.map(|step| (text(&step["urn"]).rsplit("::").next().unwrap().to_owned(), text(&step["op"]))).collect()
+    changes
+        .map(|step| (text(&step["urn"]).rsplit("::").next().unwrap().to_owned(), text(&step["op"])))
+        .collect()
 }
 
 fn map<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String, String> {
@@ -204,14 +207,17 @@ fn a_program_that_fails_after_it_has_begun_keeps_what_it_has_registered() {
 #[test]
 fn a_python_programs_dependencies_are_installed_when_they_are_missing() {
     let mut sealed = stack_of("python/failing", &[]);
-    for name in ["PIP_INDEX_URL", "PIP_CERT", "PIP_FIND_LINKS", "SSL_CERT_FILE", "HTTPS_PROXY", "PIP_CONFIG_FILE"] {
+    for name in
+        ["PIP_INDEX_URL", "PIP_CERT", "PIP_FIND_LINKS", "SSL_CERT_FILE", "HTTPS_PROXY", "PIP_CONFIG_FILE"]
+    {
         if let Some(value) = std::env::var_os(name) {
             sealed.set(name, value);
         }
     }
     sealed.write("Pulumi.yaml", "name: small\nruntime: { name: python, options: { virtualenv: venv } }\n");
     sealed.write("requirements.txt", "pulumi==3.272.0\n");
-    let program = "import pulumi, sys\npulumi.export('prefix', sys.prefix)\npulumi.export('pulumi', pulumi.__file__)\n";
+    let program =
+        "import pulumi, sys\npulumi.export('prefix', sys.prefix)\npulumi.export('pulumi', pulumi.__file__)\n";
     sealed.write("__main__.py", program);
     sealed.run(["stack", "init", "dev"]).exits(0);
     let up = sealed.run(UP).exits(0);
