@@ -29,6 +29,9 @@ pub const EMPTY_ARCHIVE_HASH: &str = "5f70bf18a086007016e948b04aed3b82103a36bea4
 /// Gets the bytes at an `http` or `https` address, or says why not.
 pub type Fetch<'a> = dyn Fn(&str) -> Result<Vec<u8>, String> + 'a;
 
+/// A [`Fetch`] that can be kept and shared.
+pub type SharedFetch = std::sync::Arc<dyn Fn(&str) -> Result<Vec<u8>, String> + Send + Sync>;
+
 /// Where contents come from.
 #[derive(Clone, Copy)]
 pub struct Contents<'a> {
@@ -41,6 +44,18 @@ pub struct Contents<'a> {
 /// [`Contents::with_fetch`].
 pub fn resolve(map: &mut PropertyMap, base_dir: &Path) -> Result<(), Diagnostic> {
     Contents::new(base_dir).resolve(map)
+}
+
+/// Like [`resolve`], for addresses of the network too if there is something to fetch with.
+pub fn resolve_fetching(
+    map: &mut PropertyMap,
+    base_dir: &Path,
+    fetch: Option<&SharedFetch>,
+) -> Result<(), Diagnostic> {
+    match fetch {
+        Some(fetch) => Contents::new(base_dir).with_fetch(&**fetch).resolve(map),
+        None => resolve(map, base_dir),
+    }
 }
 
 /// Whether [`resolve`] would have anything to do, and so whether it may take long.

@@ -71,6 +71,7 @@ async fn run(context: &Context, command: Command) -> Result<(), CommandError> {
         Command::Config(args) => commands::config(context, args).await,
         Command::State(args) => commands::state(context, args).await,
         Command::New(args) => commands::new(context, args).await,
+        Command::Install(args) => commands::install(context, args).await,
         Command::Login(args) => commands::login(context, &args).await,
         Command::Logout(args) => commands::logout(context, &args),
         Command::Whoami(args) => commands::whoami(context, &args),

@@ -86,6 +86,7 @@ pub(crate) async fn measure(
         compatible_version: version.clone(),
         entropy: Arc::new(CountingEntropy::default()),
         schemas: None,
+        fetch: None,
     };
     let server = MonitorServer::start(Arc::clone(&monitor) as Arc<dyn ResourceMonitor>, settings).await?;
     let events = Arc::new(CollectedEvents::default());

@@ -41,6 +41,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         compatible_version: semver::Version::new(3, 260, 0),
         entropy: Arc::new(CountingEntropy::default()),
         schemas: None,
+        fetch: None,
     };
     let server = MonitorServer::start(Arc::clone(&monitor) as Arc<dyn ResourceMonitor>, settings).await?;
     let events = Arc::new(CollectedEvents::default());

@@ -92,10 +92,10 @@ pub(crate) async fn run_tool(
         said.push(line.clone());
         sink.emit(progress(&id, line, false));
     });
-    let ending = process::run(invocation, print, cancel, settings.grace)
-        .await
-        .map_err(|error| not_started(&invocation.program, &error))?;
-    events.emit(progress(what, String::new(), true));
+    events.emit(progress(what, what.to_owned(), false));
+    let ending = process::run(invocation, print, cancel, settings.grace).await;
+    events.emit(progress(what, what.to_owned(), true));
+    let ending = ending.map_err(|error| not_started(&invocation.program, &error))?;
     if ending == Ending::Code(0) {
         return Ok(());
     }

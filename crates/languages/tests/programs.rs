@@ -135,6 +135,7 @@ impl Stage {
                 compatible_version: semver::Version::new(3, 260, 0),
                 entropy: Arc::new(CountingEntropy::default()),
                 schemas: None,
+                fetch: None,
             },
         )
         .await

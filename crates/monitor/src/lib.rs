@@ -55,4 +55,6 @@ pub struct MonitorSettings {
     pub entropy: Arc<dyn Entropy>,
     /// Where schemas come from, if they can be had.
     pub schemas: Option<Arc<dyn SchemaSource>>,
+    /// How assets at addresses of the network are fetched, if they can be.
+    pub fetch: Option<purlin_assets::SharedFetch>,
 }

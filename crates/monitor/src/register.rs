@@ -1,7 +1,7 @@
 //! `RegisterResource`: from the request to a goal, and from the engine's answer to the response.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+
 use std::sync::Arc;
 
 use purlin_model::urn::PROVIDER_TYPE_PREFIX;
@@ -64,7 +64,7 @@ pub(crate) async fn register(
     if !transforms.is_empty() {
         properties = dependencies::into_outputs(properties, &by_property);
         (properties, options) = services.transforms.run(&transforms, &subject, properties, options).await?;
-        properties = hash_assets(properties, &services.settings.program_directory).await?;
+        properties = hash_assets(properties, services).await?;
         // SDKs drop dependencies on the way through a transform; those that the program named stay.
         by_property.retain(|key, _| properties.contains_key(key));
     }
@@ -133,15 +133,17 @@ pub(crate) async fn properties(
 ) -> Result<PropertyMap, Status> {
     let properties =
         decode_optional(encoded.as_ref(), options).map_err(|error| status::of_codec("properties", &error))?;
-    hash_assets(properties, &services.settings.program_directory).await
+    hash_assets(properties, services).await
 }
 
-async fn hash_assets(mut properties: PropertyMap, base: &Path) -> Result<PropertyMap, Status> {
+async fn hash_assets(mut properties: PropertyMap, services: &Services) -> Result<PropertyMap, Status> {
     if !purlin_assets::needs_resolving(&properties) {
         return Ok(properties);
     }
-    let base = base.to_owned();
-    tokio::task::spawn_blocking(move || purlin_assets::resolve(&mut properties, &base).map(|()| properties))
+    let (base, fetch) = (services.settings.program_directory.clone(), services.settings.fetch.clone());
+    let work =
+        move || purlin_assets::resolve_fetching(&mut properties, &base, fetch.as_ref()).map(|()| properties);
+    tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| Status::internal(format!("assets could not be read: {error}")))?
         .map_err(|diagnostic| status::of_diagnostic(&diagnostic))

@@ -40,6 +40,7 @@ async fn serve(monitor: Arc<dyn ResourceMonitor>) -> (MonitorServer, Client) {
         compatible_version: semver::Version::new(3, 260, 0),
         entropy: Arc::new(CountingEntropy::default()),
         schemas: None,
+        fetch: None,
     };
     let server = MonitorServer::start(monitor, settings).await.unwrap();
     let client = Client::connect(format!("http://{}", server.address())).await.unwrap();

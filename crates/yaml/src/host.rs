@@ -23,13 +23,20 @@ const FILES: [&str; 5] = ["Main.json", "Main.yaml", "Pulumi.yaml", "Pulumi.yml",
 pub struct YamlHost {
     schemas: Arc<dyn SchemaSource>,
     engine_version: Version,
+    fetch: Option<purlin_assets::SharedFetch>,
 }
 
 impl YamlHost {
     /// A host that takes schemas from a source. The version is the one that a program's
     /// `requiredVersion` is compared with.
     pub fn new(schemas: Arc<dyn SchemaSource>, engine_version: Version) -> Self {
-        YamlHost { schemas, engine_version }
+        YamlHost { schemas, engine_version, fetch: None }
+    }
+
+    /// The host with a way to fetch assets at addresses of the network.
+    #[must_use]
+    pub fn with_fetch(self, fetch: purlin_assets::SharedFetch) -> Self {
+        YamlHost { fetch: Some(fetch), ..self }
     }
 }
 
@@ -148,6 +155,7 @@ impl LanguageHost for YamlHost {
             config_secret_keys: request.config_secret_keys,
             dry_run: request.dry_run,
             calls_at_once: calls_at_once(request.parallel),
+            fetch: self.fetch.clone(),
             engine_version: self.engine_version.clone(),
         };
         run(&program, &deployment, cancel).await

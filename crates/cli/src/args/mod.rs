@@ -17,6 +17,6 @@ pub(crate) use stack::{
     StackOutputArgs, StackRmArgs, StackSelectArgs,
 };
 pub(crate) use top::{
-    AboutArgs, CancelArgs, Cli, Command, LoginArgs, LogoutArgs, NewArgs, StateArgs, StateCommand,
-    StateDeleteArgs, StateUnprotectArgs, WhoamiArgs,
+    AboutArgs, CancelArgs, Cli, Command, InstallArgs, LoginArgs, LogoutArgs, NewArgs, StateArgs,
+    StateCommand, StateDeleteArgs, StateUnprotectArgs, WhoamiArgs,
 };

@@ -44,6 +44,8 @@ pub(crate) enum Command {
     State(StateArgs),
     /// Make a new project
     New(NewArgs),
+    /// Install what the project's program depends on
+    Install(InstallArgs),
     /// Choose where state lives
     Login(LoginArgs),
     /// Forget where state lives
@@ -205,6 +207,14 @@ pub(crate) struct WhoamiArgs {
     /// Write JSON
     #[arg(short, long)]
     pub(crate) json: bool,
+}
+
+/// Flags of `install`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct InstallArgs {
+    /// Install again what is there already
+    #[arg(long)]
+    pub(crate) reinstall: bool,
 }
 
 /// Flags of `about`.

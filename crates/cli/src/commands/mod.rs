@@ -15,6 +15,6 @@ pub(crate) use about::{about, version};
 pub(crate) use cancel::cancel;
 pub(crate) use config::config;
 pub(crate) use login::{login, logout, whoami};
-pub(crate) use new::new;
+pub(crate) use new::{install, new};
 pub(crate) use stack::stack;
 pub(crate) use state::state;

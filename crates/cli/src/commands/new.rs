@@ -10,7 +10,7 @@ use purlin_project::config::{ConfigInput, ConfigTarget};
 use purlin_project::names::validate_project_name;
 use purlin_project::{Project, StackSettings};
 
-use crate::args::NewArgs;
+use crate::args::{InstallArgs, NewArgs};
 use crate::commands::templates::{TEMPLATES, Template};
 use crate::config_values;
 use crate::context::Context;
@@ -47,7 +47,7 @@ pub(crate) async fn new(context: &Context, args: NewArgs) -> Result<(), CommandE
     if let Some(stack) = &answers.stack {
         make_stack(context, &project, stack, &args).await?;
     }
-    install(context, &project).await?;
+    install_dependencies(context, &project, false).await?;
     context.out.line(format!(
         "Your new project is ready to go! To perform an initial deployment, run `{} up`",
         context.ambient.invoked_as
@@ -179,14 +179,23 @@ impl EventSink for Printed {
     }
 }
 
-async fn install(context: &Context, project: &Project) -> Result<(), CommandError> {
+/// Installs what the project's program depends on.
+pub(crate) async fn install(context: &Context, args: InstallArgs) -> Result<(), CommandError> {
+    install_dependencies(context, &context.project()?, args.reinstall).await
+}
+
+async fn install_dependencies(
+    context: &Context,
+    project: &Project,
+    reinstall: bool,
+) -> Result<(), CommandError> {
     if project.runtime.name == "yaml" {
         return Ok(());
     }
     let (host, program) = crate::operation::host_and_program(context, project)?;
     context.out.line("Installing dependencies...");
     let events: Arc<dyn EventSink> = Arc::new(Printed(Arc::clone(&context.out)));
-    host.install_dependencies(&program, &events, false).await?;
+    host.install_dependencies(&program, &events, reinstall).await?;
     context.out.line("Finished installing dependencies");
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! `preview`, `up`, `refresh`, `destroy`.
 
 mod builtin;
+mod fetch;
 mod flags;
 mod late;
 mod prepare;

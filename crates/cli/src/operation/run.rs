@@ -111,6 +111,7 @@ impl Prepared<'_> {
             compatible_version: compatible_version(),
             entropy: Arc::new(SystemEntropy),
             schemas: Some(Arc::clone(&schemas) as Arc<dyn purlin_monitor::SchemaSource>),
+            fetch: Some(crate::operation::fetch::fetcher()),
         };
         let server =
             MonitorServer::start(Arc::clone(&late) as Arc<dyn purlin_ports::ResourceMonitor>, settings)
@@ -131,7 +132,9 @@ impl Prepared<'_> {
         )?);
         schemas.set_host(Arc::clone(&plugins) as Arc<dyn ProviderHost>);
         let host: Arc<dyn LanguageHost> = match project.runtime.name.as_str() {
-            "yaml" => Arc::new(YamlHost::new(schemas, compatible_version())),
+            "yaml" => Arc::new(
+                YamlHost::new(schemas, compatible_version()).with_fetch(crate::operation::fetch::fetcher()),
+            ),
             other => {
                 let host = purlin_languages::host_for(other, Arc::clone(&self.host_settings));
                 host.map_err(|mut problem| {

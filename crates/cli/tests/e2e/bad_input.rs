@@ -516,3 +516,58 @@ fn a_stack_that_is_being_changed_is_left_alone_and_can_be_taken_over() {
     sealed.run(UP).exits(0);
     assert_eq!(objects_in_state(&sealed).len(), 2);
 }
+
+#[test]
+fn a_plugin_that_does_not_start_is_named_with_the_way_out() {
+    let sealed = fresh();
+    let path = sealed.root().join("pulumi/plugins/resource-faultcloud-v1.0.0/pulumi-resource-faultcloud");
+    for (script, executable, says) in [
+        ("#!/bin/sh\n", false, "check that the file is there, is executable"),
+        ("#!/bin/sh\necho hello\n", true, "its first line has to be a port, but is \"hello\""),
+        ("#!/bin/sh\necho it broke >&2; exit 3\n", true, "it broke"),
+    ] {
+        let _ = std::fs::remove_file(&path);
+        std::fs::write(&path, script).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(if executable { 0o755 } else { 0o644 });
+        std::fs::set_permissions(&path, mode).unwrap();
+        fails(&sealed, &["the resource plugin faultcloud", "pulumi-resource-faultcloud", says]);
+    }
+}
+
+#[test]
+fn tools_that_are_missing_are_named_with_the_way_out() {
+    let mut sealed = deployed();
+    sealed.set("PATH", "/no/such/place");
+    for (runtime, says) in [
+        ("python", ["`python3` is not on the search path", "install Python"]),
+        ("nodejs", ["`node` is not on the search path", "install Node"]),
+        ("go", ["`go` is not on the search path", "install Go"]),
+    ] {
+        sealed.write("Pulumi.yaml", &format!("name: shop\nruntime: {runtime}\n"));
+        fails(&sealed, &says);
+    }
+}
+
+#[test]
+fn a_go_program_that_does_not_compile_shows_where() {
+    let mut sealed = deployed();
+    sealed.use_go();
+    sealed.write("Pulumi.yaml", "name: shop\nruntime: go\n");
+    sealed.write("go.mod", "module shop\n\ngo 1.24\n");
+    sealed.write("main.go", "package main\n\nfunc main() {\n\tundefinedThing()\n}\n");
+    fails(&sealed, &["./main.go:4:2", "undefinedThing"]);
+}
+
+#[test]
+fn a_program_that_does_not_end_is_ended_by_an_interrupt() {
+    let mut sealed = fresh();
+    sealed.use_python();
+    sealed.write("Pulumi.yaml", "name: shop\nruntime: python\n");
+    sealed.write("__main__.py", "import os, time\nopen('started', 'w').close()\ntime.sleep(600)\n");
+    let mut running = sealed.start(UP, None);
+    let started = sealed.directory().join("started");
+    running.until("the program runs", || started.exists());
+    running.signal("INT");
+    running.wait().exits(1);
+    assert_eq!(locks(&sealed), Vec::<PathBuf>::new());
+}

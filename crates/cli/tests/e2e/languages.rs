@@ -221,11 +221,23 @@ fn a_python_programs_dependencies_are_installed_when_they_are_missing() {
     sealed.write("__main__.py", program);
     sealed.run(["stack", "init", "dev"]).exits(0);
     let up = sealed.run(UP).exits(0);
+    assert!(up.stdout.contains("python dependencies: starting\n"), "{up}");
     let outputs = sealed.run(["stack", "output", "--json"]).exits(0).json();
     let venv = sealed.directory().join("venv").to_string_lossy().into_owned();
     assert_eq!(outputs["prefix"], venv, "{up}");
     assert!(outputs["pulumi"].as_str().unwrap().starts_with(&venv), "{up}");
-    sealed.run([&UP[..], &["--expect-no-changes"]].concat()).exits(0);
+    let again = sealed.run([&UP[..], &["--expect-no-changes"]].concat()).exits(0);
+    assert!(!again.stdout.contains("dependencies"), "nothing was missing\n{again}");
+    std::fs::remove_dir_all(sealed.directory().join("venv")).unwrap();
+    sealed.run(["install"]).exits(0);
+    sealed.run(["preview", "--expect-no-changes"]).exits(0);
+    sealed.write("requirements.txt", "pulumi==99.99.99\n");
+    std::fs::remove_dir_all(sealed.directory().join("venv")).unwrap();
+    let failed = sealed.run(UP).exits(1);
+    assert!(
+        failed.stderr.contains("requirements.txt") && failed.stderr.contains("pulumi==99.99.99"),
+        "{failed}"
+    );
 }
 
 #[test]

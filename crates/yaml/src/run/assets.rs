@@ -9,11 +9,14 @@ use purlin_model::PropertyMap;
 pub(super) async fn hash_assets(
     mut properties: PropertyMap,
     folder: PathBuf,
+    fetch: Option<purlin_assets::SharedFetch>,
 ) -> Result<PropertyMap, Diagnostic> {
     if !purlin_assets::needs_resolving(&properties) {
         return Ok(properties);
     }
-    let work = move || purlin_assets::resolve(&mut properties, &folder).map(|()| properties);
+    let work = move || {
+        purlin_assets::resolve_fetching(&mut properties, &folder, fetch.as_ref()).map(|()| properties)
+    };
     match tokio::task::spawn_blocking(work).await {
         Ok(hashed) => hashed,
         Err(error) => Err(Diagnostic::error("yaml-asset", format!("the assets can't be hashed: {error}"))),

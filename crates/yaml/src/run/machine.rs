@@ -43,6 +43,8 @@ pub(crate) struct Deployment {
     pub(crate) dry_run: bool,
     /// How many calls to the engine may be under way: more would only take memory.
     pub(crate) calls_at_once: usize,
+    /// How assets at addresses of the network are fetched, if they can be.
+    pub(crate) fetch: Option<purlin_assets::SharedFetch>,
     /// The folder that the program runs in.
     pub(crate) folder: PathBuf,
     /// The folder of the project file.
@@ -297,13 +299,14 @@ async fn execute(mut store: Store<'_>, bindings: &Bindings, deployment: &Deploym
     if !machine.run().await {
         return RunOutcome::Bailed;
     }
-    let outputs = match hash_assets(machine.outputs, deployment.folder.clone()).await {
-        Ok(outputs) => outputs,
-        Err(problem) => {
-            report(monitor, &problem);
-            return RunOutcome::Bailed;
-        }
-    };
+    let outputs =
+        match hash_assets(machine.outputs, deployment.folder.clone(), deployment.fetch.clone()).await {
+            Ok(outputs) => outputs,
+            Err(problem) => {
+                report(monitor, &problem);
+                return RunOutcome::Bailed;
+            }
+        };
     let finished = async {
         monitor.register_outputs(root.clone(), outputs).await?;
         monitor.program_finished().await

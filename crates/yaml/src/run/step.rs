@@ -236,6 +236,7 @@ impl Preparer<'_> {
     ) -> BoxFuture<'static, Ended> {
         let monitor = Arc::clone(&self.deployment.monitor);
         let folder = self.deployment.folder.clone();
+        let fetch = self.deployment.fetch.clone();
         let key = decl.key.clone();
         let maker = HandleMaker {
             name: decl.resource_name().to_owned(),
@@ -246,7 +247,7 @@ impl Preparer<'_> {
         };
         Box::pin(async move {
             let inputs = Arc::unwrap_or_clone(std::mem::take(&mut request.goal.inputs));
-            match hash_assets(inputs, folder).await {
+            match hash_assets(inputs, folder, fetch).await {
                 Ok(inputs) => request.goal.inputs = Arc::new(inputs),
                 Err(problem) => return Ended::Problem(Box::new(problem.with_span(key.span()))),
             }
