@@ -538,6 +538,8 @@ fn a_plugin_that_does_not_start_is_named_with_the_way_out() {
 fn tools_that_are_missing_are_named_with_the_way_out() {
     let mut sealed = deployed();
     sealed.set("PATH", "/no/such/place");
+    sealed.write("go.mod", "module shop\n\ngo 1.24\n");
+    sealed.write("main.go", "package main\n\nfunc main() {}\n");
     for (runtime, says) in [
         ("python", ["`python3` is not on the search path", "install Python"]),
         ("nodejs", ["`node` is not on the search path", "install Node"]),
