@@ -33,7 +33,7 @@ pub(crate) fn description(provider: &Provider, peer: Option<&Engine>) -> Result<
 
 /// All findings.
 pub(crate) fn report(description: &str, findings: &[Finding], arguments: &[String]) -> String {
-    let mut text = format!("`cargo xtask bench {}` ({description})\n", arguments.join(" "));
+    let mut text = format!("`cargo xtask bench {}` ({description})\n", shown(arguments));
     for finding in findings {
         text.push('\n');
         text.push_str(&one(finding));
@@ -41,6 +41,20 @@ pub(crate) fn report(description: &str, findings: &[Finding], arguments: &[Strin
     text.push('\n');
     text.push_str(&growth(findings));
     text.trim_end().to_owned()
+}
+
+/// The arguments that say what was measured, without those about files.
+fn shown(arguments: &[String]) -> String {
+    let mut words = Vec::new();
+    let mut all = arguments.iter().map(String::as_str);
+    while let Some(word) = all.next() {
+        match word {
+            "--no-build" => {}
+            "--output" => drop(all.next()),
+            word => words.push(word),
+        }
+    }
+    words.join(" ")
 }
 
 fn seconds(value: f64) -> String {
@@ -192,6 +206,12 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("| destroy | 1.00 | 0.25 | 0.30 | 3.33 |"), "{text}");
+    }
+
+    #[test]
+    fn the_command_is_shown_without_files() {
+        let words = ["up", "--resources", "100", "--output", "x.md", "--no-build", "--runs", "3"];
+        assert_eq!(shown(&words.map(str::to_owned)), "up --resources 100 --runs 3");
     }
 
     #[test]

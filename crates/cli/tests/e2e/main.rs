@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `plugins/<name>-<version>/pulumi-resource-<name>` | the test providers |
 //! | `python/venv` | a Python with `pulumi` and `pulumi_random` |
-//! | `node/node_modules` | `@pulumi/pulumi` |
+//! | `node/node_modules` | `@pulumi/pulumi` and `@pulumi/random` |
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -16,5 +16,6 @@ mod container;
 mod kill;
 mod languages;
 mod lifecycle;
+mod random_sdks;
 mod support;
 mod swap;

@@ -6,7 +6,7 @@ mod ran;
 mod sealed;
 
 pub(crate) use calls::Call;
-pub(crate) use prepared::plugin;
+pub(crate) use prepared::{path as test_env, plugin};
 pub(crate) use ran::Ran;
 pub(crate) use sealed::{BINARY, PASSPHRASE, Running, Sealed};
 
