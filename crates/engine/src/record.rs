@@ -111,8 +111,7 @@ impl Recorder {
             return None;
         }
         let message = format!("the state that came out breaks a rule and was not written: {first}");
-        let hint = "this is a defect; the journal is kept: recover the stack from it with `cancel`, then use \
-                    `state repair`";
+        let hint = "this is a defect; the journal is kept: recover the stack from it with `cancel`";
         Some(Diagnostic::error("state-integrity", message).with_urn(first.urn.as_str()).with_hint(hint))
     }
 

@@ -95,7 +95,7 @@ pub fn refuse_if_invalid(snapshot: &Snapshot) -> Result<(), Diagnostic> {
     let message = format!("snapshot integrity failure; refusing to use it: {first}{more}");
     Err(Diagnostic::error("state-integrity", message)
         .with_urn(first.urn.as_str())
-        .with_hint("`purlin state repair` sorts the list and drops references to nothing"))
+        .with_hint("write the deployment with `stack export`, put the list in order, and read it back with `stack import`"))
 }
 
 pub(crate) fn check_states<'a>(states: impl Iterator<Item = &'a ResourceState>) -> Vec<IntegrityProblem> {

@@ -364,7 +364,7 @@ fn the_refusal_names_the_first_problem_and_the_way_out() {
          dependency urn:pulumi:dev::shop::a:b:C::x is missing (and 1 more)"
     );
     assert_eq!(refusal.urn.as_deref(), Some(urn("s").as_str()));
-    assert!(refusal.hint.unwrap().contains("state repair"));
+    assert!(refusal.hint.unwrap().contains("stack import"));
 }
 
 #[test]

@@ -169,6 +169,13 @@ impl Planner {
         if self.needs_something_failed(res) {
             return self.skip(res);
         }
+        if self.wants_import(res) {
+            let urn = self.urn(res).clone();
+            let message = format!("the `import` option of resource \"{urn}\" is not supported yet");
+            let hint = "take the resource over with another engine of the ecosystem, or leave the option out";
+            self.say(Diagnostic::error("import-unsupported", message).with_urn(urn.as_str()).with_hint(hint));
+            return self.fail(res);
+        }
         let resource = self.get(res);
         if !resource.goal.custom || is_provider_type(&resource.goal.ty) {
             return self.provider_settled(res);
@@ -188,6 +195,18 @@ impl Planner {
                 self.fail(res);
             }
         }
+    }
+
+    /// Whether a registration asks for an existing resource to be taken over. One that was taken over
+    /// before is registered like any other.
+    fn wants_import(&self, res: ResId) -> bool {
+        let resource = self.get(res);
+        let id = &resource.goal.import_id;
+        let known = resource.old.is_some_and(|slot| {
+            let old = &self.entry(slot).state;
+            !old.external && (old.id == *id || old.import_id == *id)
+        });
+        resource.goal.custom && !id.is_empty() && !known
     }
 
     fn needs_something_failed(&self, res: ResId) -> bool {

@@ -61,10 +61,6 @@ fn seconds(value: f64) -> String {
     if value < 10.0 { format!("{value:.2}") } else { format!("{value:.1}") }
 }
 
-fn optional(value: Option<String>) -> String {
-    value.unwrap_or_else(|| "–".to_owned())
-}
-
 #[expect(clippy::cast_precision_loss, reason = "sizes are far below 2^52")]
 fn float(value: u64) -> f64 {
     value as f64
@@ -81,13 +77,19 @@ fn own_cpu(finding: &Finding, phase: usize) -> f64 {
     over.max(0.0) * 1e6 / count(finding.resources.saturating_sub(1).max(1))
 }
 
+const COLUMNS: &str = "| | wall s | of that storage s | floor s | wall / floor | CPU s, whole tree | \
+                       Purlin's CPU µs/resource | peak MB, whole tree | peak MB, Purlin |";
+const PEER_COLUMNS: &str = " `pulumi` wall s | times faster | `pulumi` peak MB |";
+
 fn one(finding: &Finding) -> String {
     let per_resource = float(finding.purlin.checkpoint) / count(finding.resources);
+    let (columns, lines) = match finding.peer {
+        Some(_) => (PEER_COLUMNS, "--:|--:|--:|"),
+        None => ("", ""),
+    };
     let mut text = format!(
         "**{}, {} resources**, {per_resource:.0} bytes each in the state; floor of the program {} s\n\n\
-         | | wall s | of that storage s | floor s | wall / floor | CPU s, whole tree | Purlin's CPU µs/resource | \
-         peak MB, whole tree | peak MB, Purlin | `pulumi` wall s | times faster | `pulumi` peak MB |\n\
-         |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n",
+         {COLUMNS}{columns}\n|---|--:|--:|--:|--:|--:|--:|--:|--:|{lines}\n",
         finding.language.name(),
         finding.resources,
         seconds(finding.floors.program),
@@ -97,21 +99,23 @@ fn one(finding: &Finding) -> String {
         let floor = finding.floors.of(phase);
         let storage = finding.in_memory.as_ref().map(|life| (own.wall - life.phases[phase].wall).max(0.0));
         let peer = finding.peer.as_ref().map(|life| life.phases[phase]);
+        let peer = peer.map(|p| {
+            let faster = p.wall / own.wall;
+            format!(" {} | {faster:.1} | {:.0} |", seconds(p.wall), float(p.tree_peak) / MEGABYTE)
+        });
         // Writing to a string can't fail.
         let _ = writeln!(
             text,
-            "| {name} | {} | {} | {} | {:.2} | {} | {:.0} | {:.0} | {:.0} | {} | {} | {} |",
+            "| {name} | {} | {} | {} | {:.2} | {} | {:.0} | {:.0} | {:.0} |{}",
             seconds(own.wall),
-            optional(storage.map(seconds)),
+            storage.map_or_else(|| "–".to_owned(), seconds),
             seconds(floor),
             own.wall / floor.max(0.001),
             seconds(own.tree_cpu),
             own_cpu(finding, phase),
             float(own.tree_peak) / MEGABYTE,
             float(own.own_peak) / MEGABYTE,
-            optional(peer.map(|p| seconds(p.wall))),
-            optional(peer.map(|p| format!("{:.1}", p.wall / own.wall))),
-            optional(peer.map(|p| format!("{:.0}", float(p.tree_peak) / MEGABYTE))),
+            peer.unwrap_or_default(),
         );
     }
     text

@@ -133,9 +133,7 @@ fn not_replaced(diagnostic: Diagnostic, hold: &Hold) -> StateError {
                 "the checkpoint {path} was not replaced, because the new one would be invalid: {message}"
             ),
         )
-        .with_hint(
-            "nothing is lost: the journal stays; run `purlin state repair`, and report this as a defect",
-        )
+        .with_hint("nothing is lost: the journal stays; run `purlin cancel`, and report this as a defect")
     })
 }
 
