@@ -14,6 +14,9 @@ use crate::message::Opened;
 use crate::pool::Pool;
 use crate::settings::EnginePorts;
 
+/// How many checks and diffs may be on their way: more than a plugin takes at once.
+const COMPARISONS: usize = 512;
+
 /// How many steps may be on their way for each that may call a provider.
 const STEPS_A_PLACE: usize = 4;
 
@@ -28,6 +31,9 @@ pub(crate) struct Calls {
     pub(crate) pool: Pool,
     /// A place for each operation that may run at once.
     pub(crate) places: Arc<Semaphore>,
+    /// A place for each check or diff that may be on its way. Programs that register everything at
+    /// once would have all bags open at once otherwise.
+    pub(crate) comparisons: Semaphore,
     /// A place for each step that may be on its way, open bags and all: more than may call at once,
     /// so that begins are stored ahead of the calls, and not so many that all bags are open.
     pub(crate) steps: Semaphore,
@@ -54,6 +60,7 @@ impl Calls {
             monitor_address,
             pool,
             places: Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS))),
+            comparisons: Semaphore::new(COMPARISONS),
             steps: Semaphore::new(steps.min(Semaphore::MAX_PERMITS)),
             stopping: CancellationToken::new(),
             abandon: CancellationToken::new(),

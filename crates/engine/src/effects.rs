@@ -26,7 +26,11 @@ impl Driver {
                 let old = work.old.clone().ok_or_else(|| Arc::clone(self.planner.state(old)));
                 let (calls, inbox) = (Arc::clone(&self.calls), self.inbox.clone());
                 tokio::spawn(async move {
-                    let _ = inbox.send(compare::diff(calls, subject, old, inputs, old_provider).await);
+                    let place = calls.comparisons.acquire().await;
+                    let diff = compare::diff(Arc::clone(&calls), subject, old, inputs, old_provider);
+                    let message = Box::pin(diff).await;
+                    drop(place);
+                    let _ = inbox.send(message);
                 });
             }
             Effect::DiffDependent { slot, properties } => {
@@ -95,7 +99,10 @@ impl Driver {
         let subject = self.subject(res);
         let (calls, inbox) = (Arc::clone(&self.calls), self.inbox.clone());
         tokio::spawn(async move {
-            let _ = inbox.send(compare::check(calls, subject, plan).await);
+            let place = calls.comparisons.acquire().await;
+            let message = Box::pin(compare::check(Arc::clone(&calls), subject, plan)).await;
+            drop(place);
+            let _ = inbox.send(message);
         });
     }
 
@@ -134,7 +141,7 @@ impl Driver {
         let (calls, inbox) = (Arc::clone(&self.calls), self.inbox.clone());
         tokio::spawn(async move {
             let step = calls.steps.acquire().await;
-            let ended = perform::perform(Arc::clone(&calls), job).await;
+            let ended = Box::pin(perform::perform(Arc::clone(&calls), job)).await;
             drop(step);
             let _ = inbox.send(ended);
         });
