@@ -195,6 +195,26 @@ impl Target {
         })
     }
 
+    /// Removes the stack, unselects it, and removes its settings file unless that is to be kept.
+    pub(crate) async fn remove(
+        &self,
+        context: &Context,
+        force: bool,
+        keep_settings: bool,
+    ) -> Result<(), CommandError> {
+        self.store.remove(&self.id, force).await?;
+        let Some(project) = &self.project else { return Ok(()) };
+        if context.selected(project, self.store.url())?.as_deref() == Some(self.id.name.as_str()) {
+            context.select(project, self.store.url(), None)?;
+        }
+        let settings = project.stack_settings_path(&self.id.name);
+        if !keep_settings && settings.exists() {
+            std::fs::remove_file(&settings)
+                .map_err(|e| Diagnostic::error("config-file", format!("{}: {e}", settings.display())))?;
+        }
+        Ok(())
+    }
+
     /// The stack's settings file, or another one.
     pub(crate) fn settings(&self, file: Option<&std::path::Path>) -> Result<StackSettings, CommandError> {
         let project = self.project()?;

@@ -162,17 +162,7 @@ async fn remove(context: &Context, named: Option<&str>, args: StackRmArgs) -> Re
     let target = context.stack(args.name.as_deref().or(named))?;
     let warning = format!("This will permanently remove the '{}' stack!", target.id.name);
     context.confirm_word(&warning, &target.id.name, args.yes)?;
-    target.store.remove(&target.id, args.force).await?;
-    if let Some(project) = &target.project {
-        if context.selected(project, target.store.url())?.as_deref() == Some(target.id.name.as_str()) {
-            context.select(project, target.store.url(), None)?;
-        }
-        let settings = project.stack_settings_path(&target.id.name);
-        if !args.preserve_config && settings.exists() {
-            std::fs::remove_file(&settings)
-                .map_err(|e| Diagnostic::error("config-file", format!("{}: {e}", settings.display())))?;
-        }
-    }
+    target.remove(context, args.force, args.preserve_config).await?;
     context.out.line(format!("Stack '{}' has been removed!", target.id.name));
     Ok(())
 }

@@ -183,19 +183,7 @@ impl<'c> Prepared<'c> {
 
     /// Removes the stack and its configuration.
     pub(crate) async fn remove_stack(&self, context: &Context) -> Result<(), CommandError> {
-        self.target.store.remove(&self.target.id, false).await?;
-        let project = self.project()?;
-        if context.selected(project, self.target.store.url())?.as_deref()
-            == Some(self.target.id.name.as_str())
-        {
-            context.select(project, self.target.store.url(), None)?;
-        }
-        let path = project.stack_settings_path(&self.target.id.name);
-        if path.exists() {
-            std::fs::remove_file(&path)
-                .map_err(|e| Diagnostic::error("config-file", format!("{}: {e}", path.display())))?;
-        }
-        Ok(())
+        self.target.remove(context, false, false).await
     }
 }
 
