@@ -3,6 +3,7 @@
 mod bench;
 mod demo;
 mod repo;
+mod rules;
 mod run;
 mod test;
 mod test_env;
@@ -17,7 +18,8 @@ const USAGE: &str = "\
 usage: cargo xtask <task>
 
   test [cargo test's arguments]   prepare what the tests need, then run all of them (or those named)
-  tidy                            check the edges between crates, headers, sizes and the architecture page
+  tidy                            check the edges between crates, headers, sizes and the pages
+  rules                           count the rows of docs/engine-rules.md and write the table at its top
   demo                            build Purlin and take the example programs through their lives
   bench up --resources N[,N...]   measure create, no-op, preview, refresh and destroy
            [--language yaml|python|node|go[,...]] [--provider builtin|plugin]
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
         Some((task, rest)) => match task.as_str() {
             "test" => test::run(&repo, rest),
             "tidy" => tidy::run(&repo),
+            "rules" => rules::run(&repo),
             "demo" => demo::run(&repo),
             "bench" => bench::run(&repo, rest),
             "help" | "-h" | "--help" => {

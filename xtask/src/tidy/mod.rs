@@ -15,6 +15,7 @@ pub(crate) fn run(repo: &Repo) -> Result<()> {
     let mut problems = layers::check(repo, &rules)?;
     problems.extend(sources::check(repo, &rules)?);
     problems.extend(architecture::check(repo)?);
+    problems.extend(crate::rules::check(repo)?);
     for problem in &problems {
         eprintln!("{problem}");
     }
