@@ -67,7 +67,6 @@ impl Planner {
     pub(crate) fn admit(&mut self, ticket: Option<Ticket>, mut request: Registration, urn: Urn) -> ResId {
         self.inherit(&mut request.goal);
         let providers = self.inherited_providers(&request.goal, std::mem::take(&mut request.providers));
-        let aliases = self.alias_urns(&request.goal, &urn);
         #[expect(clippy::cast_possible_truncation, reason = "registrations fit in memory")]
         let res = ResId(self.resources.len() as u32);
         self.resources.push(Resource {
@@ -78,7 +77,6 @@ impl Planner {
             package: request.package,
             read_id: request.read_id,
             provider: None,
-            aliases,
             claimed_as: None,
             old: None,
             slot: None,
@@ -130,30 +128,29 @@ impl Planner {
     /// Takes the old state under the resource's own name, else under the first alias that has one.
     fn claim(&mut self, res: ResId) -> Result<(), Diagnostic> {
         let resource = self.get(res);
-        let names: Vec<Urn> =
-            std::iter::once(resource.urn.clone()).chain(resource.aliases.iter().cloned()).collect();
-        for name in names {
-            let Some(slot) = self.live.get(&name).copied() else { continue };
-            let own = self.get(res).urn.clone();
-            if let Some(other) = self.entry(slot).claimed {
-                let message = format!(
-                    "resource '{own}' would take over the state of '{name}', which '{}' has taken over already",
-                    self.urn(other)
-                );
-                return Err(Diagnostic::error("alias-claimed", message).with_urn(own.as_str()));
-            }
-            if name != own && self.by_urn.contains_key(&name) {
-                continue;
-            }
-            self.entry_mut(slot).claimed = Some(res);
-            if name != own {
-                self.claimed_urns.insert(name.clone(), res);
-            }
-            let resource = self.get_mut(res);
-            resource.old = Some(slot);
-            resource.claimed_as = Some(name);
-            return Ok(());
+        let own = resource.urn.clone();
+        let found = match self.live.get(&own) {
+            Some(slot) => Some((own.clone(), *slot)),
+            None => self
+                .alias_urns(&resource.goal, &own)
+                .into_iter()
+                .find_map(|name| self.live.get(&name).copied().map(|slot| (name, slot))),
+        };
+        let Some((name, slot)) = found else { return Ok(()) };
+        if let Some(other) = self.entry(slot).claimed {
+            let message = format!(
+                "resource '{own}' would take over the state of '{name}', which '{}' has taken over already",
+                self.urn(other)
+            );
+            return Err(Diagnostic::error("alias-claimed", message).with_urn(own.as_str()));
         }
+        self.entry_mut(slot).claimed = Some(res);
+        if name != own {
+            self.claimed_urns.insert(name.clone(), res);
+        }
+        let resource = self.get_mut(res);
+        resource.old = Some(slot);
+        resource.claimed_as = Some(name);
         Ok(())
     }
 

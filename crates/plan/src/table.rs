@@ -95,7 +95,6 @@ pub(crate) struct Resource {
     pub(crate) package: PackageDescriptor,
     pub(crate) read_id: Option<String>,
     pub(crate) provider: Option<ProviderRef>,
-    pub(crate) aliases: Vec<Urn>,
     pub(crate) claimed_as: Option<Urn>,
     pub(crate) old: Option<Slot>,
     pub(crate) slot: Option<Slot>,
