@@ -66,6 +66,28 @@ impl StepOp {
             StepOp::ImportReplacement => "import-replacement",
         }
     }
+
+    /// The step that a word stands for.
+    pub fn from_word(word: &str) -> Option<StepOp> {
+        const ALL: [StepOp; 15] = [
+            StepOp::Same,
+            StepOp::Create,
+            StepOp::Update,
+            StepOp::Delete,
+            StepOp::Replace,
+            StepOp::CreateReplacement,
+            StepOp::DeleteReplaced,
+            StepOp::Read,
+            StepOp::ReadReplacement,
+            StepOp::Refresh,
+            StepOp::Discard,
+            StepOp::DiscardReplaced,
+            StepOp::RemovePendingReplace,
+            StepOp::Import,
+            StepOp::ImportReplacement,
+        ];
+        ALL.into_iter().find(|op| op.as_str() == word)
+    }
 }
 
 /// One side of a step as an event shows it.

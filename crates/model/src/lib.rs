@@ -10,6 +10,7 @@ pub mod goal;
 pub mod package;
 pub mod path;
 pub mod state;
+pub mod update_plan;
 pub mod urn;
 pub mod value;
 

@@ -221,6 +221,8 @@ impl Planner {
         if let Some(problem) = self.protected_member(&active) {
             self.say(problem);
             self.fail(active.root);
+        } else if !self.allows_cascade(&active) {
+            self.stop();
         } else {
             for (slot, keys) in active.condemned.iter().rev() {
                 self.cascades.keys.insert(*slot, keys.clone());
@@ -231,6 +233,11 @@ impl Planner {
             self.create_after_delete(active.root, active.old, facts);
         }
         self.release(&active);
+    }
+
+    /// Whether the update plan that is followed, if one is, allows the deletes of a cascade.
+    fn allows_cascade(&mut self, active: &Active) -> bool {
+        active.condemned.keys().rev().chain([&active.old]).all(|slot| self.allows_delete_first(*slot))
     }
 
     fn protected_member(&self, active: &Active) -> Option<Diagnostic> {

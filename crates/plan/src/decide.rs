@@ -122,6 +122,9 @@ impl Planner {
     }
 
     fn plan_create(&mut self, res: ResId) {
+        if !self.allows_of(res, &[StepOp::Create]) {
+            return;
+        }
         let resource = self.get(res);
         let draft =
             Arc::new(envelope::draft(&resource.goal, &resource.urn, resource.provider.as_ref(), None));
@@ -145,6 +148,9 @@ impl Planner {
     }
 
     fn plan_same(&mut self, res: ResId, old: Slot, facts: &DiffFacts) {
+        if !self.allows_of(res, &[StepOp::Same]) {
+            return;
+        }
         let state = Arc::clone(&self.entry(old).state);
         let mut draft = self.draft_over(res, &state);
         draft.external = state.external;
@@ -170,6 +176,9 @@ impl Planner {
     }
 
     fn plan_update(&mut self, res: ResId, old: Slot, facts: DiffFacts) {
+        if !self.allows_of(res, &[StepOp::Update]) {
+            return;
+        }
         let state = Arc::clone(&self.entry(old).state);
         let draft = Arc::new(self.draft_over(res, &state));
         let slot = self.push_slot(Arc::clone(&draft), true);
@@ -238,6 +247,9 @@ impl Planner {
             self.cascades.enqueue(res);
             return;
         }
+        if !self.allows_of(res, &[StepOp::CreateReplacement, StepOp::Replace]) {
+            return;
+        }
         let resource = self.get(res);
         let draft =
             Arc::new(envelope::draft(&resource.goal, &resource.urn, resource.provider.as_ref(), None));
@@ -273,6 +285,9 @@ impl Planner {
     /// Creates a replacement in the place of a state that is being, or was, deleted. The old state
     /// of a provider stays until the end, for states that refer to it and are not replaced.
     pub(crate) fn create_after_delete(&mut self, res: ResId, old: Slot, facts: DiffFacts) {
+        if !self.allows_of(res, &[StepOp::Replace, StepOp::CreateReplacement]) {
+            return;
+        }
         let urn = self.urn(res).clone();
         self.replaced.insert(urn);
         let resource = self.get(res);

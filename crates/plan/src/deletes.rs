@@ -53,6 +53,9 @@ impl Planner {
         }
         self.spare_protected(&mut condemned);
         self.spare_for_failed(&mut condemned);
+        if !self.allows_deletes(&condemned) {
+            return self.stop();
+        }
         let graph = DeleteGraph::new(self, condemned.keys().copied());
         let mut steps: BTreeMap<Slot, StepId> = BTreeMap::new();
         for (slot, op) in condemned.iter().rev() {
@@ -68,6 +71,15 @@ impl Planner {
             self.entry_mut(*slot).fate = Fate::Condemned(id);
             steps.insert(*slot, id);
         }
+    }
+
+    /// Whether the update plan that is followed, if one is, allows some deletes. One that it doesn't
+    /// allow keeps all from being done.
+    fn allows_deletes(&mut self, condemned: &BTreeMap<Slot, StepOp>) -> bool {
+        condemned.iter().rev().all(|(slot, op)| {
+            let urn = self.entry(*slot).state.urn.clone();
+            self.allows(&urn, &[*op])
+        })
     }
 
     fn delete_op(&self, entry: &SlotEntry) -> Option<StepOp> {

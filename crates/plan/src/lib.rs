@@ -9,12 +9,14 @@
 
 mod alias;
 mod cascade;
+mod constraint;
 mod decide;
 mod deletes;
 mod dependents;
 mod effect;
 mod envelope;
 mod input;
+mod planned;
 mod provider;
 mod register;
 mod settings;
@@ -24,6 +26,7 @@ mod table;
 pub use effect::{After, Effect, Reply, Step, StepReasons};
 pub use envelope::same_envelope;
 pub use input::{DiffFacts, Input, ProviderQuery, Registration, StepOutcome, Ticket};
-pub use settings::{Mode, Settings};
+pub use planned::{Wanted, diff_violation, planned_diff};
+pub use settings::{Mode, PlannedSteps, Settings};
 pub use step::StepId;
 pub use table::{Planner, ResId};

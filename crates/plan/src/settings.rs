@@ -2,7 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use purlin_model::{PackageDescriptor, PropertyMap};
+use purlin_model::event::StepOp;
+use purlin_model::{PackageDescriptor, PropertyMap, Urn};
+
+/// The steps of resources, in order.
+pub type PlannedSteps = BTreeMap<Urn, Vec<StepOp>>;
 
 /// The kind of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +44,10 @@ pub struct Settings {
     pub package_config: BTreeMap<String, PropertyMap>,
     /// Packages that may not have a default provider; `*` for all but `pulumi`.
     pub disabled_default_providers: BTreeSet<String>,
+    /// The steps of the update plan that is followed, if one is.
+    pub planned_steps: Option<PlannedSteps>,
+    /// Whether the steps are recorded for an update plan.
+    pub records_steps: bool,
 }
 
 impl Settings {
@@ -57,6 +65,8 @@ impl Settings {
             default_packages: BTreeMap::new(),
             package_config: BTreeMap::new(),
             disabled_default_providers: BTreeSet::new(),
+            planned_steps: None,
+            records_steps: false,
         }
     }
 }

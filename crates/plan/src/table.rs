@@ -7,6 +7,7 @@ use purlin_diag::Diagnostic;
 use purlin_model::{Goal, PackageDescriptor, ProviderRef, ResourceState, Slot, Snapshot, Urn};
 
 use crate::cascade::Cascades;
+use crate::constraint::Constraint;
 use crate::dependents::Dependents;
 use crate::effect::{Effect, Reply};
 use crate::input::{DiffFacts, Input, StepOutcome, Ticket};
@@ -129,6 +130,7 @@ pub struct Planner {
     pub(crate) defaults: Defaults,
     pub(crate) steps: Steps,
     pub(crate) cascades: Cascades,
+    pub(crate) constraint: Constraint,
     pub(crate) dependents: Option<Dependents>,
     pub(crate) replaced: HashSet<Urn>,
     /// The names that a refresh found gone: whoever keeps the list prunes references to them.
@@ -143,7 +145,8 @@ pub struct Planner {
 
 impl Planner {
     /// A planner that starts from a snapshot. The slots of the base are its resources in order.
-    pub fn new(settings: Settings, base: &Snapshot) -> Planner {
+    pub fn new(mut settings: Settings, base: &Snapshot) -> Planner {
+        let constraint = Constraint::new(&mut settings);
         let mut planner = Planner {
             settings,
             slots: Vec::with_capacity(base.resources.len()),
@@ -154,6 +157,7 @@ impl Planner {
             defaults: Defaults::default(),
             steps: Steps::default(),
             cascades: Cascades::default(),
+            constraint,
             dependents: None,
             replaced: HashSet::new(),
             vanished: HashSet::new(),
@@ -360,6 +364,7 @@ impl Planner {
     }
 
     fn finish(&mut self) {
+        self.check_leftovers();
         self.stage = Stage::Finished;
         self.effects.push(Effect::Finish { ok: !self.failed });
     }
@@ -374,7 +379,7 @@ impl Planner {
     }
 
     /// Begins nothing further. Steps in flight end; everything that waits is let go.
-    fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         self.failed = true;
         if self.stopping {
             return;

@@ -112,4 +112,5 @@ themes!(
     failures,
     stopping,
     refreshes,
+    update_plans,
 );

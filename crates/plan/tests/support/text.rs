@@ -20,10 +20,12 @@
 //! stop <op> <name>             the user stops when this step begins
 //! late <label>                 what begins with the label happens after all else
 //! order lifo                   the newest answer first
+//! planned <name> <op,op,…>     the steps that an update plan has for a resource named above
 //! ```
 
 use std::collections::HashMap;
 
+use purlin_model::event::StepOp;
 use purlin_model::{
     Alias, AliasParent, Goal, PackageDescriptor, PropertyMap, ProviderRef, ResourceState, Snapshot, Urn,
 };
@@ -150,11 +152,18 @@ impl Reader {
                 };
                 self.script.steps.insert(format!("{} {}", rest[0], rest[1]), ending);
             }
+            "planned" => self.planned(rest),
             "stop" => self.script.stops.push(rest.join(" ")),
             "late" => self.script.late.push(rest.join(" ")),
             "order" => self.script.lifo = rest[0] == "lifo",
             other => panic!("no directive {other}"),
         }
+    }
+
+    fn planned(&mut self, rest: &[&str]) {
+        let ops = rest[1].split(',').map(|word| StepOp::from_word(word).unwrap()).collect();
+        let urn = self.urn_of(rest[0]);
+        self.scenario.settings.planned_steps.get_or_insert_default().insert(urn, ops);
     }
 
     fn setting(&mut self, word: &str) {

@@ -1,0 +1,211 @@
+//! What a program wants, held against a planned goal.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
+use std::collections::BTreeMap;
+
+use purlin_model::update_plan::ResourcePlan;
+use purlin_model::{
+    Alias, CustomTimeouts, Goal, PropertyMap, PropertyValue, ProviderRef, ResourceState, UNKNOWN_ID, Urn,
+};
+use purlin_plan::{Wanted, diff_violation, planned_diff};
+
+fn map(pairs: &[(&str, PropertyValue)]) -> PropertyMap {
+    pairs.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect()
+}
+
+type Pairs<'p> = &'p [(&'p str, PropertyValue)];
+
+/// What is said of a change from one bag to another where another change was planned.
+fn violation(planned: (Pairs<'_>, Pairs<'_>), actual: (Pairs<'_>, Pairs<'_>)) -> Option<String> {
+    let plan = planned_diff(&map(planned.0), &map(planned.1));
+    diff_violation(&map(actual.0), &map(actual.1), &plan)
+}
+
+fn list(items: &[PropertyValue]) -> PropertyValue {
+    PropertyValue::Array(items.to_vec())
+}
+
+fn urn(name: &str) -> Urn {
+    Urn::parse(&format!("urn:pulumi:dev::shop::t:m:R::{name}")).unwrap()
+}
+
+const UNKNOWN: PropertyValue = PropertyValue::Unknown;
+
+#[test]
+fn the_same_change_is_no_violation() {
+    let (old, new) =
+        ([("a", 1.0.into()), ("b", "x".into())], [("b", "y".into()), ("c", list(&["z".into()]))]);
+    assert_eq!(violation((&old, &new), (&old, &new)), None);
+    assert_eq!(violation((&old, &old), (&old, &old)), None);
+}
+
+#[test]
+fn unknowns_agree_with_anything() {
+    let object = |value: PropertyValue| PropertyValue::Object(map(&[("k", value), ("l", 1.0.into())]));
+    let planned = [("a", UNKNOWN), ("l", list(&[UNKNOWN, 24.0.into()])), ("o", object(UNKNOWN))];
+    let actual = [("a", "x".into()), ("l", list(&["y".into(), 24.0.into()])), ("o", object("z".into()))];
+    assert_eq!(violation((&[], &planned), (&[], &actual)), None);
+    let other = [("a", "x".into()), ("l", list(&["y".into(), 25.0.into()])), ("o", object("z".into()))];
+    let found = violation((&[], &planned), (&[], &other)).unwrap();
+    assert_eq!(found, "properties changed: ++l[{[output<string>{} {24}]}!={[{y} {25}]}]");
+}
+
+#[test]
+fn an_unknown_may_come_to_nothing() {
+    let old = [("a", "x".into())];
+    assert_eq!(violation((&old, &[("a", UNKNOWN)]), (&old, &[])), None);
+    assert_eq!(violation((&[], &[("a", UNKNOWN)]), (&[], &[])), None);
+    let nested = |map: PropertyMap| [("o", PropertyValue::Object(map))];
+    let planned = nested(map(&[("k", UNKNOWN), ("l", 1.0.into())]));
+    assert_eq!(violation((&[], &planned), (&[], &nested(map(&[("l", 1.0.into())])))), None);
+}
+
+#[test]
+fn what_was_to_be_added_and_is_left_out() {
+    let planned = [
+        ("baz", PropertyValue::Object(map(&[("a", 42.0.into()), ("b", UNKNOWN)]))),
+        ("foo", "bar".into()),
+        ("zed", UNKNOWN),
+    ];
+    let found = violation((&[], &planned), (&[], &[])).unwrap();
+    assert_eq!(found, "properties changed: +-baz[{map[a:{42} b:output<string>{}]}], +-foo[{bar}]");
+}
+
+#[test]
+fn what_was_to_be_added_may_be_there_already() {
+    let new = [("a", "y".into())];
+    assert_eq!(violation((&[], &new), (&[("a", "x".into())], &new)), None);
+    assert_eq!(violation((&[], &new), (&new, &new)), None);
+    let found = violation((&[], &new), (&[("a", "x".into())], &[("a", "z".into())])).unwrap();
+    assert_eq!(found, "properties changed: +~a[{y}!={z}]");
+}
+
+#[test]
+fn each_other_kind_of_violation() {
+    let (x, y) = ([("a", "x".into())], [("a", "y".into())]);
+    let z: [(&str, PropertyValue); 1] = [("a", "z".into())];
+    let cases: [(_, _, _, _, &str); 9] = [
+        (&x[..], &y[..], &x[..], &z[..], "~~a[{y}!={z}]"),
+        (&x, &y, &x, &[], "~-a[{y}]"),
+        (&x, &y, &x, &x, "~=a[{y}!={x}]"),
+        (&x, &y, &[], &y, "~+a[{y}!={y}]"),
+        (&x, &x, &x, &y, "=~a[{y}]"),
+        (&x, &x, &x, &[], "=-a"),
+        (&[], &[], &[], &x, "=+a[{x}]"),
+        (&x, &[], &x, &x, "-=a[{x}]"),
+        (&x, &[], &x, &y, "-~a[{y}]"),
+    ];
+    for (old, new, actual_old, actual_new, expected) in cases {
+        let found = violation((old, new), (actual_old, actual_new));
+        assert_eq!(found.as_deref(), Some(format!("properties changed: {expected}").as_str()));
+    }
+}
+
+#[test]
+fn secretness_counts_and_secrets_are_not_shown() {
+    let secret = |text: &str| PropertyValue::from(text).into_secret();
+    let found = violation((&[], &[("a", secret("top"))]), (&[], &[("a", secret("other"))])).unwrap();
+    assert_eq!(found, "properties changed: ++a[{[secret]}!={[secret]}]");
+    assert!(violation((&[], &[("a", "x".into())]), (&[], &[("a", secret("x"))])).is_some());
+    assert_eq!(violation((&[], &[("a", secret("x"))]), (&[], &[("a", secret("x"))])), None);
+}
+
+fn wanted(goal: &Goal, provider: Option<&ProviderRef>, planned: &ResourcePlan) -> Option<String> {
+    let none = PropertyMap::new();
+    Wanted { goal, provider, old_inputs: &none, inputs: &none }.violation(planned)
+}
+
+fn plan_of(goal: &Goal, provider: Option<&ProviderRef>) -> ResourcePlan {
+    let none = PropertyMap::new();
+    let wanted = Wanted { goal, provider, old_inputs: &none, inputs: &none };
+    ResourcePlan { goal: Some(wanted.planned()), ..ResourcePlan::default() }
+}
+
+#[test]
+fn options_must_agree_exactly() {
+    let mut base = Goal::new("t:m:R", "a", true, PropertyMap::new());
+    base.dependencies = vec![urn("x"), urn("y")];
+    base.property_dependencies = BTreeMap::from([("p".to_owned(), vec![urn("x")])]);
+    let plan = plan_of(&base, None);
+    assert_eq!(wanted(&base, None, &plan), None);
+    type Change = fn(&mut Goal);
+    let changes: [(Change, &str); 13] = [
+        (|g| g.custom = false, "resource kind changed (expected custom)"),
+        (|g| g.ty = "t:m:S".into(), "type or name changed (expected t:m:R a)"),
+        (|g| g.parent = Some(urn("x")), "parent changed (expected )"),
+        (|g| g.protect = Some(true), "protect changed (expected false)"),
+        (|g| g.delete_before_replace = Some(true), "deleteBeforeReplace changed (expected no value)"),
+        (|g| g.import_id = "i".into(), "importID changed (expected )"),
+        (
+            |g| g.custom_timeouts = CustomTimeouts { delete: 60.0, ..CustomTimeouts::default() },
+            "delete timeout changed (expected 0)",
+        ),
+        (|g| g.ignore_changes = vec!["k".into()], "ignoreChanges changed: added k"),
+        (|g| g.additional_secret_outputs = vec!["k".into()], "additionalSecretOutputs changed: added k"),
+        (
+            |g| g.dependencies = vec![urn("y"), urn("z")],
+            "dependencies changed: added urn:pulumi:dev::shop::t:m:R::z; deleted urn:pulumi:dev::shop::t:m:R::x",
+        ),
+        (|g| g.aliases = vec![Alias::Urn(urn("o"))], "aliases changed: added urn:pulumi:dev::shop::t:m:R::o"),
+        (
+            |g| drop(g.property_dependencies.insert("p".into(), vec![])),
+            "dependencies for p changed: deleted urn:pulumi:dev::shop::t:m:R::x",
+        ),
+        (|g| g.dependencies = vec![urn("y"), urn("x")], ""),
+    ];
+    for (change, expected) in changes {
+        let mut goal = base.clone();
+        change(&mut goal);
+        let found = wanted(&goal, None, &plan).unwrap_or_default();
+        assert_eq!(found, expected);
+    }
+}
+
+#[test]
+fn a_property_left_out_may_leave_out_its_dependencies() {
+    let mut goal = Goal::new("t:m:R", "a", true, PropertyMap::new());
+    goal.property_dependencies = BTreeMap::from([("p".to_owned(), vec![urn("x")])]);
+    let plan = plan_of(&goal, None);
+    goal.property_dependencies.clear();
+    assert_eq!(wanted(&goal, None, &plan), None);
+}
+
+#[test]
+fn a_provider_may_get_its_id_later() {
+    let goal = Goal::new("t:m:R", "a", true, PropertyMap::new());
+    let provider = |name: &str, id: &str| {
+        ProviderRef::new(
+            Urn::parse(&format!("urn:pulumi:dev::shop::pulumi:providers:t::{name}")).unwrap(),
+            id,
+        )
+    };
+    let plan = plan_of(&goal, Some(&provider("p", UNKNOWN_ID)));
+    assert_eq!(wanted(&goal, Some(&provider("p", "1")), &plan), None);
+    assert!(wanted(&goal, Some(&provider("q", "1")), &plan).unwrap().starts_with("provider changed"));
+    let known = plan_of(&goal, Some(&provider("p", "1")));
+    assert!(wanted(&goal, Some(&provider("p", "2")), &known).unwrap().starts_with("provider changed"));
+}
+
+#[test]
+fn what_was_to_be_deleted_may_not_be_registered() {
+    let goal = Goal::new("t:m:R", "a", true, PropertyMap::new());
+    let found = wanted(&goal, None, &ResourcePlan::default());
+    assert_eq!(found.as_deref(), Some("resource unexpectedly not deleted"));
+}
+
+#[test]
+fn a_resource_without_a_plan_may_not_change() {
+    let mut old = ResourceState::new(urn("a"), true);
+    old.ignore_changes = vec!["k".into()];
+    let mut goal = Goal::new("t:m:R", "a", true, PropertyMap::new());
+    goal.ignore_changes = vec!["k".into()];
+    let (x, y) = (map(&[("a", "x".into())]), map(&[("a", "y".into())]));
+    let wanted = |goal: &Goal, inputs: &PropertyMap| {
+        Wanted { goal, provider: None, old_inputs: &x, inputs }.unplanned_violation(&old)
+    };
+    assert_eq!(wanted(&goal, &x), None);
+    assert_eq!(wanted(&goal, &y).as_deref(), Some("properties changed: =~a[{y}]"));
+    goal.protect = Some(true);
+    assert_eq!(wanted(&goal, &x).as_deref(), Some("protect changed (expected false)"));
+}
