@@ -48,19 +48,30 @@ pub(crate) struct CheckPlan {
 pub(crate) async fn check(calls: Arc<Calls>, subject: Subject, plan: CheckPlan) -> Message {
     let res = subject.res;
     match try_check(&calls, &subject, plan).await {
-        Ok((old, inputs, failures)) => {
-            let problems: Vec<Diagnostic> =
-                failures.iter().map(|failure| refused(&subject.urn, failure)).collect();
-            let inputs = problems.is_empty().then_some(inputs);
+        Ok((old, result)) => {
+            let mut problems: Vec<Diagnostic> =
+                result.failures.iter().map(|failure| refused(&subject.urn, failure)).collect();
+            let inputs = problems.is_empty().then_some(result.inputs);
+            problems.extend(result.warnings);
             Message::Checked { res, old, inputs, problems }
         }
         Err(problem) => Message::Checked { res, old: None, inputs: None, problems: vec![problem] },
     }
 }
 
-type Checked = (Option<Opened>, Arc<PropertyMap>, Vec<CheckFailure>);
+/// What a check came to.
+#[derive(Default)]
+struct Checked {
+    inputs: Arc<PropertyMap>,
+    failures: Vec<CheckFailure>,
+    warnings: Vec<Diagnostic>,
+}
 
-async fn try_check(calls: &Calls, subject: &Subject, plan: CheckPlan) -> Result<Checked, Diagnostic> {
+async fn try_check(
+    calls: &Calls,
+    subject: &Subject,
+    plan: CheckPlan,
+) -> Result<(Option<Opened>, Checked), Diagnostic> {
     let old = match (plan.old, plan.old_state) {
         (Some(old), _) => Some(old),
         (None, Some(state)) => Some(calls.open(&state).await?),
@@ -75,20 +86,21 @@ async fn try_check(calls: &Calls, subject: &Subject, plan: CheckPlan) -> Result<
         _ => Arc::clone(&subject.wanted),
     };
     if !subject.custom {
-        return Ok((old, news, Vec::new()));
+        return Ok((old, Checked { inputs: news, ..Checked::default() }));
     }
     let olds = match &old {
         Some(old) if plan.with_olds => Arc::clone(&old.inputs),
         _ => Arc::default(),
     };
     let args = CheckArgs { urn: subject.urn.clone(), olds, news, random_seed: subject.seed.clone() };
-    let result = if is_provider_type(subject.urn.ty()) {
-        check_provider(calls, subject, args).await
-    } else {
-        check_resource(calls, subject, args).await
-    };
-    let result = result.map_err(|e| provider_problem("check-failed", &subject.urn, "validating", &e))?;
-    Ok((old, Arc::new(result.inputs), result.failures))
+    let named = |e: ProviderError| provider_problem("check-failed", &subject.urn, "validating", &e);
+    if is_provider_type(subject.urn.ty()) {
+        let wanted = Arc::clone(&args.news);
+        let result = check_provider(calls, subject, args).await.map_err(named)?;
+        return Ok((old, put_back(subject, &wanted, result)?));
+    }
+    let result = check_resource(calls, subject, args).await.map_err(named)?;
+    Ok((old, Checked { inputs: Arc::new(result.inputs), failures: result.failures, warnings: Vec::new() }))
 }
 
 async fn check_resource(
@@ -108,31 +120,53 @@ async fn check_resource(
     }
 }
 
-/// The plugin doesn't see what the engine keeps in a provider's inputs; it comes back afterwards.
+/// The plugin doesn't see what the engine keeps in a provider's inputs.
 async fn check_provider(
     calls: &Calls,
     subject: &Subject,
     args: CheckArgs,
 ) -> Result<CheckResult, ProviderError> {
     let instance = calls.pool.for_check(&subject.urn, &subject.package).await?;
-    let wanted = Arc::clone(&args.news);
-    let args = CheckArgs {
-        olds: Arc::new(without_internal(&args.olds)),
-        news: Arc::new(without_internal(&args.news)),
-        ..args
-    };
-    let mut result = match instance.check_config(args).await {
+    let news = Arc::new(without_internal(&args.news));
+    let args = CheckArgs { olds: Arc::new(without_internal(&args.olds)), news: Arc::clone(&news), ..args };
+    match instance.check_config(args).await {
         Err(ProviderError::Unimplemented(_)) => {
-            return Ok(CheckResult { inputs: PropertyMap::clone(&wanted), failures: Vec::new() });
+            Ok(CheckResult { inputs: PropertyMap::clone(&news), failures: Vec::new() })
         }
-        other => other?,
-    };
-    for key in ["version", "__internal"] {
-        if let Some(value) = wanted.get(key) {
-            result.inputs.insert(key.to_owned(), value.clone());
+        other => other,
+    }
+}
+
+/// Puts back into a provider's checked inputs what is the engine's: which plugin serves it.
+fn put_back(subject: &Subject, wanted: &PropertyMap, result: CheckResult) -> Result<Checked, Diagnostic> {
+    let CheckResult { mut inputs, failures } = result;
+    let mut warnings = Vec::new();
+    if let Some(version) = wanted.get("version") {
+        match inputs.get("version") {
+            Some(changed) if changed.plain() != version.plain() => {
+                let text = |value: &PropertyValue| value.plain().as_str().unwrap_or_default().to_owned();
+                let message = format!(
+                    "provider \"{}\" attempted to change version from \"{}\" to \"{}\"",
+                    subject.urn,
+                    text(version),
+                    text(changed)
+                );
+                let hint =
+                    "the plugin has a defect: the version says which plugin is used, and is not its to set";
+                return Err(Diagnostic::error("provider-version-changed", message)
+                    .with_urn(subject.urn.as_str())
+                    .with_hint(hint));
+            }
+            _ => drop(inputs.insert("version".to_owned(), version.clone())),
         }
     }
-    Ok(result)
+    if let Some(internal) = wanted.get("__internal")
+        && inputs.insert("__internal".to_owned(), internal.clone()).is_some()
+    {
+        let message = "provider attempted to use __internal key that is reserved by the engine";
+        warnings.push(Diagnostic::warning("provider-internal", message).with_urn(subject.urn.as_str()));
+    }
+    Ok(Checked { inputs: Arc::new(inputs), failures, warnings })
 }
 
 fn refused(urn: &Urn, failure: &CheckFailure) -> Diagnostic {
@@ -354,15 +388,10 @@ fn apply_replace_on_changes(facts: &mut DiffFacts, on_changes: &[PropertyPath]) 
     let covered = |text: &str| {
         PropertyPath::parse(text).is_ok_and(|path| on_changes.iter().any(|pattern| pattern.covers(&path)))
     };
-    let mut keys: Vec<String> = Vec::new();
-    match &mut facts.detailed {
-        Some(detailed) => {
-            for (path, found) in detailed.iter_mut().filter(|(path, _)| covered(path)) {
-                found.kind = found.kind.as_replace();
-                keys.push(top_key(path));
-            }
-        }
-        None => keys.extend(facts.diff_keys.iter().filter(|key| covered(key)).cloned()),
+    let mut keys: Vec<String> = facts.diff_keys.iter().filter(|key| covered(key)).cloned().collect();
+    for (path, found) in facts.detailed.iter_mut().flatten().filter(|(path, _)| covered(path)) {
+        found.kind = found.kind.as_replace();
+        keys.push(top_key(path));
     }
     if !keys.is_empty() {
         let replace = facts.replace.get_or_insert_default();

@@ -280,10 +280,11 @@ async fn keep(calls: &Calls, job: &Job) -> Outcome {
     };
     state.outputs = old.state.outputs.clone();
     let state = Arc::new(state);
-    if let Some(provider) = state.as_provider() {
+    if let (Some(provider), Some(_)) = (state.as_provider(), job.step.res) {
         calls.pool.adopt(&provider, Arc::clone(&old.inputs));
     }
-    Outcome::done(None, Opened { state, inputs: Arc::clone(&job.inputs), outputs: Arc::clone(&old.outputs) })
+    let inputs = if job.step.inputs_equal { &old.inputs } else { &job.inputs };
+    Outcome::done(None, Opened { state, inputs: Arc::clone(inputs), outputs: Arc::clone(&old.outputs) })
 }
 
 async fn create(calls: &Calls, job: &Job) -> Outcome {

@@ -290,20 +290,38 @@ impl Fold {
         }
     }
 
+    /// Gives a new state the next place, or that of the state that goes away if it has one: what
+    /// stands behind that may refer to it.
     fn place(&mut self, slot: Slot, state: &Arc<ResourceState>, replaces: Option<Slot>) {
+        let position = self.position_for(replaces);
         let old = replaces.and_then(|old| self.take(old));
         let mut state = Arc::clone(state);
-        self.settle(&mut state, self.next_position());
+        self.settle(&mut state, position);
         self.by_urn.entry(state.urn.clone()).or_default().push(slot);
         self.referrers.note(slot, None, &state);
         let renamed = old.filter(|old| old.urn != state.urn).map(|old| (old.urn.clone(), state.urn.clone()));
-        let place = u32::try_from(self.order.len()).unwrap_or(u32::MAX);
+        let next = u32::try_from(self.order.len()).unwrap_or(u32::MAX);
+        let place = match position {
+            Position::Run(place) => place,
+            Position::Base(_) => next,
+        };
         self.new_cells.insert(slot, Cell { state: Some(state), place: Some(place) });
-        self.order.push(slot);
+        match self.order.get_mut(place as usize) {
+            Some(taken) => *taken = slot,
+            None => self.order.push(slot),
+        }
         self.living += 1;
         self.next_slot = self.next_slot.max(slot.0.saturating_add(1));
         if let Some((from, to)) = renamed {
             self.rename(from, to);
+        }
+    }
+
+    /// The position of a new state in the place of another.
+    pub(crate) fn position_for(&self, replaces: Option<Slot>) -> Position {
+        match replaces.filter(|old| self.is_placed(*old)) {
+            Some(old) => self.position(old),
+            None => self.next_position(),
         }
     }
 

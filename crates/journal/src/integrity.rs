@@ -200,7 +200,7 @@ impl Admission {
                     self.removed_provider(fold, *old);
                 }
                 check_form(state, &mut self.problems);
-                self.references(fold, state, fold.next_position());
+                self.references(fold, state, fold.position_for(*replaces));
                 let twice = fold.live(&state.urn).is_some_and(|slot| !self.leaving.contains(&slot));
                 if twice && !state.delete {
                     self.problems.push(broken(state, Rule::OneLiveState));

@@ -111,7 +111,8 @@ impl Planner {
 
     /// Whether the program has registered what has this state, and nothing has replaced it.
     fn is_wanted(&self, entry: &SlotEntry) -> bool {
-        self.settings.mode == Mode::Update && entry.claimed.is_some() && !entry.marked
+        let wanted = entry.claimed.is_some() || entry.carried;
+        self.settings.mode == Mode::Update && wanted && !entry.marked
     }
 
     /// Takes protected resources out, and with them everything that they need. Without

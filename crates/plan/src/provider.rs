@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use purlin_model::urn::{is_provider_type, package_of_type};
-use purlin_model::{Goal, PackageDescriptor, PropertyMap, PropertyValue, ProviderRef, UNKNOWN_ID, Urn};
+use purlin_model::{Goal, PackageDescriptor, PropertyMap, PropertyValue, ProviderRef, Slot, UNKNOWN_ID, Urn};
 
 use crate::effect::{Effect, Reply};
 use crate::input::{ProviderQuery, Registration, Ticket};
@@ -18,12 +18,18 @@ pub(crate) struct Defaults {
     by_request: HashMap<PackageDescriptor, Urn>,
     waiting_resources: HashMap<Urn, Vec<ResId>>,
     waiting_tickets: HashMap<Urn, Vec<Waiter>>,
+    /// Registrations that begin again when another is settled.
+    waiting_others: HashMap<Urn, Vec<ResId>>,
+    /// Registrations that wait until their provider, which only the base knows, has its place.
+    waiting_carried: HashMap<Slot, Vec<ResId>>,
 }
 
 impl Defaults {
     /// Gives up on everybody who waits with a ticket, in the order of tickets.
     pub(crate) fn drop_waiters(&mut self) -> Vec<Ticket> {
         self.waiting_resources.clear();
+        self.waiting_others.clear();
+        self.waiting_carried.clear();
         let mut tickets: Vec<Ticket> = std::mem::take(&mut self.waiting_tickets)
             .into_values()
             .flatten()
@@ -54,9 +60,12 @@ impl Planner {
     ) -> Choice {
         let name = package.package().to_owned();
         let inherited = || {
+            // A custom resource hands on what serves itself, a component what it was given to hand on.
             let parent = self.resource_by_urn(parent?)?;
-            let own = parent.provider.as_ref().filter(|p| parent.goal.custom && p.package() == name);
-            own.or_else(|| parent.providers.get(&name))
+            match parent.goal.custom {
+                true => parent.provider.as_ref().filter(|p| p.package() == name),
+                false => parent.providers.get(&name),
+            }
         };
         if let Some(provider) = explicit.or_else(|| providers.get(&name)).or_else(inherited) {
             return Choice::Settled(provider.clone());
@@ -141,6 +150,27 @@ impl Planner {
         self.defaults.waiting_resources.entry(urn).or_default().push(res);
     }
 
+    /// Begins with a registration when another is settled.
+    pub(crate) fn begin_after(&mut self, other: Urn, res: ResId) {
+        self.get_mut(res).phase = Phase::AwaitingProvider;
+        self.defaults.waiting_others.entry(other).or_default().push(res);
+    }
+
+    pub(crate) fn await_carried(&mut self, provider: Slot, res: ResId) {
+        self.get_mut(res).phase = Phase::AwaitingProvider;
+        self.defaults.waiting_carried.entry(provider).or_default().push(res);
+    }
+
+    /// A provider that only the base knows has its place, or could not be given one.
+    pub(crate) fn carried_settled(&mut self, provider: Slot, placed: bool) {
+        for res in self.defaults.waiting_carried.remove(&provider).unwrap_or_default() {
+            match placed {
+                true => self.provider_settled(res),
+                false => self.skip(res),
+            }
+        }
+    }
+
     pub(crate) fn need_provider(&mut self, ticket: Ticket, query: &ProviderQuery) {
         if self.stopping {
             return self.reply(Some(ticket), Reply::Stopping);
@@ -149,7 +179,8 @@ impl Planner {
             return self.reply(Some(ticket), Reply::Invalid(TOO_LATE.to_owned()));
         }
         let mut providers = query.providers.clone();
-        if let Some(parent) = query.parent.as_ref().and_then(|urn| self.resource_by_urn(urn)) {
+        let parent = query.parent.as_ref().and_then(|urn| self.resource_by_urn(urn));
+        if let Some(parent) = parent.filter(|parent| !parent.goal.custom) {
             for (package, provider) in &parent.providers {
                 providers.entry(package.clone()).or_insert_with(|| provider.clone());
             }
@@ -171,8 +202,11 @@ impl Planner {
         }
     }
 
-    /// If a default provider has settled, lets everybody go on who waits for it.
+    /// A registration has settled: lets everybody go on who waits for it, as for a default provider.
     pub(crate) fn default_settled(&mut self, urn: &Urn) {
+        for res in self.defaults.waiting_others.remove(urn).unwrap_or_default() {
+            self.begin(res);
+        }
         let resources = self.defaults.waiting_resources.remove(urn).unwrap_or_default();
         let tickets = self.defaults.waiting_tickets.remove(urn).unwrap_or_default();
         match self.provider_of_registered(urn) {
@@ -197,22 +231,25 @@ impl Planner {
         }
     }
 
-    /// A provider resource's own inputs say which plugin serves it.
+    /// A provider resource's own inputs say which plugin serves it. Where neither version nor address
+    /// is asked for, it is the plugin that serves the package by default.
     pub(crate) fn describe_explicit_provider(&self, registration: &mut Registration) {
         if !is_provider_type(&registration.goal.ty) {
             return;
         }
-        let package = PackageDescriptor {
-            name: if registration.package.name.is_empty() {
-                package_of_type(&registration.goal.ty).to_owned()
-            } else {
-                registration.package.name.clone()
-            },
-            ..registration.package.clone()
-        };
-        let request = self.complete(&package);
+        let mut package = registration.package.clone();
+        if package.name.is_empty() {
+            package_of_type(&registration.goal.ty).clone_into(&mut package.name);
+        }
+        let open = package.version.is_empty() && package.download_url.is_empty();
+        let mut request = if open { self.complete(&package) } else { package };
         let mut inputs = PropertyMap::clone(&registration.goal.inputs);
         describe_plugin(&mut inputs, &request);
+        if request.version.is_empty()
+            && let Some(version) = inputs.get("version").and_then(PropertyValue::as_str)
+        {
+            version.clone_into(&mut request.version);
+        }
         registration.goal.inputs = inputs.into();
         registration.package = request;
     }

@@ -8,6 +8,7 @@ use purlin_model::event::StepOp;
 use purlin_model::urn::is_provider_type;
 use purlin_model::{Goal, Slot, Urn};
 
+use crate::carry::Carried;
 use crate::effect::{After, Effect, Reply, StepReasons};
 use crate::envelope;
 use crate::input::{Registration, Ticket};
@@ -118,8 +119,12 @@ impl Planner {
             own.entry(provider.package().to_owned()).or_insert_with(|| provider.clone());
         }
         if let Some(parent) = goal.parent.as_ref().and_then(|urn| self.resource_by_urn(urn)) {
-            for (package, provider) in &parent.providers {
-                own.entry(package.clone()).or_insert_with(|| provider.clone());
+            let handed_on = match parent.goal.custom {
+                true => parent.provider.iter().collect::<Vec<_>>(),
+                false => parent.providers.values().collect(),
+            };
+            for provider in handed_on {
+                own.entry(provider.package().to_owned()).or_insert_with(|| provider.clone());
             }
         }
         own
@@ -181,8 +186,13 @@ impl Planner {
         let (parent, package) = (resource.goal.parent.clone(), resource.package.clone());
         match self.choose_provider(explicit.as_ref(), &providers, parent.as_ref(), &package) {
             Choice::Settled(provider) => {
+                let carried = self.carry_provider(&provider);
                 self.get_mut(res).provider = Some(provider);
-                self.provider_settled(res);
+                match carried {
+                    Carried::UnderWay(slot) => self.await_carried(slot, res),
+                    Carried::After(urn) => self.begin_after(urn, res),
+                    Carried::Stands => self.provider_settled(res),
+                }
             }
             Choice::Default(urn) => self.await_default(urn, res),
             Choice::Failed(_) => self.skip(res),

@@ -191,8 +191,9 @@ impl Planner {
     pub(crate) fn drop_blocked_by(&mut self, step: &Step) {
         for dropped in self.steps.drop_followers(step.id) {
             self.let_stand(&dropped);
-            if let Some(res) = dropped.res {
-                self.skip(res);
+            match dropped.res {
+                Some(res) => self.skip(res),
+                None => self.carry_ended(&dropped, false),
             }
         }
     }

@@ -43,6 +43,8 @@ pub(crate) struct SlotEntry {
     pub(crate) new: bool,
     /// Whether it was marked as replaced in this run.
     pub(crate) marked: bool,
+    /// Whether it goes on as it is, although nothing registers it.
+    pub(crate) carried: bool,
 }
 
 /// Where a registration stands.
@@ -131,6 +133,8 @@ pub struct Planner {
     pub(crate) steps: Steps,
     pub(crate) cascades: Cascades,
     pub(crate) constraint: Constraint,
+    /// The steps under way of states that are carried on.
+    pub(crate) carries: HashMap<Slot, StepId>,
     pub(crate) dependents: Option<Dependents>,
     pub(crate) replaced: HashSet<Urn>,
     /// The names that a refresh found gone: whoever keeps the list prunes references to them.
@@ -158,6 +162,7 @@ impl Planner {
             steps: Steps::default(),
             cascades: Cascades::default(),
             constraint,
+            carries: HashMap::new(),
             dependents: None,
             replaced: HashSet::new(),
             vanished: HashSet::new(),
@@ -295,7 +300,14 @@ impl Planner {
         reason = "a stack of four thousand million states doesn't fit in memory"
     )]
     pub(crate) fn push_slot(&mut self, state: Arc<ResourceState>, new: bool) -> Slot {
-        self.slots.push(SlotEntry { state, fate: Fate::Stands, claimed: None, new, marked: false });
+        self.slots.push(SlotEntry {
+            state,
+            fate: Fate::Stands,
+            claimed: None,
+            new,
+            marked: false,
+            carried: false,
+        });
         Slot(self.slots.len() as u32 - 1)
     }
 
@@ -433,8 +445,9 @@ impl Planner {
             None if !matches!(outcome, StepOutcome::Done(_)) => {
                 self.drop_blocked_by(&step);
                 self.fail_run();
+                self.carry_ended(&step, false);
             }
-            None => {}
+            None => self.carry_ended(&step, true),
         }
     }
 }
