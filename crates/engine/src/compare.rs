@@ -8,8 +8,8 @@ use purlin_model::diff::{self, DetailedDiff, PathDiff};
 use purlin_model::path::ignore_changes;
 use purlin_model::urn::is_provider_type;
 use purlin_model::{
-    DiffKind, PackageDescriptor, PropertyMap, PropertyPath, PropertyValue, ProviderRef, ResourceState, Slot,
-    Urn,
+    Cause, DiffKind, PackageDescriptor, PropertyMap, PropertyPath, PropertyValue, ProviderRef, ResourceState,
+    Slot, Urn,
 };
 use purlin_plan::{DiffFacts, ResId};
 use purlin_ports::{CheckArgs, CheckFailure, CheckResult, DiffArgs, DiffChanges, DiffResult, ProviderError};
@@ -227,6 +227,7 @@ async fn try_diff(
             changed: true,
             replace: Some(Vec::new()),
             inputs_equal,
+            cause: Some(Arc::new(Cause::Trigger)),
             ..DiffFacts::default()
         });
     }
@@ -238,7 +239,8 @@ async fn try_diff(
         && provider_replaces(calls, old_provider, provider).await.map_err(named)?
     {
         let replace = Some(vec!["provider".to_owned()]);
-        return Ok(DiffFacts { changed: true, replace, inputs_equal, ..DiffFacts::default() });
+        let cause = Some(Arc::new(Cause::Provider(provider.urn().clone())));
+        return Ok(DiffFacts { changed: true, replace, inputs_equal, cause, ..DiffFacts::default() });
     }
     let args = DiffArgs {
         urn: subject.urn.clone(),

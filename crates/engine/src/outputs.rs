@@ -127,6 +127,7 @@ impl Driver {
             replace_keys: Vec::new(),
             diff_keys: Vec::new(),
             detailed_diff: None,
+            cause: None,
             logical: true,
             provider: String::new(),
         };

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use purlin_diag::Diagnostic;
 use purlin_journal::Entry;
 use purlin_model::event::{EngineEvent, StepOp};
-use purlin_model::{Bag, OperationKind, PropertyMap, ProviderRef, ResourceState, SealedValue};
+use purlin_model::{Bag, Cause, OperationKind, PropertyMap, ProviderRef, ResourceState, SealedValue};
 use purlin_plan::{Step, StepOutcome};
 use purlin_ports::{
     CreateArgs, DeleteArgs, Operated, Provider, ProviderError, ReadArgs, ReadResult, UpdateArgs,
@@ -536,6 +536,7 @@ async fn refresh(calls: &Calls, job: &mut Job) -> Outcome {
         }
     };
     let (false, Some(mut outputs)) = (answer.id.is_empty(), answer.outputs) else {
+        job.step.reasons.cause = Some(Arc::new(Cause::Drift));
         return Outcome::of(None, StepOutcome::Done(None));
     };
     let mut problems = Vec::new();
@@ -557,6 +558,7 @@ async fn refresh(calls: &Calls, job: &mut Job) -> Outcome {
     let (keys, paths) = crate::compare::drift(&old.outputs, &outputs);
     job.step.reasons.diff_keys = keys;
     job.step.reasons.detailed = Some(paths);
+    job.step.reasons.cause = Some(Arc::new(Cause::Drift));
     let mut state = ResourceState::clone(&old.state);
     state.id = answer.id;
     state.init_errors = answer.init_errors;

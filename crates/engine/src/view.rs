@@ -33,6 +33,7 @@ pub(crate) fn step_view(
         diff_keys: step.reasons.diff_keys.clone(),
         detailed_diff: step.reasons.detailed.clone(),
         logical,
+        cause: step.reasons.cause.clone(),
         provider: step.provider.as_ref().map(ToString::to_string).unwrap_or_default(),
     })
 }

@@ -45,6 +45,7 @@ fn step(op: StepOp, old: Option<StateView>, new: Option<StateView>) -> Box<StepV
         replace_keys: vec![],
         diff_keys: vec![],
         detailed_diff: None,
+        cause: None,
         logical: true,
     })
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use purlin_diag::Severity;
 
+use crate::cause::Cause;
 use crate::diff::DetailedDiff;
 use crate::state::ResourceState;
 use crate::urn::Urn;
@@ -122,6 +123,8 @@ pub struct StepView {
     pub logical: bool,
     /// The provider's reference, empty for components.
     pub provider: String,
+    /// Why, as far as it has to be explained.
+    pub cause: Option<Arc<Cause>>,
 }
 
 /// How an operation ended.

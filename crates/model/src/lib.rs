@@ -4,6 +4,7 @@
 //! Nothing here knows a file format, a wire format, a clock or a task: adapters turn their own
 //! shapes into these and back.
 
+pub mod cause;
 pub mod diff;
 pub mod event;
 pub mod goal;
@@ -14,6 +15,7 @@ pub mod update_plan;
 pub mod urn;
 pub mod value;
 
+pub use cause::{Cause, Causes, PropertyCause};
 pub use diff::{DiffKind, PropertyDiff, ValueDiff};
 pub use goal::{Alias, AliasParent, CustomTimeouts, Goal};
 pub use package::{PackageDescriptor, Parameterization};

@@ -10,8 +10,9 @@ use std::sync::Arc;
 
 use purlin_diag::Diagnostic;
 use purlin_model::event::StepOp;
-use purlin_model::{ResourceState, Slot, Urn};
+use purlin_model::{Cause, ResourceState, Slot, Urn};
 
+use crate::cause;
 use crate::decide::StepSeed;
 use crate::effect::{After, Effect, StepReasons};
 use crate::input::DiffFacts;
@@ -23,8 +24,11 @@ use crate::table::{Fate, Held, Phase, Planner, ResId};
 pub(crate) struct Cascades {
     queue: VecDeque<ResId>,
     active: Option<Active>,
-    keys: HashMap<Slot, Vec<String>>,
+    reasons: HashMap<Slot, Reason>,
 }
+
+/// The properties for whose sake a dependent goes, and what led to it.
+type Reason = (Vec<String>, Arc<Cause>);
 
 #[derive(Debug)]
 struct Active {
@@ -33,7 +37,7 @@ struct Active {
     /// Dependents that may have to go, in the base's order.
     candidates: Vec<Slot>,
     next: usize,
-    condemned: BTreeMap<Slot, Vec<String>>,
+    condemned: BTreeMap<Slot, Reason>,
     condemned_urns: HashSet<Urn>,
     held: HashSet<Slot>,
     asked: Option<Slot>,
@@ -49,15 +53,21 @@ impl Cascades {
         self.active = None;
     }
 
-    /// The properties for whose sake a dependent was replaced.
-    pub(crate) fn keys_of(&self, slot: Slot) -> Vec<String> {
-        self.keys.get(&slot).cloned().unwrap_or_default()
+    /// Whether a cascade of this run deleted a state that is not its root's.
+    pub(crate) fn took(&self, slot: Slot) -> bool {
+        self.reasons.contains_key(&slot)
+    }
+
+    /// Why a dependent was replaced; what no cascade of this run took was left by an earlier one.
+    pub(crate) fn reasons_of(&self, slot: Slot) -> Reason {
+        let left = || (Vec::new(), Arc::new(Cause::PendingReplacement));
+        self.reasons.get(&slot).cloned().unwrap_or_else(left)
     }
 }
 
 enum Verdict {
     Stays,
-    Goes(Vec<String>),
+    Goes(Cause),
     Ask(Vec<String>),
 }
 
@@ -131,12 +141,20 @@ impl Planner {
         matches!(self.get(res).phase, Phase::AwaitingCascade(_))
     }
 
-    /// The properties that force the replacement of a resource that waits for a cascade of its own.
-    fn own_keys(&self, res: ResId) -> Vec<String> {
-        match &self.get(res).phase {
-            Phase::AwaitingCascade(facts) => facts.replace.clone().unwrap_or_default(),
-            _ => Vec::new(),
-        }
+    /// Why a resource that waits for a cascade of its own is replaced.
+    fn own_reason(&self, res: ResId) -> Reason {
+        let Phase::AwaitingCascade(facts) = &self.get(res).phase else {
+            return (Vec::new(), Arc::new(Cause::Asked));
+        };
+        let cause = facts.cause.clone().unwrap_or_else(|| Arc::new(Cause::Properties(Vec::new())));
+        (facts.replace.clone().unwrap_or_default(), cause)
+    }
+
+    /// What led a cascade to a dependent.
+    fn in_cascade(&self, because: Cause) -> Arc<Cause> {
+        let Some(active) = &self.cascades.active else { return Arc::new(because) };
+        let root = self.urn(active.root).clone();
+        Arc::new(Cause::Cascade { root, because: Arc::new(because) })
     }
 
     /// Decides members in order until one has to be asked about, or is about to start a cascade of
@@ -155,15 +173,18 @@ impl Planner {
                 }
                 Some(res) if self.will_delete_first(res) => return false,
                 Some(res) if self.awaits_own_cascade(res) => {
-                    let keys = self.own_keys(res);
-                    self.decided(Some((slot, keys)));
+                    let reason = self.own_reason(res);
+                    self.decided(Some((slot, reason)));
                     continue;
                 }
                 _ => {}
             }
             match self.verdict(&self.entry(slot).state, &active.condemned_urns) {
                 Verdict::Stays => self.decided(None),
-                Verdict::Goes(keys) => self.decided(Some((slot, keys))),
+                Verdict::Goes(because) => {
+                    let cause = self.in_cascade(because);
+                    self.decided(Some((slot, (Vec::new(), cause))));
+                }
                 Verdict::Ask(properties) => {
                     if let Some(active) = &mut self.cascades.active {
                         active.asked = Some(slot);
@@ -175,12 +196,12 @@ impl Planner {
         }
     }
 
-    fn decided(&mut self, goes: Option<(Slot, Vec<String>)>) {
+    fn decided(&mut self, goes: Option<(Slot, Reason)>) {
         let urn = goes.as_ref().map(|(slot, _)| self.entry(*slot).state.urn.clone());
         let Some(active) = &mut self.cascades.active else { return };
         active.next += 1;
-        if let (Some((slot, keys)), Some(urn)) = (goes, urn) {
-            active.condemned.insert(slot, keys);
+        if let (Some((slot, reason)), Some(urn)) = (goes, urn) {
+            active.condemned.insert(slot, reason);
             active.condemned_urns.insert(urn);
         }
     }
@@ -189,19 +210,17 @@ impl Planner {
         if !state.custom || state.external {
             return Verdict::Stays;
         }
-        let provider_goes = state.provider.as_ref().is_some_and(|p| condemned.contains(p.urn()));
-        if provider_goes
-            || state.deleted_with.as_ref().is_some_and(|urn| condemned.contains(urn))
-            || state.replace_with.iter().any(|urn| condemned.contains(urn))
-        {
-            return Verdict::Goes(Vec::new());
+        if let Some(provider) = state.provider.as_ref().filter(|p| condemned.contains(p.urn())) {
+            return Verdict::Goes(Cause::Provider(provider.urn().clone()));
         }
-        let properties: Vec<String> = state
-            .property_dependencies
-            .iter()
-            .filter(|(_, urns)| urns.iter().any(|urn| condemned.contains(urn)))
-            .map(|(key, _)| key.clone())
-            .collect();
+        if let Some(urn) = state.deleted_with.as_ref().filter(|urn| condemned.contains(*urn)) {
+            return Verdict::Goes(Cause::DeletedWith(urn.clone()));
+        }
+        if let Some(urn) = state.replace_with.iter().find(|urn| condemned.contains(*urn)) {
+            return Verdict::Goes(Cause::ReplaceWith(urn.clone()));
+        }
+        let properties: Vec<String> =
+            made_from_condemned(state, condemned).map(|(key, _)| key.clone()).collect();
         if properties.is_empty() { Verdict::Stays } else { Verdict::Ask(properties) }
     }
 
@@ -212,7 +231,14 @@ impl Planner {
         }
         active.asked = None;
         let goes = !replace_keys.is_empty();
-        self.decided(goes.then_some((slot, replace_keys)));
+        let condemned = std::mem::take(&mut active.condemned_urns);
+        let state = Arc::clone(&self.entry(slot).state);
+        let because = cause::made_from(made_from_condemned(&state, &condemned), &replace_keys, &condemned);
+        let cause = self.in_cascade(because);
+        if let Some(active) = &mut self.cascades.active {
+            active.condemned_urns = condemned;
+        }
+        self.decided(goes.then_some((slot, (replace_keys, cause))));
     }
 
     /// All members are decided: emits the deletes and lets everybody go on.
@@ -224,12 +250,12 @@ impl Planner {
         } else if !self.allows_cascade(&active) {
             self.stop();
         } else {
-            for (slot, keys) in active.condemned.iter().rev() {
-                self.cascades.keys.insert(*slot, keys.clone());
-                self.delete_first(*slot, &active.condemned_urns);
+            for (slot, reason) in active.condemned.iter().rev() {
+                self.cascades.reasons.insert(*slot, reason.clone());
+                self.delete_first(*slot, &active.condemned_urns, Arc::clone(&reason.1));
             }
-            self.delete_first(active.old, &active.condemned_urns);
             let facts = self.facts_of_root(active.root);
+            self.delete_first(active.old, &active.condemned_urns, Arc::new(Cause::Replaced));
             self.create_after_delete(active.root, active.old, facts);
         }
         self.release(&active);
@@ -265,7 +291,7 @@ impl Planner {
 
     /// A delete that goes before a replacement. It waits for every open step of a state that refers
     /// to what is deleted, the deletes of this and earlier cascades among them.
-    fn delete_first(&mut self, slot: Slot, condemned: &HashSet<Urn>) {
+    fn delete_first(&mut self, slot: Slot, condemned: &HashSet<Urn>, cause: Arc<Cause>) {
         let state = Arc::clone(&self.entry(slot).state);
         let wait: BTreeSet<StepId> = self.open_steps_on(&state.urn).collect();
         let with = state.deleted_with.as_ref().is_some_and(|urn| condemned.contains(urn));
@@ -275,7 +301,7 @@ impl Planner {
             res: None,
             old: Some(slot),
             draft: None,
-            reasons: StepReasons::default(),
+            reasons: StepReasons { cause: Some(cause), ..StepReasons::default() },
             after: if state.delete { After::Remove(slot) } else { After::MarkPendingReplacement(slot) },
             inputs_equal: false,
             wait_for: None,
@@ -295,4 +321,12 @@ impl Planner {
             }
         }
     }
+}
+
+/// The properties of a state that were made from what goes.
+fn made_from_condemned<'a>(
+    state: &'a ResourceState,
+    condemned: &'a HashSet<Urn>,
+) -> impl Iterator<Item = (&'a String, &'a Vec<Urn>)> {
+    state.property_dependencies.iter().filter(|(_, urns)| urns.iter().any(|urn| condemned.contains(urn)))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use purlin_diag::Diagnostic;
 use purlin_model::event::StepOp;
-use purlin_model::{ResourceState, Slot};
+use purlin_model::{Cause, ResourceState, Slot};
 
 use crate::effect::{After, Effect, Step, StepReasons};
 use crate::envelope::{self, same_envelope};
@@ -31,6 +31,7 @@ impl From<DiffFacts> for StepReasons {
             replace_keys: facts.replace.unwrap_or_default(),
             diff_keys: facts.diff_keys,
             detailed: facts.detailed,
+            cause: facts.cause,
         }
     }
 }
@@ -60,9 +61,13 @@ impl Planner {
             return self.recreate(res, old);
         }
         let state = Arc::clone(&self.entry(old).state);
-        if let Some(key) = self.reason_to_replace(res, &state) {
-            let facts =
-                DiffFacts { changed: true, replace: Some(vec![key.to_owned()]), ..DiffFacts::default() };
+        if let Some((key, cause)) = self.reason_to_replace(res, &state) {
+            let facts = DiffFacts {
+                changed: true,
+                replace: Some(vec![key.to_owned()]),
+                cause: Some(Arc::new(cause)),
+                ..DiffFacts::default()
+            };
             return self.replace(res, facts);
         }
         let resource = self.get_mut(res);
@@ -79,19 +84,22 @@ impl Planner {
     }
 
     /// Reasons for a replacement that are known without asking a provider.
-    fn reason_to_replace(&self, res: ResId, old: &ResourceState) -> Option<&'static str> {
+    fn reason_to_replace(&self, res: ResId, old: &ResourceState) -> Option<(&'static str, Cause)> {
         let goal = &self.get(res).goal;
-        if old.taint || (old.external && goal.custom) {
-            return Some("id");
+        if old.taint {
+            return Some(("id", Cause::Tainted));
         }
-        if goal.replace_with.iter().any(|urn| self.replaced.contains(urn)) {
-            return Some("replaceWith");
+        if old.external && goal.custom {
+            return Some(("id", Cause::WasRead));
         }
-        if goal.deleted_with.as_ref().is_some_and(|urn| self.replaced.contains(urn)) {
-            return Some("deletedWith");
+        if let Some(urn) = goal.replace_with.iter().find(|urn| self.replaced.contains(*urn)) {
+            return Some(("replaceWith", Cause::ReplaceWith(urn.clone())));
+        }
+        if let Some(urn) = goal.deleted_with.as_ref().filter(|urn| self.replaced.contains(*urn)) {
+            return Some(("deletedWith", Cause::DeletedWith(urn.clone())));
         }
         if old.custom != goal.custom {
-            return Some("provider");
+            return Some(("provider", Cause::Kind));
         }
         None
     }
@@ -175,10 +183,11 @@ impl Planner {
         });
     }
 
-    fn plan_update(&mut self, res: ResId, old: Slot, facts: DiffFacts) {
+    fn plan_update(&mut self, res: ResId, old: Slot, mut facts: DiffFacts) {
         if !self.allows_of(res, &[StepOp::Update]) {
             return;
         }
+        self.explain_update(res, &mut facts);
         let state = Arc::clone(&self.entry(old).state);
         let draft = Arc::new(self.draft_over(res, &state));
         let slot = self.push_slot(Arc::clone(&draft), true);
@@ -197,7 +206,7 @@ impl Planner {
     }
 
     /// A resource is to be replaced: refuse if it is protected, else validate its inputs anew.
-    fn replace(&mut self, res: ResId, facts: DiffFacts) {
+    fn replace(&mut self, res: ResId, mut facts: DiffFacts) {
         let Some(old) = self.get(res).old else { return self.plan_create(res) };
         let state = Arc::clone(&self.entry(old).state);
         let urn = self.urn(res).clone();
@@ -213,6 +222,7 @@ impl Planner {
             self.failed = true;
         }
         self.replaced.insert(urn);
+        self.explain_replacement(res, &mut facts);
         if self.get(res).goal.custom && !self.get(res).checked_fresh {
             self.get_mut(res).phase = Phase::Rechecking(Box::new(facts));
             self.effects.push(Effect::Check { res, olds: None, for_replacement: true });
@@ -277,8 +287,9 @@ impl Planner {
             self.effects.push(Effect::Check { res, olds: None, for_replacement: true });
             return;
         }
+        let (keys, cause) = self.cascades.reasons_of(old);
         let facts =
-            DiffFacts { changed: true, replace: Some(self.cascades.keys_of(old)), ..DiffFacts::default() };
+            DiffFacts { changed: true, replace: Some(keys), cause: Some(cause), ..DiffFacts::default() };
         self.create_after_delete(res, old, facts);
     }
 

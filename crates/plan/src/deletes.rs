@@ -67,7 +67,10 @@ impl Planner {
                 || state.external
                 || with
                 || matches!(op, StepOp::RemovePendingReplace | StepOp::Discard | StepOp::DiscardReplaced));
-            let id = self.run_step_after(seed(*op, *slot, After::Remove(*slot)), calls, &wait);
+            let cause = Some(Arc::new(self.cause_of_delete(*op, *slot)));
+            let reasons = StepReasons { cause, ..StepReasons::default() };
+            let seed = StepSeed { reasons, ..seed(*op, *slot, After::Remove(*slot)) };
+            let id = self.run_step_after(seed, calls, &wait);
             self.entry_mut(*slot).fate = Fate::Condemned(id);
             steps.insert(*slot, id);
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use purlin_diag::Diagnostic;
 use purlin_model::diff::DetailedDiff;
 use purlin_model::event::StepOp;
-use purlin_model::{ProviderRef, ResourceState, Slot, Urn};
+use purlin_model::{Cause, ProviderRef, ResourceState, Slot, Urn};
 
 use crate::input::Ticket;
 use crate::step::StepId;
@@ -48,6 +48,8 @@ pub struct StepReasons {
     pub diff_keys: Vec<String>,
     /// What differs path by path.
     pub detailed: Option<DetailedDiff>,
+    /// What led to it.
+    pub cause: Option<Arc<Cause>>,
 }
 
 /// One step.

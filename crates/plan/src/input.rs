@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use purlin_model::diff::DetailedDiff;
-use purlin_model::{Goal, PackageDescriptor, ProviderRef, ResourceState, Slot, Urn};
+use purlin_model::{Cause, Goal, PackageDescriptor, ProviderRef, ResourceState, Slot, Urn};
 
 use crate::step::StepId;
 use crate::table::ResId;
@@ -55,6 +55,8 @@ pub struct DiffFacts {
     pub detailed: Option<DetailedDiff>,
     /// Whether the checked inputs equal the old ones exactly, secretness included.
     pub inputs_equal: bool,
+    /// What led to it, where the properties that differ don't say it.
+    pub cause: Option<Arc<Cause>>,
 }
 
 /// How a step ended.

@@ -10,6 +10,7 @@
 mod alias;
 mod carry;
 mod cascade;
+mod cause;
 mod constraint;
 mod decide;
 mod deletes;

@@ -22,6 +22,14 @@ fn check(text: &str) -> String {
     for (_, state) in played.fold.states() {
         writeln!(out, "  {}", support::show(state)).unwrap();
     }
+    if scenario.explained {
+        out.push_str("why:\n");
+        for step in &played.steps {
+            let Some(cause) = &step.reasons.cause else { continue };
+            writeln!(out, "  {} {}: {}", step.op.as_str(), step.urn.name(), support::show_cause(cause))
+                .unwrap();
+        }
+    }
     for (_, pending) in played.fold.begun() {
         writeln!(out, "  unknown: {}", pending.resource.urn.name()).unwrap();
     }
@@ -113,4 +121,5 @@ themes!(
     stopping,
     refreshes,
     update_plans,
+    explanations,
 );

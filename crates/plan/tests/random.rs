@@ -216,6 +216,7 @@ fn any_base(choices: &mut Choices) -> Snapshot {
             settings: any_settings(choices, Mood::Wild),
             base: base.clone(),
             program: any_program(choices, true),
+            explained: false,
             program_ok: !choices.one_in(8),
         };
         let salt = choices.below(1000) as u64;
@@ -263,7 +264,7 @@ proptest! {
         let base = any_base(&mut choices);
         let mut settings = any_settings(&mut choices, Mood::Quiet);
         let mut scenario =
-            Scenario { settings: settings.clone(), base, program: any_program(&mut choices, true), program_ok: true };
+            Scenario { settings: settings.clone(), base, program: any_program(&mut choices, true), explained: false, program_ok: true };
         let lively = Mood::Lively { delete_first: true };
         let salt = choices.below(1000) as u64;
         let first = run(&scenario, &mut choices, lively, salt);
@@ -281,7 +282,7 @@ proptest! {
 
         settings.mode = Mode::Destroy;
         let scenario =
-            Scenario { settings, base: second.fold.finish(), program: Vec::new(), program_ok: true };
+            Scenario { settings, base: second.fold.finish(), program: Vec::new(), explained: false, program_ok: true };
         let third = run(&scenario, &mut choices, Mood::Quiet, salt);
         prop_assert!(third.ok);
         prop_assert_eq!(third.fold.slot_count(), 0, "{}", third.trace.join("\n"));
@@ -293,7 +294,7 @@ proptest! {
         let base = any_base(&mut choices);
         let mut settings = any_settings(&mut choices, Mood::Quiet);
         settings.refresh_first = false;
-        let scenario = Scenario { settings, base, program: any_program(&mut choices, true), program_ok: true };
+        let scenario = Scenario { settings, base, program: any_program(&mut choices, true), explained: false, program_ok: true };
         let (mood, salt) = (Mood::Lively { delete_first: false }, choices.below(1000) as u64);
         let steps = |choices: &mut Choices| {
             let mut steps: Vec<_> = run(&scenario, choices, mood, salt).steps.iter().map(kind).collect();

@@ -58,6 +58,7 @@ impl Res {
             replace_keys: vec![],
             diff_keys: vec![],
             detailed_diff: None,
+            cause: None,
             logical: !matches!(op, StepOp::CreateReplacement | StepOp::DeleteReplaced),
             provider: String::new(),
         };

@@ -8,7 +8,7 @@ pub mod play;
 pub mod text;
 pub mod watch;
 
-use purlin_model::{PropertyMap, ResourceState, Snapshot, Urn};
+use purlin_model::{Cause, PropertyCause, PropertyMap, ResourceState, Snapshot, Urn};
 use purlin_plan::{DiffFacts, ProviderQuery, Registration, Settings, Step};
 
 pub const STACK: &str = "dev";
@@ -35,6 +35,8 @@ pub struct Scenario {
     pub base: Snapshot,
     pub program: Vec<Item>,
     pub program_ok: bool,
+    /// Whether it is shown what led to each step.
+    pub explained: bool,
 }
 
 /// How a step ends.
@@ -124,4 +126,26 @@ pub fn show(state: &ResourceState) -> String {
         line.push_str(&format!(" replace-with={}", names(&state.replace_with)));
     }
     line
+}
+
+/// A cause in one line.
+pub fn show_cause(cause: &Cause) -> String {
+    match cause {
+        Cause::Properties(properties) => {
+            let one = |p: &PropertyCause| {
+                let from: Vec<&str> = p.from.iter().map(Urn::name).collect();
+                if from.is_empty() {
+                    p.property.clone()
+                } else {
+                    format!("{}<-{}", p.property, from.join(","))
+                }
+            };
+            properties.iter().map(one).collect::<Vec<_>>().join(" ")
+        }
+        Cause::ReplaceWith(urn) | Cause::DeletedWith(urn) | Cause::Provider(urn) => {
+            format!("{} {}", cause.as_str(), urn.name())
+        }
+        Cause::Cascade { root, because } => format!("with {}: {}", root.name(), show_cause(because)),
+        other => other.as_str().to_owned(),
+    }
 }

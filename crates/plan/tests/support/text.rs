@@ -21,6 +21,7 @@
 //! late <label>                 what begins with the label happens after all else
 //! order lifo                   the newest answer first
 //! planned <name> <op,op,…>     the steps that an update plan has for a resource named above
+//! why                          what led to each step is shown
 //! ```
 
 use std::collections::HashMap;
@@ -92,6 +93,7 @@ pub fn read(text: &str) -> (Scenario, Script) {
             base: Snapshot::default(),
             program: Vec::new(),
             program_ok: true,
+            explained: false,
         },
         script: Script::default(),
         in_program: false,
@@ -155,6 +157,7 @@ impl Reader {
             "planned" => self.planned(rest),
             "stop" => self.script.stops.push(rest.join(" ")),
             "late" => self.script.late.push(rest.join(" ")),
+            "why" => self.scenario.explained = true,
             "order" => self.script.lifo = rest[0] == "lifo",
             other => panic!("no directive {other}"),
         }
