@@ -10,6 +10,7 @@ use purlin_ports::{CallContext, DeploymentInfo, ProviderError};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::hooks::Hooks;
 use crate::message::Opened;
 use crate::pool::Pool;
 use crate::settings::EnginePorts;
@@ -41,6 +42,8 @@ pub(crate) struct Calls {
     pub(crate) stopping: CancellationToken,
     /// Cancelled when the user wants to wait no longer for what is in flight.
     pub(crate) abandon: CancellationToken,
+    /// The hooks of the program.
+    pub(crate) hooks: Hooks,
     next_op: AtomicU32,
 }
 
@@ -64,6 +67,7 @@ impl Calls {
             steps: Semaphore::new(steps.min(Semaphore::MAX_PERMITS)),
             stopping: CancellationToken::new(),
             abandon: CancellationToken::new(),
+            hooks: Hooks::default(),
             next_op: AtomicU32::new(1),
         }
     }

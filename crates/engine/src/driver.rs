@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use purlin_diag::{Diagnostic, Severity};
+use purlin_diag::Diagnostic;
 use purlin_model::event::{EngineEvent, OperationResult, StepOp};
 use purlin_model::{OperationKind, PropertyMap, ResourceState, Snapshot, Urn};
 use purlin_plan::{Input, Planner, Registration, ResId, StepOutcome, Ticket};
@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::calls::Calls;
 use crate::handle::Handle;
+use crate::hooks;
 use crate::message::{Answer, Bearing, Message, Opened, StepEnd, Waiting};
 use crate::pool::Pool;
 use crate::record::Recorder;
@@ -51,6 +52,8 @@ pub(crate) struct Driver {
     pub(crate) results: HashMap<ResId, Arc<PropertyMap>>,
     /// What was done to components, whose outputs are still to come.
     pub(crate) component_ops: HashMap<Urn, StepOp>,
+    /// Hooks of components that are called when their outputs have come.
+    pub(crate) component_hooks: HashMap<Urn, hooks::Due>,
     /// The outputs of the root stack, kept until the end.
     pub(crate) stack_outputs: Option<(Urn, PropertyMap)>,
     pub(crate) inputs: VecDeque<Input>,
@@ -96,6 +99,7 @@ impl Engine {
             next_ticket: 0,
             results: HashMap::new(),
             component_ops: HashMap::new(),
+            component_hooks: HashMap::new(),
             stack_outputs: None,
             inputs: VecDeque::new(),
             program: None,
@@ -251,6 +255,13 @@ impl Driver {
                 }
             },
             Message::StepEnded(end) => self.step_ended(*end),
+            Message::StepHooked { end, problem } => {
+                if let Some(problem) = problem {
+                    self.hook_failed(&problem);
+                }
+                self.conclude(*end);
+            }
+            Message::ComponentHooked { problem, answer } => self.component_hooked(problem, answer),
             Message::Failed(problem) => {
                 self.say(&problem);
                 self.failed = true;
@@ -314,6 +325,30 @@ impl Driver {
         for problem in &end.problems {
             self.say(problem);
         }
+        match hooks::after(&end).filter(|_| !is_component_made(&end)) {
+            Some(due) => self.after_step(end, due),
+            None => self.conclude(end),
+        }
+    }
+
+    /// Calls the hooks after a step. Its end is recorded, so that nothing is lost meanwhile.
+    fn after_step(&self, end: StepEnd, due: hooks::Due) {
+        let (calls, inbox) = (Arc::clone(&self.calls), self.inbox.clone());
+        tokio::spawn(async move {
+            let problem = hooks::run(&calls, due).await.err();
+            let _ = inbox.send(Message::StepHooked { end: Box::new(end), problem });
+        });
+    }
+
+    /// A hook failed after its operation had been recorded: the run fails, what was done stands.
+    pub(crate) fn hook_failed(&mut self, problem: &Diagnostic) {
+        self.say(problem);
+        self.failed = true;
+        self.inputs.push_back(Input::RunFailed);
+    }
+
+    /// Shows a step that has ended, and tells the planner.
+    fn conclude(&mut self, end: StepEnd) {
         match end.bearing {
             Bearing::Nothing => {}
             Bearing::Step => self.show_end(&end),
@@ -322,6 +357,11 @@ impl Driver {
                 self.failed = true;
                 self.inputs.push_back(Input::Stop);
             }
+        }
+        if is_component_made(&end)
+            && let Some(due) = hooks::after(&end)
+        {
+            self.component_hooks.insert(end.step.urn.clone(), due);
         }
         if let Some(res) = end.step.res {
             self.works.remove(&res);
@@ -450,26 +490,7 @@ impl Driver {
     }
 
     pub(crate) fn say(&self, diagnostic: &Diagnostic) {
-        let mut message = diagnostic.message.clone();
-        if let Some(span) = &diagnostic.span {
-            message = format!("{span}: {message}");
-        }
-        if let Some(hint) = &diagnostic.hint {
-            message = format!("{message}\n{hint}");
-        }
-        let prefix = match diagnostic.severity {
-            Severity::Error => "error: ",
-            Severity::Warning => "warning: ",
-            _ => "",
-        };
-        self.calls.ports.events.emit(EngineEvent::Diagnostic {
-            urn: diagnostic.urn.as_deref().and_then(Urn::parse),
-            prefix: prefix.to_owned(),
-            message,
-            severity: diagnostic.severity,
-            stream_id: 0,
-            ephemeral: false,
-        });
+        crate::view::say(&*self.calls.ports.events, diagnostic);
     }
 
     /// Operations of earlier runs whose outcome nobody knows: warns, or forgets creates if asked.
@@ -517,6 +538,11 @@ fn pending_warning(base: &Snapshot) -> Diagnostic {
     Diagnostic::warning("pending-operations", message).with_hint(
         "To find out what became of them, run `refresh`. To forget pending creates, run `refresh --clear-pending-creates`.",
     )
+}
+
+/// Whether a component was made or changed: it is only done with when its outputs have come.
+fn is_component_made(end: &StepEnd) -> bool {
+    end.new.as_ref().is_some_and(|new| !new.state.custom)
 }
 
 /// Whether a refresh counts a state as unchanged without a look: components and providers.

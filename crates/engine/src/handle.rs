@@ -8,7 +8,7 @@ use purlin_model::event::EngineEvent;
 use purlin_model::{PropertyMap, PropertyValue, ProviderRef, ReferenceId, Urn};
 use purlin_plan::ProviderQuery;
 use purlin_ports::{
-    CallReply, CallRequest, ConstructArgs, DeploymentInfo, InvokeArgs, InvokeReply, InvokeRequest,
+    CallReply, CallRequest, ConstructArgs, DeploymentInfo, Hook, InvokeArgs, InvokeReply, InvokeRequest,
     LogMessage, MonitorError, ProviderMethodArgs, ReadReply, ReadRequest, RegisterReply, RegisterRequest,
     RegisterResult, ResourceMonitor,
 };
@@ -262,6 +262,10 @@ impl ResourceMonitor for Handle {
             self.fail("call-failed", None, format!("call of {} returned an error: {e}", request.token))
         })?;
         Ok(CallReply { result: answer.result, dependencies: answer.dependencies, failures: answer.failures })
+    }
+
+    async fn register_hook(&self, hook: Hook) -> Result<(), MonitorError> {
+        self.calls.hooks.register(hook)
     }
 
     async fn program_finished(&self) -> Result<(), MonitorError> {

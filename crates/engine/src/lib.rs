@@ -9,11 +9,13 @@ mod compare;
 mod driver;
 mod effects;
 mod handle;
+mod hooks;
 mod message;
 mod outputs;
 mod perform;
 mod pool;
 mod record;
+mod retry;
 mod settings;
 mod view;
 

@@ -116,6 +116,16 @@ pub(crate) enum Message {
         replace_keys: Result<Vec<String>, Diagnostic>,
     },
     StepEnded(Box<StepEnd>),
+    /// The hooks after a step have been called; what went wrong with them.
+    StepHooked {
+        end: Box<StepEnd>,
+        problem: Option<Diagnostic>,
+    },
+    /// The hooks after a component have been called.
+    ComponentHooked {
+        problem: Option<Diagnostic>,
+        answer: Option<Answer<()>>,
+    },
     Failed(Diagnostic),
     Stop,
 }

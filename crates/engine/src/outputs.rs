@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use purlin_diag::Diagnostic;
 use purlin_journal::Change;
 use purlin_model::event::{EngineEvent, StateView, StepOp, StepView};
 use purlin_model::urn::STACK_TYPE;
@@ -11,7 +12,8 @@ use purlin_plan::Input;
 use purlin_ports::MonitorError;
 
 use crate::driver::Driver;
-use crate::message::{Answer, Message};
+use crate::hooks;
+use crate::message::{Answer, Message, Opened};
 use crate::perform::seal;
 
 impl Driver {
@@ -82,8 +84,41 @@ impl Driver {
         outputs: Arc<PropertyMap>,
         answer: Option<Answer<()>>,
     ) {
+        self.amend_outputs(urn, bag, old, Arc::clone(&outputs));
+        match self.component_hooks.remove(urn) {
+            Some(due) => self.after_component(urn, due, outputs, answer),
+            None => self.outputs_done(answer),
+        }
+    }
+
+    /// Calls the hooks after a component that has its outputs.
+    fn after_component(
+        &mut self,
+        urn: &Urn,
+        due: hooks::Due,
+        outputs: Arc<PropertyMap>,
+        answer: Option<Answer<()>>,
+    ) {
+        let Some((_, state)) = self.planner.registered(urn) else { return self.outputs_done(answer) };
+        let new = Opened { state: Arc::clone(state), inputs: Arc::default(), outputs };
+        let (calls, inbox) = (Arc::clone(&self.calls), self.inbox.clone());
+        tokio::spawn(async move {
+            let problem = hooks::run(&calls, due.with_outputs(&new)).await.err();
+            let _ = inbox.send(Message::ComponentHooked { problem, answer });
+        });
+    }
+
+    pub(crate) fn component_hooked(&mut self, problem: Option<Diagnostic>, answer: Option<Answer<()>>) {
+        if let Some(problem) = problem {
+            self.say(&problem);
+            self.failed = true;
+            self.feed(Input::RunFailed);
+        }
+        self.outputs_done(answer);
+    }
+
+    fn outputs_done(&mut self, answer: Option<Answer<()>>) {
         self.sealing -= 1;
-        self.amend_outputs(urn, bag, old, outputs);
         match answer {
             Some(answer) => {
                 let _ = answer.send(Ok(()));

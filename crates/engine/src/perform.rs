@@ -8,14 +8,14 @@ use purlin_journal::Entry;
 use purlin_model::event::{EngineEvent, StepOp};
 use purlin_model::{Bag, Cause, OperationKind, PropertyMap, ProviderRef, ResourceState, SealedValue};
 use purlin_plan::{Step, StepOutcome};
-use purlin_ports::{
-    CreateArgs, DeleteArgs, Operated, Provider, ProviderError, ReadArgs, ReadResult, UpdateArgs,
-};
+use purlin_ports::{Operated, Provider, ProviderError, ReadArgs, ReadResult};
 
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::calls::{Calls, provider_problem};
+use crate::hooks;
 use crate::message::{Bearing, Begun, Message, Opened, StepEnd};
+use crate::retry;
 use crate::view::{planned, step_view};
 
 /// A step with what the driver's tables know about it.
@@ -97,6 +97,11 @@ pub(crate) async fn perform(calls: Arc<Calls>, mut job: Job) -> Message {
             Err(problem) => return told(job, Outcome::failed(None, problem)),
         }
     }
+    if let Some(due) = hooks::before(&job)
+        && let Err(outcome) = before(&calls, &job, due).await
+    {
+        return told(job, *outcome);
+    }
     let outcome = match job.step.op {
         StepOp::Same => keep(&calls, &job).await,
         StepOp::Create | StepOp::CreateReplacement => create(&calls, &job).await,
@@ -109,6 +114,15 @@ pub(crate) async fn perform(calls: Arc<Calls>, mut job: Job) -> Message {
         job.announce(&calls);
     }
     told(job, outcome)
+}
+
+/// Calls the hooks before a step, in the place that the step has then.
+async fn before(calls: &Calls, job: &Job, due: hooks::Due) -> Result<(), Box<Outcome>> {
+    if !take_place(calls, job).await {
+        return Err(Box::new(Outcome::not_called(None)));
+    }
+    job.announce(calls);
+    hooks::run(calls, due).await.map_err(|problem| Box::new(Outcome::failed(None, problem)))
 }
 
 fn told(job: Job, outcome: Outcome) -> Message {
@@ -136,7 +150,7 @@ async fn provider_for(calls: &Calls, step: &Step) -> Result<Arc<dyn Provider>, P
 }
 
 /// Waits for something unless the user wants to wait no longer.
-async fn unless_abandoned<T>(calls: &Calls, what: impl Future<Output = T>) -> Option<T> {
+pub(crate) async fn unless_abandoned<T>(calls: &Calls, what: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
         biased;
         () = calls.abandon.cancelled() => None,
@@ -189,19 +203,34 @@ fn trouble(kind: OperationKind, step: &Step, error: &ProviderError) -> Diagnosti
     provider_problem(code, &step.urn, kind.as_str(), error)
 }
 
+/// Takes a place among those that may run at once, unless the step has one. `false` if the run was
+/// stopped before one was free.
+async fn take_place(calls: &Calls, job: &Job) -> bool {
+    if calls.stopping.is_cancelled() {
+        return false;
+    }
+    if job.place.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
+        return true;
+    }
+    let place = tokio::select! {
+        biased;
+        () = calls.stopping.cancelled() => return false,
+        place = Arc::clone(&calls.places).acquire_owned() => place,
+    };
+    *job.place.lock().unwrap_or_else(PoisonError::into_inner) = place.ok();
+    true
+}
+
 /// Calls a provider in a place of its own. `None` if it was not called at all, since the run was
 /// stopped before a place was free.
-async fn in_place<T>(
+pub(crate) async fn in_place<T>(
     calls: &Calls,
     job: &Job,
     call: impl Future<Output = Result<T, ProviderError>>,
 ) -> Option<Result<T, ProviderError>> {
-    let place = tokio::select! {
-        biased;
-        () = calls.stopping.cancelled() => return None,
-        place = Arc::clone(&calls.places).acquire_owned() => place,
-    };
-    *job.place.lock().unwrap_or_else(PoisonError::into_inner) = place.ok();
+    if !take_place(calls, job).await {
+        return None;
+    }
     job.announce(calls);
     let answer = unless_abandoned(calls, call).await.unwrap_or_else(|| {
         let reason = "it was not waited for, since you asked to stop at once";
@@ -303,11 +332,7 @@ async fn create(calls: &Calls, job: &Job) -> Outcome {
         Ok(ready) => ready,
         Err(outcome) => return outcome,
     };
-    let args = CreateArgs {
-        context: calls.context(&state.urn, state.custom_timeouts),
-        inputs: Arc::clone(&job.inputs),
-    };
-    let answer = in_place(calls, job, provider.create(args)).await;
+    let answer = retry::create(calls, job, &*provider, &state).await;
     settle(calls, job, begun, state, answer).await
 }
 
@@ -423,15 +448,7 @@ async fn update(calls: &Calls, job: &Job) -> Outcome {
         Ok(ready) => ready,
         Err(outcome) => return outcome,
     };
-    let args = UpdateArgs {
-        context: calls.context(&state.urn, state.custom_timeouts),
-        id: old.state.id.clone(),
-        old_inputs: Arc::clone(&old.inputs),
-        old_outputs: Arc::clone(&old.outputs),
-        new_inputs: Arc::clone(&job.inputs),
-        ignore_changes: state.ignore_changes.clone(),
-    };
-    let answer = in_place(calls, job, provider.update(args)).await;
+    let answer = retry::update(calls, job, &*provider, &state, old).await;
     settle(calls, job, begun, state, answer).await
 }
 
@@ -446,13 +463,7 @@ async fn delete(calls: &Calls, job: &Job) -> Outcome {
         Ok(ready) => ready,
         Err(outcome) => return outcome,
     };
-    let args = DeleteArgs {
-        context: calls.context(&state.urn, state.custom_timeouts),
-        id: state.id.clone(),
-        inputs: Arc::clone(&old.inputs),
-        outputs: Arc::clone(&old.outputs),
-    };
-    match in_place(calls, job, provider.delete(args)).await {
+    match retry::delete(calls, job, &*provider, old).await {
         Some(Ok(())) => gone(begun),
         Some(Err(e)) => {
             let problem = trouble(OperationKind::Deleting, &job.step, &e);

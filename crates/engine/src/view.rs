@@ -1,10 +1,12 @@
-//! Steps as events show them.
+//! Steps and diagnostics as events show them.
 
 use std::sync::Arc;
 
-use purlin_model::event::{StateView, StepOp, StepView};
-use purlin_model::{PropertyMap, ResourceState};
+use purlin_diag::{Diagnostic, Severity};
+use purlin_model::event::{EngineEvent, StateView, StepOp, StepView};
+use purlin_model::{PropertyMap, ResourceState, Urn};
 use purlin_plan::Step;
+use purlin_ports::EventSink;
 
 use crate::message::Opened;
 
@@ -41,4 +43,28 @@ pub(crate) fn step_view(
 /// The state after a step, before the provider has answered.
 pub(crate) fn planned(draft: &Arc<ResourceState>, inputs: &Arc<PropertyMap>) -> Opened {
     Opened { state: Arc::clone(draft), inputs: Arc::clone(inputs), outputs: Arc::default() }
+}
+
+/// Shows a diagnostic.
+pub(crate) fn say(events: &dyn EventSink, diagnostic: &Diagnostic) {
+    let mut message = diagnostic.message.clone();
+    if let Some(span) = &diagnostic.span {
+        message = format!("{span}: {message}");
+    }
+    if let Some(hint) = &diagnostic.hint {
+        message = format!("{message}\n{hint}");
+    }
+    let prefix = match diagnostic.severity {
+        Severity::Error => "error: ",
+        Severity::Warning => "warning: ",
+        _ => "",
+    };
+    events.emit(EngineEvent::Diagnostic {
+        urn: diagnostic.urn.as_deref().and_then(Urn::parse),
+        prefix: prefix.to_owned(),
+        message,
+        severity: diagnostic.severity,
+        stream_id: 0,
+        ephemeral: false,
+    });
 }

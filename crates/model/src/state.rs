@@ -111,6 +111,13 @@ pub struct ResourceHooks {
     pub by_kind: BTreeMap<String, Vec<String>>,
 }
 
+impl ResourceHooks {
+    /// The names of the hooks of a kind, in the order in which they are called.
+    pub fn of(&self, kind: &str) -> &[String] {
+        self.by_kind.get(kind).map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
 /// The state of one physical resource: a typed envelope with all flags and references, and two
 /// bags of properties.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,7 +3,7 @@
 use purlin_wire::pulumirpc::ResourceMonitorFeature as Feature;
 
 /// Each feature that works, with the name that older SDKs ask for it by. Later ones have none.
-const FEATURES: [(Feature, &str); 13] = [
+const FEATURES: [(Feature, &str); 16] = [
     (Feature::Secrets, "secrets"),
     (Feature::ResourceReferences, "resourceReferences"),
     (Feature::OutputValues, "outputValues"),
@@ -14,6 +14,9 @@ const FEATURES: [(Feature, &str); 13] = [
     (Feature::Transforms, "transforms"),
     (Feature::InvokeTransforms, "invokeTransforms"),
     (Feature::Parameterization, "parameterization"),
+    (Feature::ResourceHooks, "resourceHooks"),
+    (Feature::ErrorHooks, "errorHooks"),
+    (Feature::SendsOptionsToHooks, "sendsOptionsToHooks"),
     (Feature::ByteString, ""),
     (Feature::InvokeDependsOn, ""),
     (Feature::InvokeParent, ""),

@@ -11,6 +11,7 @@ mod dependencies;
 mod duration;
 mod engine_service;
 mod features;
+mod hooks;
 mod loader_service;
 mod monitor_service;
 mod packages;

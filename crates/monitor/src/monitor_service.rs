@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use purlin_model::urn::PROVIDER_TYPE_PREFIX;
 use purlin_model::{Goal, PropertyMap, PropertyValue, ProviderRef, ReferenceId, Urn};
-use purlin_ports::{CallRequest, CheckFailure, InvokeRequest, ReadRequest, ResourceMonitor};
+use purlin_ports::{CallRequest, CheckFailure, Hook, InvokeRequest, ReadRequest, ResourceMonitor};
 use purlin_wire::calls::{from_program, to_program};
 use purlin_wire::pulumirpc::call_response::ReturnDependencies;
 use purlin_wire::pulumirpc::resource_monitor_server::ResourceMonitor as Service;
@@ -23,7 +23,7 @@ use tonic::{Request, Response, Status};
 use crate::packages::{self, Named, Packages};
 use crate::position::Positions;
 use crate::transforms::Transforms;
-use crate::{MonitorSettings, alias, dependencies, features, register, status};
+use crate::{MonitorSettings, alias, dependencies, features, hooks, register, status};
 
 /// The function that resolves references; it must answer with references, asked to or not.
 const GET_RESOURCE: &str = "pulumi:pulumi:getResource";
@@ -55,6 +55,11 @@ impl Services {
 pub(crate) struct MonitorService(pub(crate) Arc<Services>);
 
 impl MonitorService {
+    async fn register_hook(&self, hook: Hook) -> Result<Response<()>, Status> {
+        let done = self.0.monitor.register_hook(hook).await;
+        done.map(Response::new).map_err(|error| status::of_monitor(&error))
+    }
+
     async fn read(&self, request: ReadResourceRequest) -> Result<ReadResourceResponse, Status> {
         let services = &self.0;
         let peer = PeerFlags {
@@ -280,16 +285,16 @@ impl Service for MonitorService {
         &self,
         request: Request<RegisterResourceHookRequest>,
     ) -> Result<Response<()>, Status> {
-        let name = &request.get_ref().name;
-        Err(Status::unimplemented(format!("resource hooks are not supported yet ('{name}')")))
+        let hook = hooks::resource_hook(self.0.transforms.callbacks(), request.into_inner())?;
+        self.register_hook(hook).await
     }
 
     async fn register_error_hook(
         &self,
         request: Request<RegisterErrorHookRequest>,
     ) -> Result<Response<()>, Status> {
-        let name = &request.get_ref().name;
-        Err(Status::unimplemented(format!("error hooks are not supported yet ('{name}')")))
+        let hook = hooks::error_hook(self.0.transforms.callbacks(), request.into_inner())?;
+        self.register_hook(hook).await
     }
 
     async fn register_package(

@@ -22,7 +22,7 @@ type Own = Arc<[Callback]>;
 /// All transforms that are registered, and which resources they reach.
 #[derive(Default)]
 pub(crate) struct Transforms {
-    callbacks: Callbacks,
+    callbacks: Arc<Callbacks>,
     stack: RwLock<Vec<Callback>>,
     invoke: RwLock<Vec<Callback>>,
     lineage: RwLock<HashMap<Urn, (Option<Urn>, Own)>>,
@@ -39,6 +39,11 @@ pub(crate) struct Subject<'a> {
 }
 
 impl Transforms {
+    /// Where programs are called back.
+    pub(crate) fn callbacks(&self) -> &Arc<Callbacks> {
+        &self.callbacks
+    }
+
     /// Adds a transform of all resources.
     pub(crate) fn add_to_stack(&self, callback: Callback) -> Result<(), Status> {
         self.callbacks.check(&callback)?;

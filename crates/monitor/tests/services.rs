@@ -305,7 +305,8 @@ async fn a_program_finishes_once_and_may_ask_for_versions() {
     assert!(client.signal_and_wait_for_shutdown(()).await.is_err());
     let info = client.get_deployment_info(()).await.unwrap().into_inner();
     assert_eq!(info.stack, "dev");
-    assert!(!info.supported_features.contains(&10), "hooks are not supported");
+    assert!(info.supported_features.contains(&10), "hooks are supported");
+    assert!(!info.supported_features.contains(&16), "state migrations are not");
 
     let mut engine = EngineClient::connect(format!("http://{}", server.address())).await.unwrap();
     let mut ask = async |range: &str| {

@@ -13,6 +13,7 @@ mod cascade;
 mod cause;
 mod constraint;
 mod decide;
+mod delete_hooks;
 mod deletes;
 mod dependents;
 mod effect;

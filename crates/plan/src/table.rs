@@ -326,6 +326,10 @@ impl Planner {
             self.stage = Stage::Deleting;
             return;
         }
+        if self.refuse_delete_hooks() {
+            self.stage = Stage::Deleting;
+            return;
+        }
         let refreshes = self.settings.mode == Mode::Refresh || self.settings.refresh_first;
         if refreshes {
             self.stage = Stage::Refreshing;

@@ -4,12 +4,14 @@
 //! conformance suite that every adapter passes.
 
 mod ambient;
+mod hooks;
 mod language;
 mod monitor;
 mod provider;
 mod state;
 
 pub use ambient::{Clock, Entropy, EventSink};
+pub use hooks::{ErrorHook, ErrorHookCall, Hook, HookCall, HookKind, HookSide, ResourceHook};
 pub use language::{LanguageHost, ProgramInfo, RunOutcome, RunRequest};
 pub use monitor::{
     CallReply, CallRequest, CheckFailure, DeploymentInfo, InvokeReply, InvokeRequest, LogMessage,

@@ -212,6 +212,11 @@ pub trait ResourceMonitor: Send + Sync {
     /// Calls a method of a resource.
     async fn call(&self, request: CallRequest) -> Result<CallReply, MonitorError>;
 
+    /// Takes a hook that resources registered from now on may name.
+    async fn register_hook(&self, hook: crate::Hook) -> Result<(), MonitorError> {
+        Err(MonitorError::Failed(format!("there is nobody to call the hook '{}'", hook.name)))
+    }
+
     /// Says that the program has registered everything, and waits until the deployment has ended.
     async fn program_finished(&self) -> Result<(), MonitorError>;
 

@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 use async_trait::async_trait;
 use purlin_model::{PropertyMap, Urn};
 use purlin_ports::{
-    CallReply, CallRequest, DeploymentInfo, InvokeReply, InvokeRequest, LogMessage, MonitorError, ReadReply,
-    ReadRequest, RegisterReply, RegisterRequest, ResourceMonitor,
+    CallReply, CallRequest, DeploymentInfo, Hook, InvokeReply, InvokeRequest, LogMessage, MonitorError,
+    ReadReply, ReadRequest, RegisterReply, RegisterRequest, ResourceMonitor,
 };
 
 /// Passes everything on to a monitor that comes later. Before that, everything is being stopped.
@@ -56,6 +56,10 @@ impl ResourceMonitor for LateMonitor {
 
     async fn call(&self, request: CallRequest) -> Result<CallReply, MonitorError> {
         self.inner()?.call(request).await
+    }
+
+    async fn register_hook(&self, hook: Hook) -> Result<(), MonitorError> {
+        self.inner()?.register_hook(hook).await
     }
 
     async fn program_finished(&self) -> Result<(), MonitorError> {

@@ -22,6 +22,8 @@ use super::Log;
 #[derive(Clone)]
 pub enum Fault {
     Rejected,
+    /// It is rejected so many times.
+    Times(usize),
     /// It takes effect, and something is wrong with the result.
     Half,
     /// It takes effect and the connection is lost.
@@ -79,7 +81,16 @@ impl Cloud {
     async fn call(&self, what: &str, urn: &Urn) -> Result<Option<Fault>, ProviderError> {
         let call = format!("{what} {}", urn.name());
         self.log.add(call.clone());
-        let fault = self.faults.lock().unwrap().get(&call).cloned();
+        let fault = {
+            let mut faults = self.faults.lock().unwrap();
+            let fault = faults.get(&call).cloned();
+            match fault {
+                Some(Fault::Times(1)) => drop(faults.remove(&call)),
+                Some(Fault::Times(times)) => drop(faults.insert(call.clone(), Fault::Times(times - 1))),
+                _ => {}
+            }
+            fault
+        };
         let busy = self.busy.fetch_add(1, Ordering::Relaxed) + 1;
         self.most.fetch_max(busy, Ordering::Relaxed);
         tokio::task::yield_now().await;
@@ -89,7 +100,9 @@ impl Cloud {
         self.busy.fetch_sub(1, Ordering::Relaxed);
         self.log.add(format!("answer {call}"));
         match fault {
-            Some(Fault::Rejected) => Err(ProviderError::Rejected("the cloud says no".into())),
+            Some(Fault::Rejected | Fault::Times(_)) => {
+                Err(ProviderError::Rejected("the cloud says no".into()))
+            }
             fault => Ok(fault),
         }
     }

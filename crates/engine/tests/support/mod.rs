@@ -221,6 +221,10 @@ impl Stand {
             for line in self.log.only(&[call]) {
                 let name = line.split(' ').nth(1).unwrap();
                 let stored = self.log.position(&format!("stored {begin} {name}"));
+                // What was half created is completed with an update.
+                let completes = call == "update" && stored.is_none();
+                let stored = stored
+                    .or_else(|| self.log.position(&format!("stored creating {name}")).filter(|_| completes));
                 assert!(
                     stored < self.log.position(&line) && stored.is_some(),
                     "{line}: {:?}",

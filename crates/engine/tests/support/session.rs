@@ -93,7 +93,10 @@ impl UpdateSession for Session {
                 assert!(sealed(&resource.inputs), "bags in entries are sealed");
                 (format!("stored {} {}", kind.as_str(), resource.urn.name()), resource.urn.name().to_owned())
             }
-            Entry::End { .. } => ("stored end".to_owned(), String::new()),
+            Entry::End { .. } => {
+                self.log.add("appended end");
+                ("stored end".to_owned(), String::new())
+            }
         };
         inner.entries.push(entry);
         let fails = self.trouble.fails_from.is_some_and(|from| number >= from);
