@@ -221,8 +221,10 @@ async fn try_diff(
     inputs: Arc<PropertyMap>,
     old_provider: Option<ProviderRef>,
 ) -> Result<DiffFacts, Diagnostic> {
-    let inputs_equal = old.inputs == inputs;
-    if trigger_fires(calls, subject, &old.state).await? {
+    let trigger = trigger(calls, subject, &old.state).await?;
+    // A trigger that is now a secret has to be written as one.
+    let inputs_equal = old.inputs == inputs && trigger.equal;
+    if trigger.fires {
         return Ok(DiffFacts {
             changed: true,
             replace: Some(Vec::new()),
@@ -259,23 +261,34 @@ async fn try_diff(
     })
 }
 
-/// Whether the value whose change replaces the resource has changed. Without one on either side
-/// nothing is triggered.
-async fn trigger_fires(calls: &Calls, subject: &Subject, old: &ResourceState) -> Result<bool, Diagnostic> {
+/// What became of the value whose change replaces a resource.
+struct Trigger {
+    fires: bool,
+    /// Whether it is the same to the last byte, secretness included.
+    equal: bool,
+}
+
+/// Compares the value whose change replaces the resource. Without one on either side nothing is
+/// triggered.
+async fn trigger(calls: &Calls, subject: &Subject, old: &ResourceState) -> Result<Trigger, Diagnostic> {
     let new = subject.trigger.without_secrets();
     if new.contains_unknowns() {
         if calls.info.dry_run {
-            return Ok(true);
+            return Ok(Trigger { fires: true, equal: false });
         }
         let message = format!("replacement trigger contains unknowns for {}", subject.urn);
         return Err(Diagnostic::error("unknown-trigger", message).with_urn(subject.urn.as_str()));
     }
-    let Some(old) = &old.replacement_trigger else { return Ok(false) };
+    let Some(old) = &old.replacement_trigger else {
+        return Ok(Trigger { fires: false, equal: new == PropertyValue::Null });
+    };
     if new == PropertyValue::Null {
-        return Ok(false);
+        return Ok(Trigger { fires: false, equal: false });
     }
-    let old = calls.ports.bags.open_value(old).await?.without_secrets();
-    Ok(old != PropertyValue::Null && old != new)
+    let old = calls.ports.bags.open_value(old).await?;
+    let bare = old.without_secrets();
+    let fires = bare.contains_unknowns() || (bare != PropertyValue::Null && bare != new);
+    Ok(Trigger { fires, equal: old == subject.trigger })
 }
 
 async fn call_diff(calls: &Calls, subject: &Subject, args: DiffArgs) -> Result<DiffResult, ProviderError> {

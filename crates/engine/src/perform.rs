@@ -309,11 +309,20 @@ async fn keep(calls: &Calls, job: &Job) -> Outcome {
     };
     state.outputs = old.state.outputs.clone();
     let state = Arc::new(state);
-    if let (Some(provider), Some(_)) = (state.as_provider(), job.step.res) {
-        calls.pool.adopt(&provider, Arc::clone(&old.inputs));
+    if job.step.res.is_some() {
+        adopt(calls, &state, &old.state, &old.inputs);
     }
     let inputs = if job.step.inputs_equal { &old.inputs } else { &job.inputs };
     Outcome::done(None, Opened { state, inputs: Arc::clone(inputs), outputs: Arc::clone(&old.outputs) })
+}
+
+/// Has a provider that is kept or changed serve, under its old name, too.
+fn adopt(calls: &Calls, state: &ResourceState, old: &ResourceState, inputs: &Arc<PropertyMap>) {
+    let Some(provider) = state.as_provider() else { return };
+    calls.pool.adopt(&provider, Arc::clone(inputs));
+    if let Some(before) = old.as_provider() {
+        calls.pool.rename(&before, &provider);
+    }
 }
 
 async fn create(calls: &Calls, job: &Job) -> Outcome {
@@ -433,9 +442,9 @@ async fn update(calls: &Calls, job: &Job) -> Outcome {
     };
     if state.is_provider() || !state.custom {
         let mut outputs = PropertyMap::clone(&old.outputs);
-        if let Some(provider) = state.as_provider() {
+        if state.is_provider() {
             outputs = crate::pool::without_internal(&job.inputs);
-            calls.pool.adopt(&provider, Arc::clone(&job.inputs));
+            adopt(calls, &state, &old.state, &job.inputs);
             state.modified = Some(calls.ports.clock.now().into());
         }
         return match complete(calls, job, state, Arc::clone(&job.inputs), outputs).await {

@@ -116,6 +116,17 @@ impl Pool {
         self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(provider.clone(), instance);
     }
 
+    /// Lets an instance that was renamed serve those, too, that know it by its old name.
+    pub(crate) fn rename(&self, from: &ProviderRef, to: &ProviderRef) {
+        if from == to || from.id() != to.id() {
+            return;
+        }
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(instance) = running.get(to).cloned() {
+            running.insert(from.clone(), instance);
+        }
+    }
+
     /// The state of a provider of the base.
     pub(crate) fn stored(&self, provider: &ProviderRef) -> Option<&Arc<ResourceState>> {
         self.stored.get(provider)
