@@ -15,6 +15,7 @@ use crate::calls::Calls;
 use crate::handle::Handle;
 use crate::hooks;
 use crate::message::{Answer, Bearing, Message, Opened, StepEnd, Waiting};
+use crate::plan_book::PlanBook;
 use crate::pool::Pool;
 use crate::record::Recorder;
 use crate::settings::{EnginePorts, EngineSettings, Program, Report};
@@ -30,6 +31,8 @@ pub(crate) struct Work {
     /// Whether `inputs` are set.
     pub(crate) checked: bool,
     pub(crate) seed: Vec<u8>,
+    /// Whether it goes on from an old state, rather than being made anew.
+    pub(crate) goes_on: bool,
 }
 
 /// One operation on a stack, ready to run.
@@ -45,6 +48,7 @@ pub(crate) struct Driver {
     pub(crate) inbox: mpsc::UnboundedSender<Message>,
     messages: mpsc::UnboundedReceiver<Message>,
     pub(crate) recorder: Recorder,
+    pub(crate) plan_book: PlanBook,
     pub(crate) works: HashMap<ResId, Work>,
     pub(crate) waiting: HashMap<Ticket, Waiting>,
     next_ticket: u32,
@@ -94,6 +98,7 @@ impl Engine {
             inbox,
             messages,
             recorder,
+            plan_book: PlanBook::new(&settings.plan),
             works: HashMap::new(),
             waiting: HashMap::new(),
             next_ticket: 0,
@@ -205,7 +210,8 @@ impl Driver {
         if let Some(problem) = &problem {
             self.say(problem);
         }
-        Report { result, changes, snapshot: Arc::new(snapshot), state_problem: problem }
+        let update_plan = self.recorded_plan().filter(|_| ok);
+        Report { result, changes, snapshot: Arc::new(snapshot), state_problem: problem, update_plan }
     }
 
     fn on(&mut self, message: Message) {
@@ -225,9 +231,7 @@ impl Driver {
                 self.feed(Input::NeedProvider { ticket, query });
             }
             Message::Outputs { urn, outputs, answer } => self.outputs(urn, outputs, answer),
-            Message::OutputsSealed { urn, bag, old, outputs, answer } => {
-                self.outputs_sealed(&urn, bag, old, outputs, answer);
-            }
+            Message::OutputsSealed(sealed) => self.outputs_sealed(*sealed),
             Message::Find { urn, answer } => {
                 let state = self.planner.current(&urn).map(|(_, state)| Arc::clone(state));
                 let _ = answer.send(state);
@@ -308,8 +312,13 @@ impl Driver {
             work.old = old;
         }
         if let Some(inputs) = inputs {
-            work.inputs = inputs;
-            work.checked = true;
+            work.inputs = Arc::clone(&inputs);
+            if !std::mem::replace(&mut work.checked, true)
+                && let Err(problem) = self.plan_checked(res, &inputs)
+            {
+                self.say(&problem);
+                return self.feed(Input::Stop);
+            }
         }
         self.feed(Input::Checked { res, accepted });
     }
@@ -372,6 +381,7 @@ impl Driver {
                     self.component_ops.insert(end.step.urn.clone(), end.step.op);
                     Arc::default()
                 };
+                self.plan_book.note_outputs(&end.step.urn, &outputs);
                 self.results.insert(res, outputs);
             }
         }

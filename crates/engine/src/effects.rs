@@ -87,8 +87,12 @@ impl Driver {
         let old_slot = olds.or_else(|| self.planner.old(res));
         let work = self.works.entry(res).or_default();
         if work.seed.is_empty() {
-            work.seed = vec![0; 32];
-            self.calls.ports.entropy.fill(&mut work.seed);
+            work.seed = self.plan_book.seed(self.planner.urn(res)).unwrap_or_else(|| {
+                let mut seed = vec![0; 32];
+                self.calls.ports.entropy.fill(&mut seed);
+                seed
+            });
+            work.goes_on = with_olds;
         }
         let plan = CheckPlan {
             old_state: old_slot.map(|slot| Arc::clone(self.planner.state(slot))),

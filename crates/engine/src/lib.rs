@@ -13,6 +13,7 @@ mod hooks;
 mod message;
 mod outputs;
 mod perform;
+mod plan_book;
 mod pool;
 mod record;
 mod retry;

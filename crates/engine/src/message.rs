@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use purlin_diag::Diagnostic;
 use purlin_journal::OpId;
+use purlin_model::update_plan::PlannedDiff;
 use purlin_model::{Bag, OperationKind, PropertyMap, ProviderRef, ResourceState, Slot, Urn};
 use purlin_plan::{DiffFacts, ProviderQuery, ResId, Step, StepOutcome};
 use purlin_ports::{MonitorError, ReadReply, RegisterReply, RegisterRequest, RunOutcome};
@@ -68,53 +69,31 @@ pub(crate) enum Bearing {
     Run,
 }
 
+/// Outputs to be recorded and shown.
+pub(crate) struct SealedOutputs {
+    pub(crate) urn: Urn,
+    /// The outputs sealed, if they differ from the old ones.
+    pub(crate) bag: Option<Bag>,
+    pub(crate) old: Arc<PropertyMap>,
+    pub(crate) outputs: Arc<PropertyMap>,
+    /// How they differ from those of the base, if a plan is recorded; or how they violate the plan
+    /// that is followed.
+    pub(crate) planned: Result<Option<PlannedDiff>, Diagnostic>,
+    pub(crate) answer: Option<Answer<()>>,
+}
+
 /// One thing that the driver's task is told.
 pub(crate) enum Message {
-    Register {
-        request: Box<RegisterRequest>,
-        read_id: Option<String>,
-        answer: Waiting,
-    },
-    NeedProvider {
-        query: Box<ProviderQuery>,
-        answer: Answer<ChosenProvider>,
-    },
-    Outputs {
-        urn: Urn,
-        outputs: PropertyMap,
-        answer: Answer<()>,
-    },
-    /// Outputs to be recorded (`bag`, if they differ from the old ones) and shown.
-    OutputsSealed {
-        urn: Urn,
-        bag: Option<Bag>,
-        old: Arc<PropertyMap>,
-        outputs: Arc<PropertyMap>,
-        answer: Option<Answer<()>>,
-    },
-    Find {
-        urn: Urn,
-        answer: oneshot::Sender<Option<Arc<ResourceState>>>,
-    },
-    ProgramSignal {
-        answer: Answer<()>,
-    },
+    Register { request: Box<RegisterRequest>, read_id: Option<String>, answer: Waiting },
+    NeedProvider { query: Box<ProviderQuery>, answer: Answer<ChosenProvider> },
+    Outputs { urn: Urn, outputs: PropertyMap, answer: Answer<()> },
+    OutputsSealed(Box<SealedOutputs>),
+    Find { urn: Urn, answer: oneshot::Sender<Option<Arc<ResourceState>>> },
+    ProgramSignal { answer: Answer<()> },
     ProgramExited(Result<RunOutcome, Diagnostic>),
-    Checked {
-        res: ResId,
-        old: Option<Opened>,
-        inputs: Option<Arc<PropertyMap>>,
-        problems: Vec<Diagnostic>,
-    },
-    Diffed {
-        res: ResId,
-        old: Option<Opened>,
-        facts: Result<DiffFacts, Diagnostic>,
-    },
-    DependentDiffed {
-        slot: Slot,
-        replace_keys: Result<Vec<String>, Diagnostic>,
-    },
+    Checked { res: ResId, old: Option<Opened>, inputs: Option<Arc<PropertyMap>>, problems: Vec<Diagnostic> },
+    Diffed { res: ResId, old: Option<Opened>, facts: Result<DiffFacts, Diagnostic> },
+    DependentDiffed { slot: Slot, replace_keys: Result<Vec<String>, Diagnostic> },
     StepEnded(Box<StepEnd>),
     /// The hooks after a step have been called; what went wrong with them.
     StepHooked {

@@ -13,7 +13,7 @@ use purlin_ports::MonitorError;
 
 use crate::driver::Driver;
 use crate::hooks;
-use crate::message::{Answer, Message, Opened};
+use crate::message::{Answer, Message, Opened, SealedOutputs};
 use crate::perform::seal;
 
 impl Driver {
@@ -54,6 +54,8 @@ impl Driver {
         let Some((_, state)) = self.planner.registered(&urn) else { return };
         let state = Arc::clone(state);
         self.sealing += 1;
+        // Of a run that failed nobody knows what is missing.
+        let plan = self.output_plan(&urn).filter(|_| !merge);
         let (calls, inbox) = (Arc::clone(&self.calls), self.inbox.clone());
         tokio::spawn(async move {
             let old = calls.ports.bags.open(&state.outputs).await.unwrap_or_default();
@@ -63,6 +65,10 @@ impl Driver {
                 }
             }
             let outputs = Arc::new(outputs);
+            let planned = match plan {
+                Some(plan) => plan.check(&calls, &outputs).await,
+                None => Ok(None),
+            };
             let sealed = if old == outputs {
                 Ok(None)
             } else {
@@ -72,21 +78,29 @@ impl Driver {
                 let _ = inbox.send(Message::Failed(problem));
                 None
             });
-            let _ = inbox.send(Message::OutputsSealed { urn, bag, old, outputs, answer });
+            let sealed = SealedOutputs { urn, bag, old, outputs, planned, answer };
+            let _ = inbox.send(Message::OutputsSealed(Box::new(sealed)));
         });
     }
 
-    pub(crate) fn outputs_sealed(
-        &mut self,
-        urn: &Urn,
-        bag: Option<Bag>,
-        old: Arc<PropertyMap>,
-        outputs: Arc<PropertyMap>,
-        answer: Option<Answer<()>>,
-    ) {
-        self.amend_outputs(urn, bag, old, Arc::clone(&outputs));
-        match self.component_hooks.remove(urn) {
-            Some(due) => self.after_component(urn, due, outputs, answer),
+    pub(crate) fn outputs_sealed(&mut self, sealed: SealedOutputs) {
+        let SealedOutputs { urn, bag, old, outputs, planned, answer } = sealed;
+        match planned {
+            Ok(None) => {}
+            Ok(Some(diff)) => self.plan_book.note_registered(&urn, diff, &outputs),
+            Err(problem) => {
+                self.say(&problem);
+                self.failed = true;
+                self.feed(Input::Stop);
+                let Some(answer) = answer else { return self.outputs_done(None) };
+                self.sealing -= 1;
+                let _ = answer.send(Err(MonitorError::Stopping));
+                return;
+            }
+        }
+        self.amend_outputs(&urn, bag, old, Arc::clone(&outputs));
+        match self.component_hooks.remove(&urn) {
+            Some(due) => self.after_component(&urn, due, outputs, answer),
             None => self.outputs_done(answer),
         }
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use purlin_diag::Diagnostic;
 use purlin_model::Snapshot;
 use purlin_model::event::{OperationResult, StepOp};
+use purlin_model::update_plan::UpdatePlan;
 use purlin_ports::{
     BagCodec, Clock, DeploymentInfo, Entropy, EventSink, LanguageHost, ProviderHost, RunRequest,
     UpdateSession,
@@ -65,4 +66,6 @@ pub struct Report {
     pub snapshot: Arc<Snapshot>,
     /// Why the state could not be written, if it could not.
     pub state_problem: Option<Diagnostic>,
+    /// The update plan, if one was recorded and everything went well.
+    pub update_plan: Option<UpdatePlan>,
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use purlin_diag::Diagnostic;
 use purlin_model::event::StepOp;
+use purlin_model::update_plan::UpdatePlan;
 use purlin_model::{Slot, Urn};
 
 use crate::settings::{PlannedSteps, Settings};
@@ -19,11 +20,14 @@ pub(crate) struct Constraint {
 }
 
 impl Constraint {
-    pub(crate) fn new(settings: &mut Settings) -> Constraint {
-        let planned = settings.planned_steps.take();
+    pub(crate) fn new(settings: &Settings) -> Constraint {
+        let steps = |plan: &UpdatePlan| {
+            let all = plan.resources.iter();
+            all.map(|(urn, resource)| (urn.clone(), resource.steps.iter().copied().collect())).collect()
+        };
         Constraint {
-            planned: planned.map(|steps| steps.into_iter().map(|(urn, ops)| (urn, ops.into())).collect()),
-            taken: settings.records_steps.then(BTreeMap::new),
+            planned: settings.update_plan.as_deref().map(steps),
+            taken: settings.records_plan.then(BTreeMap::new),
         }
     }
 

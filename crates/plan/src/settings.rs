@@ -1,8 +1,10 @@
 //! What an operation is, as far as the planner has to know.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use purlin_model::event::StepOp;
+use purlin_model::update_plan::UpdatePlan;
 use purlin_model::{PackageDescriptor, PropertyMap, Urn};
 
 /// The steps of resources, in order.
@@ -44,10 +46,10 @@ pub struct Settings {
     pub package_config: BTreeMap<String, PropertyMap>,
     /// Packages that may not have a default provider; `*` for all but `pulumi`.
     pub disabled_default_providers: BTreeSet<String>,
-    /// The steps of the update plan that is followed, if one is.
-    pub planned_steps: Option<PlannedSteps>,
-    /// Whether the steps are recorded for an update plan.
-    pub records_steps: bool,
+    /// The update plan that is followed, if one is.
+    pub update_plan: Option<Arc<UpdatePlan>>,
+    /// Whether an update plan is recorded.
+    pub records_plan: bool,
 }
 
 impl Settings {
@@ -65,8 +67,8 @@ impl Settings {
             default_packages: BTreeMap::new(),
             package_config: BTreeMap::new(),
             disabled_default_providers: BTreeSet::new(),
-            planned_steps: None,
-            records_steps: false,
+            update_plan: None,
+            records_plan: false,
         }
     }
 }

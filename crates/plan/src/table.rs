@@ -149,8 +149,8 @@ pub struct Planner {
 
 impl Planner {
     /// A planner that starts from a snapshot. The slots of the base are its resources in order.
-    pub fn new(mut settings: Settings, base: &Snapshot) -> Planner {
-        let constraint = Constraint::new(&mut settings);
+    pub fn new(settings: Settings, base: &Snapshot) -> Planner {
+        let constraint = Constraint::new(&settings);
         let mut planner = Planner {
             settings,
             slots: Vec::with_capacity(base.resources.len()),

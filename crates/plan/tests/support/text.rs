@@ -25,8 +25,10 @@
 //! ```
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use purlin_model::event::StepOp;
+use purlin_model::update_plan::ResourcePlan;
 use purlin_model::{
     Alias, AliasParent, Goal, PackageDescriptor, PropertyMap, ProviderRef, ResourceState, Snapshot, Urn,
 };
@@ -164,9 +166,10 @@ impl Reader {
     }
 
     fn planned(&mut self, rest: &[&str]) {
-        let ops = rest[1].split(',').map(|word| StepOp::from_word(word).unwrap()).collect();
+        let steps = rest[1].split(',').map(|word| StepOp::from_word(word).unwrap()).collect();
         let urn = self.urn_of(rest[0]);
-        self.scenario.settings.planned_steps.get_or_insert_default().insert(urn, ops);
+        let plan = Arc::make_mut(self.scenario.settings.update_plan.get_or_insert_default());
+        plan.resources.insert(urn, ResourcePlan { steps, ..ResourcePlan::default() });
     }
 
     fn setting(&mut self, word: &str) {
