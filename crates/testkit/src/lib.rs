@@ -1,6 +1,7 @@
-//! Doubles for tests and benchmarks.
+//! Doubles for tests and benchmarks, and the lab in which whole operations run as text cases.
 
 mod ambient;
+pub mod lab;
 mod null_monitor;
 
 pub use ambient::{CollectedEvents, CountingEntropy};

@@ -1,0 +1,180 @@
+//! What must be true after every operation.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use purlin_journal::{Change, Entry, check_integrity};
+use purlin_model::{OperationKind, ResourceState, Snapshot, Urn};
+
+use super::cloud::{Act, Cloud};
+use super::operation::Ran;
+
+/// What is remembered from one operation to the next.
+#[derive(Default)]
+pub struct Memory {
+    /// Things that nobody manages any more, by intent.
+    released: BTreeSet<String>,
+    /// Things that were taken away or laid in as ghosts by the case, or whose fate nobody knows.
+    vague: BTreeSet<String>,
+    /// Resources whose pending creates were forgotten by intent.
+    forgotten: BTreeSet<Urn>,
+}
+
+impl Memory {
+    /// The case itself touched the cloud or the state.
+    pub fn touched(&mut self, state: &Snapshot, cloud: &Cloud) {
+        let things = cloud.things();
+        let ids: BTreeSet<&str> = state.resources.iter().map(|state| state.id.as_str()).collect();
+        let pending: Vec<&Urn> = state.pending_operations.iter().map(|p| &p.resource.urn).collect();
+        for (id, thing) in &things {
+            if !ids.contains(id.as_str()) && !thing.urn.as_ref().is_some_and(|urn| pending.contains(&urn)) {
+                self.released.insert(id.clone());
+            }
+        }
+        self.vague.extend(ids.iter().filter(|id| !things.contains_key(**id)).map(|id| (*id).to_owned()));
+    }
+}
+
+/// All that must be true and isn't.
+pub fn check(before: &Snapshot, ran: &Ran, cloud: &Cloud, cleared: bool, memory: &mut Memory) -> Vec<String> {
+    let mut found = ran.violations.clone();
+    if check_integrity(before).is_empty() {
+        if let Some(problem) = check_integrity(&ran.state).first() {
+            found.push(format!("the state is broken: {problem}"));
+        }
+        let foreseen = ran.report.as_ref().map(|report| check_integrity(&report.snapshot));
+        if let Some(problem) = foreseen.iter().flatten().next() {
+            found.push(format!("the state of the report is broken: {problem}"));
+        }
+    }
+    note_forgotten(before, cleared, memory);
+    note_unknown(&ran.acts, memory);
+    lost(before, ran, cloud, memory, &mut found);
+    ghosts(&ran.state, cloud, memory, &mut found);
+    doubles(&ran.acts, &mut found);
+    overtakes(before, &ran.acts, &mut found);
+    found
+}
+
+fn note_forgotten(before: &Snapshot, cleared: bool, memory: &mut Memory) {
+    if cleared {
+        let creates = before.pending_operations.iter().filter(|p| p.kind == OperationKind::Creating);
+        memory.forgotten.extend(creates.map(|p| p.resource.urn.clone()));
+    }
+}
+
+/// What was deleted and nobody was told so.
+fn note_unknown(acts: &[Act], memory: &mut Memory) {
+    let untold = acts.iter().filter(|act| act.kind == OperationKind::Deleting && !act.told);
+    memory.vague.extend(untold.map(|act| act.id.clone()));
+}
+
+/// Every state that the operation knew.
+fn known<'a>(before: &'a Snapshot, entries: &'a [Entry]) -> impl Iterator<Item = &'a ResourceState> {
+    let changed = entries.iter().flat_map(|entry| match entry {
+        Entry::End { changes, .. } => changes.as_slice(),
+        Entry::Begin { .. } => &[],
+    });
+    let changed = changed.filter_map(|change| match change {
+        Change::Place { state, .. } | Change::Amend { state, .. } => Some(state),
+        _ => None,
+    });
+    before.resources.iter().chain(changed).map(|state| &**state)
+}
+
+/// What exists is in the state, or pending, or was let go by intent.
+fn lost(before: &Snapshot, ran: &Ran, cloud: &Cloud, memory: &mut Memory, found: &mut Vec<String>) {
+    let things = cloud.things();
+    let ids: BTreeSet<&str> = ran.state.resources.iter().map(|state| state.id.as_str()).collect();
+    let mut intent: BTreeMap<&str, bool> = BTreeMap::new();
+    let mut with: BTreeMap<&str, &Urn> = BTreeMap::new();
+    for state in known(before, &ran.entries) {
+        *intent.entry(&state.id).or_default() |= state.retain_on_delete || state.external;
+        if let Some(urn) = &state.deleted_with {
+            with.insert(&state.id, urn);
+        }
+    }
+    let deleted = |urn: &Urn| !things.values().any(|thing| thing.urn.as_ref() == Some(urn));
+    for (id, thing) in &things {
+        let Some(urn) = &thing.urn else { continue };
+        if ids.contains(id.as_str()) || memory.released.contains(id) {
+            continue;
+        }
+        if ran.state.pending_operations.iter().any(|pending| pending.resource.urn == *urn) {
+            continue;
+        }
+        if with.get(id.as_str()).is_some_and(|urn| deleted(urn)) {
+            // The cloud took it along.
+            cloud.remove(id);
+            continue;
+        }
+        let let_go = intent.get(id.as_str()).copied().unwrap_or_default() || memory.forgotten.contains(urn);
+        if !let_go {
+            found.push(format!("'{id}' of {} exists and is neither in the state nor pending", urn.name()));
+        }
+        memory.released.insert(id.clone());
+    }
+}
+
+/// What is in the state exists, unless something took it away.
+fn ghosts(after: &Snapshot, cloud: &Cloud, memory: &mut Memory, found: &mut Vec<String>) {
+    let things = cloud.things();
+    for state in
+        after.resources.iter().filter(|state| state.custom && !state.is_provider() && !state.external)
+    {
+        let excused = state.pending_replacement || memory.vague.contains(&state.id);
+        if !things.contains_key(&state.id) && !excused {
+            found.push(format!("the state has '{}' of {}, which was deleted", state.id, state.urn.name()));
+            memory.vague.insert(state.id.clone());
+        }
+    }
+}
+
+/// Nothing is made twice, deleted twice, or changed by two calls at once.
+fn doubles(acts: &[Act], found: &mut Vec<String>) {
+    for (number, act) in acts.iter().enumerate() {
+        for other in &acts[..number] {
+            let same = act.kind == OperationKind::Creating && other.kind == act.kind && act.urn == other.urn;
+            if same && act.effect && other.effect {
+                found.push(format!("{} was made twice: '{}' and '{}'", act.urn.name(), other.id, act.id));
+            }
+            let both = act.kind == OperationKind::Deleting && other.kind == act.kind && act.id == other.id;
+            if both && other.told {
+                found.push(format!("'{}' was deleted twice", act.id));
+            }
+            if act.id == other.id && act.started < other.ended && other.started < act.ended {
+                found.push(format!("two calls changed '{}' at once", act.id));
+            }
+        }
+    }
+}
+
+/// Nothing is deleted while something still depends on it.
+fn overtakes(before: &Snapshot, acts: &[Act], found: &mut Vec<String>) {
+    let states: BTreeMap<&str, &ResourceState> = before
+        .resources
+        .iter()
+        .filter(|state| !state.id.is_empty())
+        .map(|state| (state.id.as_str(), &**state))
+        .collect();
+    let of_urn = |urn: &Urn| before.resources.iter().filter(|state| state.urn == *urn).count();
+    for delete in acts.iter().filter(|act| act.kind == OperationKind::Deleting && act.effect) {
+        let Some(gone) = states.get(delete.id.as_str()).filter(|gone| !gone.delete && of_urn(&gone.urn) == 1)
+        else {
+            continue;
+        };
+        let replaced = acts.iter().any(|act| act.kind == OperationKind::Creating && act.urn == gone.urn);
+        let changes = |act: &&Act| act.kind != OperationKind::Creating && act.id != delete.id;
+        for act in acts.iter().filter(changes) {
+            let depends = states.get(act.id.as_str()).is_some_and(|state| refers(state, &gone.urn));
+            if depends && !replaced && delete.started < act.ended {
+                found.push(format!("'{}' was deleted before '{}', which depends on it", delete.id, act.id));
+            }
+        }
+    }
+}
+
+fn refers(state: &ResourceState, urn: &Urn) -> bool {
+    state.dependencies.contains(urn)
+        || state.property_dependencies.values().flatten().any(|other| other == urn)
+        || state.parent.as_ref() == Some(urn)
+}

@@ -1,0 +1,196 @@
+//! The lab: whole operations over the real engine, with everything around it simulated, written as
+//! text.
+//!
+//! A file has a first line that says what it is about, and cases. A case is a line `== name` and
+//! blocks. A block begins at the margin; lines that belong to it are indented; lines that begin
+//! with `>` are the result of the operation above and are written by the lab when `PURLIN_BLESS=1`
+//! is in the environment. `#` begins a comment.
+//!
+//! ```text
+//! == an input changes, and what is made from it follows
+//! cloud
+//!   computed arn
+//!   replaces zone
+//! program
+//!   custom a size=1
+//!   custom b from=$a.arn @protect
+//! up
+//! program
+//!   custom a size=2
+//!   custom b from=$a.arn @protect
+//! up show=calls,state
+//! ```
+//!
+//! # Blocks
+//!
+//! - `program` (or `program parallel`): what the program does from now on. Lines run one after the
+//!   other; in a parallel program each waits only for those that it mentions. An error ends the
+//!   program unless the line has `@try`.
+//! - `cloud`: how the cloud and its providers behave from now on, and what happens to what exists.
+//!   Rules add up until `reset`.
+//! - `construct <type>`: the program by which a plugin makes components of a type (`@remote`).
+//!   `component self` is the component, `{}` in names its name, `$args.x` its inputs,
+//!   `outputs self …` its outputs.
+//! - `state`: the state to start from, with the things that go with it.
+//! - `edit …`: what the `state` commands do: `delete`, `protect`, `unprotect`, `taint`, `untaint` with
+//!   names, `rename old new`, `clear-pending`.
+//! - `show …`: what all results show from here on; see below.
+//! - `up`, `preview`, `refresh`, `destroy` with options: an operation.
+//!
+//! # Lines of a program
+//!
+//! `custom <name>`, `component <name>`, `provider <name>`, `stack` (then the parent of what follows),
+//! `read <name> @id=…`, `invoke <token>`, `call <token> @self=<name>`, `outputs <name|stack>`, `signal`
+//! (waits for the end of the deployment), `fails` (the program fails here), `bails` (without saying
+//! so). Inputs are `key=value`. Values: `1`, `true`, `null`, `unknown`, `word`, `"text"`, `[…]`,
+//! `{key: …}`, `secret(…)`, `$name` (an id), `$name.output`, `$name.urn`, `$name.ref`. What a value mentions
+//! is a dependency of that property. A secret whose text has `hush` in it must never be stored in
+//! clear.
+//!
+//! Options: `@type=`, `@parent=` (or `none`), `@deps=a,b`, `@provider=`, `@providers=`, `@protect`,
+//! `@retain`, `@dbr` (these three also `=false`), `@ignore=`, `@replaceOn=`, `@secretOutputs=`, `@hide=`,
+//! `@alias=` (a URN, or `name:`, `type:`, `stack:`, `project:`, `parent:`, `noparent` joined by `+`; may
+//! repeat), `@deletedWith=`, `@replaceWith=`, `@trigger=value`, `@import=id`, `@hook=Kind:name`, `@timeout=`,
+//! `@version=`, `@url=`, `@package=` (of a provider), `@remote`, `@as=handle`, `@try`, `@early` (parallel: doesn't
+//! wait), `@position=`, `@trace=`. See [`options`].
+//!
+//! # Lines of a cloud
+//!
+//! `computed p`, `recomputed p` (changes with each update), `replaces p`, `dbr p`, `default p=value`,
+//! `refuses p ["text"]` where `p` is `property`, `name.property` or `type.property` (`*` for any property);
+//! `fails|partial|lost|dropped|unimplemented <call> <name|*> [once|twice] ["text"]` with calls `check`,
+//! `diff`, `create`, `foresee`, `update`, `delete`, `read`, `configure`, `check-config`, `diff-config`, `invoke`, `call`
+//! (`lost` takes effect and is not answered, `dropped` takes none); `heals [call [name]]`;
+//! `diff <name> none|some|unknown [replaces=p,q] [diffs=p] [detailed=path:kind,…] [dbr]` (a fixed answer);
+//! `detailed <name>` (diffs are told path by path); `refresh-before-update <name>`; `silent <name>` (reads tell no
+//! inputs); `drift <name|id> p=value`, `vanish <name|id>`, `exists <id> p=value`; `reset`.
+//! Ids are `name-1`, `name-2`, …; the package `missing` has no plugin. See [`behaviour`].
+//!
+//! # Options of an operation
+//!
+//! `preview`, `refresh`, `continue-on-error`, `exclude-protected`, `ignore-protect`, `clear-pending-creates`,
+//! `parallel=N`, `package=name@version`, `disable=package`, `config=package:{…}`; `order=last|seed` (in which order
+//! answers come; as asked otherwise); `cancel=`, `abandon=`, `crash=` a moment: `create:a` (just before that call
+//! is answered) or `#7` (before the seventh answer); `store-fails=N` (no entry from the N-th on can be stored);
+//! `show=…`. New options go into [`operation::Operation`].
+//!
+//! # Results
+//!
+//! First how it ended and the counts of the summary, then steps and diagnostics as they came. Views,
+//! by `show`: `same` (steps that change nothing), `all` (also root stack and default providers), `hints` (whole
+//! diagnostics), `calls`, `replies` (what the program is answered), `state`, `outputs` (of the stack), `entries`
+//! (the journal), `diff` (the keys of each step), `previews` (steps as they begin).
+//!
+//! After each operation the lab checks by itself, and the case fails otherwise: the journal folds
+//! to a valid state at every prefix, the written state is valid and is what the journal says, no
+//! call that may change the cloud came before its begin was stored, nothing that exists is lost,
+//! nothing is made or deleted twice, nothing is deleted before what depends on it, no secret is
+//! in clear, and a preview does nothing.
+
+pub mod behaviour;
+pub mod case;
+pub mod checks;
+pub mod cloud;
+pub mod codec;
+pub mod gate;
+pub mod operation;
+pub mod options;
+pub mod program;
+pub mod result;
+pub mod session;
+pub mod states;
+pub mod suite;
+pub mod text;
+
+use std::sync::Arc;
+
+use purlin_model::Snapshot;
+
+use crate::CountingEntropy;
+use case::Block;
+use checks::Memory;
+use cloud::{Cloud, Thing};
+use codec::Codec;
+use operation::{Bench, Operation, Ran};
+use program::Program;
+
+/// The stack of all cases.
+pub const STACK: &str = "dev";
+/// The project of all cases.
+pub const PROJECT: &str = "shop";
+
+/// A stack with everything around it.
+#[derive(Default)]
+pub struct Lab {
+    /// The cloud.
+    pub cloud: Cloud,
+    /// The codec.
+    pub codec: Arc<Codec>,
+    /// The state.
+    pub state: Arc<Snapshot>,
+    entropy: Arc<CountingEntropy>,
+    program: Program,
+    show: Vec<String>,
+    memory: Memory,
+}
+
+impl Lab {
+    /// Goes through a block. Of an operation it returns what came of it, violations included.
+    pub fn block(&mut self, block: &Block) -> Result<Option<Ran>, String> {
+        match block {
+            Block::State(lines) => self.lay_in(lines)?,
+            Block::Cloud(lines) => {
+                for line in lines {
+                    self.cloud.line(line)?;
+                }
+                self.memory.touched(&self.state, &self.cloud);
+            }
+            Block::Construct(ty, lines) => {
+                self.cloud.construct(ty, &lines.iter().map(String::as_str).collect::<Vec<_>>())?;
+            }
+            Block::Program(program) => self.program = program.clone(),
+            Block::Edit(line) => {
+                states::edit(line, Arc::make_mut(&mut self.state))?;
+                self.memory.touched(&self.state, &self.cloud);
+            }
+            Block::Show(show) => self.show.clone_from(show),
+            Block::Operation(operation, _) => return self.operate(operation).map(Some),
+        }
+        Ok(None)
+    }
+
+    fn lay_in(&mut self, lines: &[String]) -> Result<(), String> {
+        let mut snapshot = Snapshot::default();
+        for line in lines {
+            if let Some((state, inputs, outputs)) = states::read(line, &mut snapshot, &self.codec)? {
+                self.cloud.put(&state.id, Thing { urn: Some(state.urn.clone()), inputs, outputs });
+            }
+        }
+        self.state = Arc::new(snapshot);
+        self.memory.touched(&self.state, &self.cloud);
+        Ok(())
+    }
+
+    /// Runs an operation on the state; its state is that of the next.
+    pub fn operate(&mut self, operation: &Operation) -> Result<Ran, String> {
+        let before = Arc::clone(&self.state);
+        let bench = Bench {
+            cloud: &mut self.cloud,
+            codec: &self.codec,
+            entropy: &self.entropy,
+            state: &before,
+            program: (!operation.programless).then_some(&self.program),
+        };
+        let mut ran = operation::run(operation, bench)?;
+        let cleared = operation.settings.clear_pending_creates;
+        ran.violations = checks::check(&before, &ran, &self.cloud, cleared, &mut self.memory);
+        self.state = Arc::clone(&ran.state);
+        Ok(ran)
+    }
+
+    /// The lines of a result.
+    pub fn lines(&self, operation: &Operation, ran: &Ran) -> Vec<String> {
+        let show: Vec<&str> = self.show.iter().chain(&operation.show).map(String::as_str).collect();
+        result::lines(ran, &show, &self.codec)
+    }
+}

@@ -1,0 +1,226 @@
+//! A session that keeps entries, stores them when they are let go, and checks every prefix.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use purlin_diag::Diagnostic;
+use purlin_journal::{Change, Entry, Fold, OpId};
+use purlin_model::{Bag, OperationKind, ResourceState, SealedValue, Snapshot, Urn};
+use purlin_ports::{Durable, LoadedStack, StateError, UpdateOutcome, UpdateSession};
+use tokio::sync::watch;
+
+use super::gate::Gate;
+
+struct Inner {
+    fold: Fold,
+    entries: Vec<Entry>,
+    finished: Option<Arc<Snapshot>>,
+    violations: Vec<String>,
+    /// Whether what went in was valid: states that were broken before may stay so.
+    sound: bool,
+}
+
+/// The journal of one operation.
+pub struct Session {
+    base: LoadedStack,
+    gate: Gate,
+    /// From this entry on, counted from one, nothing can be stored.
+    fails_from: Option<usize>,
+    inner: Arc<Mutex<Inner>>,
+    /// How many entries are asked to be stored, and how many are.
+    asked: watch::Sender<usize>,
+    stored: watch::Sender<usize>,
+}
+
+/// What the cloud may ask of the journal.
+#[derive(Clone)]
+pub struct Watch {
+    inner: Arc<Mutex<Inner>>,
+    stored: watch::Receiver<usize>,
+}
+
+fn lock(inner: &Mutex<Inner>) -> MutexGuard<'_, Inner> {
+    inner.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Watch {
+    /// Whether the begin of an operation that has not ended is stored.
+    pub fn is_stored(&self, kind: OperationKind, urn: &Urn) -> bool {
+        let stored = *self.stored.borrow();
+        let inner = lock(&self.inner);
+        let mut open: Vec<OpId> = Vec::new();
+        for (number, entry) in (1..).zip(&inner.entries) {
+            match entry {
+                Entry::Begin { op, kind: k, resource }
+                    if *k == kind && resource.urn == *urn && number <= stored =>
+                {
+                    open.push(*op);
+                }
+                Entry::End { op: Some(op), .. } => open.retain(|other| other != op),
+                _ => {}
+            }
+        }
+        !open.is_empty()
+    }
+}
+
+impl Session {
+    /// A session on a state. What is appended is stored when the gate lets it go.
+    pub fn new(base: &Arc<Snapshot>, gate: Gate, fails_from: Option<usize>) -> Session {
+        let sound = purlin_journal::check_integrity(base).is_empty();
+        let inner = Inner {
+            fold: Fold::new(Arc::clone(base)),
+            entries: Vec::new(),
+            finished: None,
+            violations: Vec::new(),
+            sound,
+        };
+        Session {
+            base: LoadedStack { snapshot: Arc::clone(base), deployed: true, recovered: false },
+            gate,
+            fails_from,
+            inner: Arc::new(Mutex::new(inner)),
+            asked: watch::Sender::new(0),
+            stored: watch::Sender::new(0),
+        }
+    }
+
+    /// For the cloud.
+    pub fn watch(&self) -> Watch {
+        Watch { inner: Arc::clone(&self.inner), stored: self.stored.subscribe() }
+    }
+
+    /// Stores what is asked for, in batches, each when it is let go. Runs until it is dropped.
+    pub async fn store(&self) {
+        let mut asked = self.asked.subscribe();
+        loop {
+            let wanted = *asked.borrow_and_update();
+            if wanted > *self.stored.borrow() {
+                self.gate.pass("store").await;
+                self.stored.send_modify(|stored| *stored = wanted.max(*stored));
+            } else if asked.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// The entries so far.
+    pub fn entries(&self) -> Vec<Entry> {
+        lock(&self.inner).entries.clone()
+    }
+
+    /// How many entries are known to be stored.
+    pub fn stored(&self) -> usize {
+        *self.stored.borrow()
+    }
+
+    /// The state that was written at the end.
+    pub fn finished(&self) -> Option<Arc<Snapshot>> {
+        lock(&self.inner).finished.clone()
+    }
+
+    /// What must not happen and did.
+    pub fn violations(&self) -> Vec<String> {
+        lock(&self.inner).violations.clone()
+    }
+}
+
+struct Promise {
+    number: usize,
+    fails: bool,
+    stored: watch::Receiver<usize>,
+}
+
+#[async_trait]
+impl Durable for Promise {
+    async fn wait(mut self: Box<Self>) -> Result<(), StateError> {
+        let number = self.number;
+        let stored = self.stored.wait_for(|stored| *stored >= number).await.is_ok();
+        if self.fails || !stored {
+            return Err(StateError::Store(Diagnostic::error("disk-full", "no space is left")));
+        }
+        Ok(())
+    }
+}
+
+fn is_sealed(bag: &Bag) -> bool {
+    bag.decoded().is_none_or(|map| map.is_empty())
+}
+
+/// Secrets are texts with this word in them, by agreement.
+pub const HUSH: &str = "hush";
+
+fn look_for_secrets(state: &ResourceState, violations: &mut Vec<String>) {
+    if !is_sealed(&state.inputs) || !is_sealed(&state.outputs) {
+        violations.push(format!("an entry about {} holds an open bag", state.urn));
+    }
+    let trigger = match &state.replacement_trigger {
+        Some(SealedValue::Decoded(_)) => {
+            violations.push(format!("an entry about {} holds an open trigger", state.urn));
+            ""
+        }
+        Some(SealedValue::Raw(text)) => text.as_str(),
+        None => "",
+    };
+    let raw = |bag: &Bag| match bag {
+        Bag::Raw(text) => text.as_str().contains(HUSH),
+        Bag::Decoded(_) => false,
+    };
+    if raw(&state.inputs) || raw(&state.outputs) || trigger.contains(HUSH) {
+        violations.push(format!("an entry about {} holds a secret in clear", state.urn));
+    }
+}
+
+impl Inner {
+    fn take(&mut self, entry: Entry) {
+        let number = self.entries.len() + 1;
+        match &entry {
+            Entry::Begin { resource, .. } => look_for_secrets(resource, &mut self.violations),
+            Entry::End { changes, .. } => {
+                for change in changes {
+                    if let Change::Place { state, .. } | Change::Amend { state, .. } = change {
+                        look_for_secrets(state, &mut self.violations);
+                    }
+                }
+            }
+        }
+        if let Err(error) = self.fold.apply(&entry) {
+            self.violations.push(format!("entry {number} can't be folded: {error}"));
+        } else if self.sound
+            && let Some(problem) = self.fold.problems().first()
+        {
+            self.violations.push(format!("after entry {number}: {problem}"));
+        }
+        self.entries.push(entry);
+    }
+}
+
+#[async_trait]
+impl UpdateSession for Session {
+    fn base(&self) -> &LoadedStack {
+        &self.base
+    }
+
+    fn append(&self, entry: Entry) -> Box<dyn Durable> {
+        let mut inner = lock(&self.inner);
+        inner.take(entry);
+        let number = inner.entries.len();
+        drop(inner);
+        self.asked.send_replace(number);
+        let fails = self.fails_from.is_some_and(|from| number >= from);
+        Box::new(Promise { number, fails, stored: self.stored.subscribe() })
+    }
+
+    async fn finish(&self, snapshot: &Snapshot, _: UpdateOutcome) -> Result<(), StateError> {
+        let mut inner = lock(&self.inner);
+        if inner.fold.finish().resources != snapshot.resources {
+            inner.violations.push("what is written is not what the journal says".into());
+        }
+        inner.finished = Some(Arc::new(snapshot.clone()));
+        Ok(())
+    }
+
+    async fn abandon(&self) -> Result<(), StateError> {
+        Ok(())
+    }
+}

@@ -1,0 +1,18 @@
+//! Whole operations as text cases over the real engine: each file of `lifecycle` is one theme. How
+//! cases are written is said in the module `lab`.
+//!
+//! With `PURLIN_BLESS=1` in the environment results are rewritten; read them before you keep them.
+//! With `PURLIN_CASE=file.txt` or `PURLIN_CASE='file.txt: part of a name'` only those are run.
+
+use std::path::Path;
+
+#[test]
+fn lifecycle() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lifecycle");
+    let bless = std::env::var_os("PURLIN_BLESS").is_some();
+    let filter = std::env::var("PURLIN_CASE").ok();
+    match purlin_testkit::lab::suite::run_folder(&folder, bless, filter.as_deref()) {
+        Ok(count) => assert!(count > 0, "there are no cases"),
+        Err(wrong) => panic!("\n{wrong}"),
+    }
+}
