@@ -17,6 +17,7 @@ mod plan_book;
 mod pool;
 mod record;
 mod retry;
+mod secrecy;
 mod settings;
 mod view;
 

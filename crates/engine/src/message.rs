@@ -84,16 +84,44 @@ pub(crate) struct SealedOutputs {
 
 /// One thing that the driver's task is told.
 pub(crate) enum Message {
-    Register { request: Box<RegisterRequest>, read_id: Option<String>, answer: Waiting },
-    NeedProvider { query: Box<ProviderQuery>, answer: Answer<ChosenProvider> },
-    Outputs { urn: Urn, outputs: PropertyMap, answer: Answer<()> },
+    Register {
+        request: Box<RegisterRequest>,
+        read_id: Option<String>,
+        answer: Waiting,
+    },
+    NeedProvider {
+        query: Box<ProviderQuery>,
+        answer: Answer<ChosenProvider>,
+    },
+    Outputs {
+        urn: Urn,
+        outputs: PropertyMap,
+        answer: Answer<()>,
+    },
     OutputsSealed(Box<SealedOutputs>),
-    Find { urn: Urn, answer: oneshot::Sender<Option<Arc<ResourceState>>> },
-    ProgramSignal { answer: Answer<()> },
+    Find {
+        urn: Urn,
+        answer: oneshot::Sender<Option<Arc<ResourceState>>>,
+    },
+    ProgramSignal {
+        answer: Answer<()>,
+    },
     ProgramExited(Result<RunOutcome, Diagnostic>),
-    Checked { res: ResId, old: Option<Opened>, inputs: Option<Arc<PropertyMap>>, problems: Vec<Diagnostic> },
-    Diffed { res: ResId, old: Option<Opened>, facts: Result<DiffFacts, Diagnostic> },
-    DependentDiffed { slot: Slot, replace_keys: Result<Vec<String>, Diagnostic> },
+    Checked {
+        res: ResId,
+        old: Option<Opened>,
+        inputs: Option<Arc<PropertyMap>>,
+        problems: Vec<Diagnostic>,
+    },
+    Diffed {
+        res: ResId,
+        old: Option<Opened>,
+        facts: Result<DiffFacts, Diagnostic>,
+    },
+    DependentDiffed {
+        slot: Slot,
+        replace_keys: Result<Vec<String>, Diagnostic>,
+    },
     StepEnded(Box<StepEnd>),
     /// The hooks after a step have been called; what went wrong with them.
     StepHooked {

@@ -16,6 +16,7 @@ use crate::calls::{Calls, provider_problem};
 use crate::hooks;
 use crate::message::{Bearing, Begun, Message, Opened, StepEnd};
 use crate::retry;
+use crate::secrecy::mark_secrets;
 use crate::view::{planned, step_view};
 
 /// A step with what the driver's tables know about it.
@@ -269,14 +270,6 @@ async fn draft_state(calls: &Calls, job: &Job) -> Result<ResourceState, Diagnost
     Ok(state)
 }
 
-fn mark_secrets(outputs: &mut PropertyMap, keys: &[String]) {
-    for key in keys {
-        if let Some(value) = outputs.remove(key) {
-            outputs.insert(key.clone(), value.into_secret());
-        }
-    }
-}
-
 /// Completes a state with outputs and gives it to the tables.
 async fn complete(
     calls: &Calls,
@@ -285,7 +278,7 @@ async fn complete(
     inputs: Arc<PropertyMap>,
     mut outputs: PropertyMap,
 ) -> Result<Opened, Diagnostic> {
-    mark_secrets(&mut outputs, &state.additional_secret_outputs);
+    mark_secrets(&mut outputs, &state.additional_secret_outputs, &inputs);
     let outputs = Arc::new(outputs);
     let same = job.old.as_ref().filter(|old| *old.outputs == *outputs);
     state.outputs = match same {
@@ -303,17 +296,18 @@ async fn keep(calls: &Calls, job: &Job) -> Outcome {
             Diagnostic::error("step-defect", format!("{} has no old state", job.step.urn)),
         );
     };
-    let mut state = match draft_state(calls, job).await {
+    let state = match draft_state(calls, job).await {
         Ok(state) => state,
         Err(problem) => return Outcome::failed(None, problem),
     };
-    state.outputs = old.state.outputs.clone();
-    let state = Arc::new(state);
     if job.step.res.is_some() {
         adopt(calls, &state, &old.state, &old.inputs);
     }
-    let inputs = if job.step.inputs_equal { &old.inputs } else { &job.inputs };
-    Outcome::done(None, Opened { state, inputs: Arc::clone(inputs), outputs: Arc::clone(&old.outputs) })
+    let inputs = Arc::clone(if job.step.inputs_equal { &old.inputs } else { &job.inputs });
+    match complete(calls, job, state, inputs, PropertyMap::clone(&old.outputs)).await {
+        Ok(new) => Outcome::done(None, new),
+        Err(problem) => Outcome::failed(None, problem),
+    }
 }
 
 /// Has a provider that is kept or changed serve, under its old name, too.
@@ -565,8 +559,8 @@ async fn refresh(calls: &Calls, job: &mut Job) -> Outcome {
         warning.severity = purlin_diag::Severity::Warning;
         problems.push(warning);
     }
-    mark_secrets(&mut outputs, &old.state.additional_secret_outputs);
     let inputs = answer.inputs.map_or_else(|| Arc::clone(&old.inputs), Arc::new);
+    mark_secrets(&mut outputs, &old.state.additional_secret_outputs, &inputs);
     let unchanged = *inputs == *old.inputs
         && outputs == *old.outputs
         && answer.id == old.state.id

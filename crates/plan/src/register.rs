@@ -47,6 +47,11 @@ impl Planner {
             let reply = if self.stopping { Reply::Stopping } else { Reply::Failed { urn } };
             return self.reply(Some(ticket), reply);
         }
+        if goal.additional_secret_outputs.iter().any(|key| key == "id") {
+            let message = "The 'id' property cannot be made secret.";
+            let hint = "take `id` out of `additionalSecretOutputs`; the other outputs there are made secret";
+            self.say(Diagnostic::warning("id-not-secret", message).with_urn(urn.as_str()).with_hint(hint));
+        }
         let res = self.admit(Some(ticket), request, urn);
         self.begin(res);
     }
