@@ -149,7 +149,10 @@ impl Tests<'_> {
             return Ok(Some(format!("{file} doesn't exist")));
         };
         let found = if case {
-            text.lines().any(|line| line.strip_prefix("=== ").is_some_and(|title| title.trim() == test))
+            text.lines().any(|line| {
+                let title = line.strip_prefix("=== ").or_else(|| line.strip_prefix("== "));
+                title.is_some_and(|title| title.trim() == test)
+            })
         } else {
             text.contains(&format!("fn {test}("))
         };

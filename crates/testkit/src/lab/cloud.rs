@@ -185,22 +185,28 @@ impl Cloud {
     }
 
     /// A call that changes the cloud.
-    async fn act(&self, kind: OperationKind, urn: &Urn, about: String) -> Result<Acting, ProviderError> {
+    async fn act(
+        &self,
+        kind: OperationKind,
+        urn: &Urn,
+        id: &str,
+        about: String,
+    ) -> Result<Acting, ProviderError> {
         let call = match kind {
             OperationKind::Creating => "create",
             OperationKind::Updating => "update",
             _ => "delete",
         };
         let line = format!("{call} {}{about}", urn.name());
-        let started = self.note_act(kind, urn, line);
+        let started = self.note_act(kind, urn, id, line);
         self.gate.pass(format!("{call} {}", urn.name())).await;
         Ok(Acting { started, trouble: no(self.trouble(call, urn))? })
     }
 
     /// Notes a call that changes the cloud; returns when it was made.
-    fn note_act(&self, kind: OperationKind, urn: &Urn, line: String) -> usize {
+    fn note_act(&self, kind: OperationKind, urn: &Urn, id: &str, line: String) -> usize {
         let mut inner = self.lock();
-        let begun = inner.watch.as_ref().map(|watch| watch.is_stored(kind, urn));
+        let begun = inner.watch.as_ref().map(|watch| watch.is_stored(kind, urn, id));
         match begun {
             None => inner.violations.push(format!("a preview called '{line}'")),
             Some(false) => inner.violations.push(format!("'{line}' was called before its begin was stored")),
@@ -363,7 +369,7 @@ impl Provider for Process {
             return Ok(Operated { outputs, refresh_before_update, ..Operated::default() });
         }
         let kind = OperationKind::Creating;
-        let acting = self.cloud.act(kind, urn, shown(&args.inputs)).await?;
+        let acting = self.cloud.act(kind, urn, "", shown(&args.inputs)).await?;
         let mut inner = self.cloud.lock();
         let number = inner.made.entry(urn.name().to_owned()).or_default();
         *number += 1;
@@ -393,7 +399,7 @@ impl Provider for Process {
             return Ok(Operated { outputs, refresh_before_update, ..Operated::default() });
         }
         let kind = OperationKind::Updating;
-        let acting = self.cloud.act(kind, urn, shown(&args.new_inputs)).await?;
+        let acting = self.cloud.act(kind, urn, &args.id, shown(&args.new_inputs)).await?;
         let mut inner = self.cloud.lock();
         inner.turns += 1;
         let turn = inner.turns;
@@ -419,7 +425,7 @@ impl Provider for Process {
     async fn delete(&self, args: DeleteArgs) -> Result<(), ProviderError> {
         let urn = &args.context.urn;
         let kind = OperationKind::Deleting;
-        let acting = self.cloud.act(kind, urn, format!(" {}", args.id)).await?;
+        let acting = self.cloud.act(kind, urn, &args.id, format!(" {}", args.id)).await?;
         if !acting.is_dropped() {
             self.cloud.lock().things.remove(&args.id);
         }

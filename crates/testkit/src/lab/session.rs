@@ -44,15 +44,18 @@ fn lock(inner: &Mutex<Inner>) -> MutexGuard<'_, Inner> {
 }
 
 impl Watch {
-    /// Whether the begin of an operation that has not ended is stored.
-    pub fn is_stored(&self, kind: OperationKind, urn: &Urn) -> bool {
+    /// Whether the begin of an operation that has not ended is stored. What exists may have another
+    /// name there.
+    pub fn is_stored(&self, kind: OperationKind, urn: &Urn, id: &str) -> bool {
         let stored = *self.stored.borrow();
         let inner = lock(&self.inner);
         let mut open: Vec<OpId> = Vec::new();
         for (number, entry) in (1..).zip(&inner.entries) {
             match entry {
                 Entry::Begin { op, kind: k, resource }
-                    if *k == kind && resource.urn == *urn && number <= stored =>
+                    if *k == kind
+                        && (resource.urn == *urn || (!id.is_empty() && resource.id == id))
+                        && number <= stored =>
                 {
                     open.push(*op);
                 }
