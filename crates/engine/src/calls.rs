@@ -29,6 +29,8 @@ pub(crate) struct Calls {
     pub(crate) ports: EnginePorts,
     pub(crate) info: DeploymentInfo,
     pub(crate) monitor_address: String,
+    /// Whether refreshes compare outputs only.
+    pub(crate) legacy_refresh_diff: bool,
     pub(crate) pool: Pool,
     /// A place for each operation that may run at once.
     pub(crate) places: Arc<Semaphore>,
@@ -54,6 +56,7 @@ impl Calls {
         monitor_address: String,
         parallel: usize,
         pool: Pool,
+        legacy_refresh_diff: bool,
     ) -> Calls {
         let places = if parallel == 0 { Semaphore::MAX_PERMITS } else { parallel };
         let steps = places.saturating_mul(STEPS_A_PLACE).max(FEWEST_STEPS);
@@ -61,6 +64,7 @@ impl Calls {
             ports,
             info,
             monitor_address,
+            legacy_refresh_diff,
             pool,
             places: Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS))),
             comparisons: Semaphore::new(COMPARISONS),

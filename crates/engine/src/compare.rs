@@ -12,7 +12,9 @@ use purlin_model::{
     Slot, Urn,
 };
 use purlin_plan::{DiffFacts, ResId};
-use purlin_ports::{CheckArgs, CheckFailure, CheckResult, DiffArgs, DiffChanges, DiffResult, ProviderError};
+use purlin_ports::{
+    CheckArgs, CheckFailure, CheckResult, DiffArgs, DiffChanges, DiffResult, Provider, ProviderError,
+};
 
 use crate::calls::{Calls, provider_problem};
 use crate::message::{Message, Opened};
@@ -475,6 +477,30 @@ async fn try_diff_dependent(
         state.replace_on_changes.iter().filter_map(|text| PropertyPath::parse(text).ok()).collect();
     let facts = settle(result, &old.inputs, &inputs, &on_changes, false);
     Ok(facts.replace.unwrap_or_default())
+}
+
+/// How what a refresh read differs from what the state wants, the other way round: what the cloud has
+/// more is added. Providers compare the two as if the program wanted the old inputs again.
+pub(crate) async fn drift_from_goal(
+    provider: &dyn Provider,
+    args: DiffArgs,
+) -> Result<DiffFacts, ProviderError> {
+    let (olds, news) = (Arc::clone(&args.old_inputs), Arc::clone(&args.new_inputs));
+    let ignored: Vec<PropertyPath> =
+        args.ignore_changes.iter().filter_map(|text| PropertyPath::parse(text).ok()).collect();
+    let result = match provider.diff(args).await {
+        Err(ProviderError::Unimplemented(_)) => DiffResult::default(),
+        other => other?,
+    };
+    let wanted = match ignored.is_empty() {
+        true => news,
+        false => Arc::new(ignore_changes(&news, &olds, &ignored)),
+    };
+    let mut facts = settle(result, &olds, &wanted, &[], false);
+    for found in facts.detailed.iter_mut().flat_map(|detailed| detailed.values_mut()) {
+        found.kind = found.kind.inverted();
+    }
+    Ok(facts)
 }
 
 /// What a refresh found, path by path.

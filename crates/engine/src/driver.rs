@@ -88,6 +88,7 @@ impl Engine {
             settings.monitor_address.clone(),
             settings.parallel,
             pool,
+            settings.legacy_refresh_diff,
         ));
         let handle = Arc::new(Handle { inbox: inbox.clone(), calls: Arc::clone(&calls) });
         let refreshing_command = settings.plan.mode == purlin_plan::Mode::Refresh;
@@ -119,7 +120,7 @@ impl Engine {
             refreshing_command,
         };
         driver.look_at_pending(&base, &settings);
-        if refreshing_command {
+        if refreshing_command && !settings.plan.run_program {
             let unread = base.resources.iter().filter(|state| is_never_read(state));
             unread.for_each(|_| driver.recorder.count(StepOp::Same));
         }
@@ -373,9 +374,15 @@ impl Driver {
             self.component_hooks.insert(end.step.urn.clone(), due);
         }
         if let Some(res) = end.step.res {
-            self.works.remove(&res);
+            match (&end.outcome, end.step.op) {
+                // The registration goes on with what was found as its old state.
+                (StepOutcome::Done(_), StepOp::Refresh | StepOp::Import | StepOp::ImportReplacement) => {
+                    self.works.entry(res).or_default().old.clone_from(&end.new);
+                }
+                _ => drop(self.works.remove(&res)),
+            }
             if let Some(new) = &end.new {
-                let outputs = if end.step.draft.as_ref().is_some_and(|d| d.custom) {
+                let outputs = if new.state.custom {
                     Arc::clone(&new.outputs)
                 } else {
                     self.component_ops.insert(end.step.urn.clone(), end.step.op);
@@ -420,10 +427,10 @@ impl Driver {
         if end.step.op != StepOp::Refresh || !self.refreshing_command {
             return end.step.op;
         }
-        match (&end.outcome, &end.old, &end.new) {
-            (StepOutcome::Done(None), _, _) => StepOp::Delete,
-            (StepOutcome::Done(Some(new)), Some(old), _) if !Arc::ptr_eq(new, &old.state) => StepOp::Update,
-            (StepOutcome::Done(_), _, _) => StepOp::Same,
+        match &end.outcome {
+            StepOutcome::Done(None) => StepOp::Delete,
+            StepOutcome::Done(_) if end.step.reasons.differs => StepOp::Update,
+            StepOutcome::Done(_) => StepOp::Same,
             _ => StepOp::Refresh,
         }
     }
@@ -434,6 +441,7 @@ impl Driver {
         let halves = matches!(
             op,
             StepOp::CreateReplacement
+                | StepOp::ImportReplacement
                 | StepOp::DeleteReplaced
                 | StepOp::Read
                 | StepOp::ReadReplacement

@@ -237,8 +237,12 @@ impl Driver {
         match reply {
             Reply::Registered { urn, res } => {
                 let outputs = self.results.remove(&res).unwrap_or_default();
+                self.works.remove(&res);
                 let id = self.planner.registered(&urn).map(|(_, s)| s.id.clone()).unwrap_or_default();
                 Ok(RegisterReply { id, outputs, ..empty(urn, RegisterResult::Success) })
+            }
+            Reply::Unmade { urn } => {
+                Ok(RegisterReply { unknown: true, ..empty(urn, RegisterResult::Success) })
             }
             Reply::Failed { urn } => Ok(empty(urn, RegisterResult::Fail)),
             Reply::Skipped { urn } => Ok(empty(urn, RegisterResult::Skip)),

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use purlin_diag::Diagnostic;
 use purlin_journal::Entry;
 use purlin_model::event::{EngineEvent, StepOp};
-use purlin_model::{Bag, Cause, OperationKind, PropertyMap, ProviderRef, ResourceState, SealedValue};
-use purlin_plan::{Step, StepOutcome};
+use purlin_model::{Bag, OperationKind, PropertyMap, ProviderRef, ResourceState, SealedValue};
+use purlin_plan::{After, Step, StepOutcome};
 use purlin_ports::{Operated, Provider, ProviderError, ReadArgs, ReadResult};
 
 use tokio::sync::OwnedSemaphorePermit;
@@ -54,7 +54,7 @@ impl Job {
 }
 
 /// What a step came to, before it is told.
-struct Outcome {
+pub(crate) struct Outcome {
     begun: Option<Begun>,
     outcome: StepOutcome,
     new: Option<Opened>,
@@ -63,16 +63,16 @@ struct Outcome {
 }
 
 impl Outcome {
-    fn of(begun: Option<Begun>, outcome: StepOutcome) -> Outcome {
+    pub(crate) fn of(begun: Option<Begun>, outcome: StepOutcome) -> Outcome {
         Outcome { begun, outcome, new: None, problems: Vec::new(), bearing: Bearing::Step }
     }
 
-    fn failed(begun: Option<Begun>, problem: Diagnostic) -> Outcome {
+    pub(crate) fn failed(begun: Option<Begun>, problem: Diagnostic) -> Outcome {
         Outcome { problems: vec![problem], ..Outcome::of(begun, StepOutcome::Failed) }
     }
 
     /// Nothing was called, since the run is being stopped.
-    fn not_called(begun: Option<Begun>) -> Outcome {
+    pub(crate) fn not_called(begun: Option<Begun>) -> Outcome {
         Outcome { bearing: Bearing::Nothing, ..Outcome::of(begun, StepOutcome::Failed) }
     }
 
@@ -84,7 +84,12 @@ impl Outcome {
         Outcome { problems: vec![problem], ..Outcome::of(begun, outcome) }
     }
 
-    fn done(begun: Option<Begun>, new: Opened) -> Outcome {
+    /// The same, with something to be said.
+    pub(crate) fn saying(self, problems: Vec<Diagnostic>) -> Outcome {
+        Outcome { problems, ..self }
+    }
+
+    pub(crate) fn done(begun: Option<Begun>, new: Opened) -> Outcome {
         let outcome = StepOutcome::Done(Some(Arc::clone(&new.state)));
         Outcome { new: Some(new), ..Outcome::of(begun, outcome) }
     }
@@ -104,11 +109,13 @@ pub(crate) async fn perform(calls: Arc<Calls>, mut job: Job) -> Message {
         return told(job, *outcome);
     }
     let outcome = match job.step.op {
+        StepOp::Same if matches!(job.step.after, After::Stay(_)) => stay(&calls, &job),
         StepOp::Same => keep(&calls, &job).await,
         StepOp::Create | StepOp::CreateReplacement => create(&calls, &job).await,
         StepOp::Update => update(&calls, &job).await,
         StepOp::Read | StepOp::ReadReplacement => read(&calls, &job).await,
-        StepOp::Refresh => refresh(&calls, &mut job).await,
+        StepOp::Refresh => crate::refresh::refresh(&calls, &mut job).await,
+        StepOp::Import | StepOp::ImportReplacement => crate::import::import(&calls, &job).await,
         _ => delete(&calls, &job).await,
     };
     if outcome.bearing != Bearing::Nothing {
@@ -143,7 +150,7 @@ fn no_provider(step: &Step) -> ProviderError {
     ProviderError::Unavailable(format!("{} has no provider", step.urn))
 }
 
-async fn provider_for(calls: &Calls, step: &Step) -> Result<Arc<dyn Provider>, ProviderError> {
+pub(crate) async fn provider_for(calls: &Calls, step: &Step) -> Result<Arc<dyn Provider>, ProviderError> {
     match &step.provider {
         Some(provider) => calls.pool.get(provider).await,
         None => Err(no_provider(step)),
@@ -253,7 +260,7 @@ pub(crate) async fn seal(
 }
 
 /// The draft as a state of its own, with sealed inputs.
-async fn draft_state(calls: &Calls, job: &Job) -> Result<ResourceState, Diagnostic> {
+pub(crate) async fn draft_state(calls: &Calls, job: &Job) -> Result<ResourceState, Diagnostic> {
     let mut state = match &job.step.draft {
         Some(draft) => ResourceState::clone(draft),
         None => ResourceState::new(job.step.urn.clone(), false),
@@ -271,7 +278,7 @@ async fn draft_state(calls: &Calls, job: &Job) -> Result<ResourceState, Diagnost
 }
 
 /// Completes a state with outputs and gives it to the tables.
-async fn complete(
+pub(crate) async fn complete(
     calls: &Calls,
     job: &Job,
     mut state: ResourceState,
@@ -286,6 +293,19 @@ async fn complete(
         None => seal(calls, &outputs, job.old_state.as_ref().map(|s| &s.outputs)).await?,
     };
     Ok(Opened { state: Arc::new(state), inputs, outputs })
+}
+
+/// A state that stays as it is.
+fn stay(calls: &Calls, job: &Job) -> Outcome {
+    match &job.old {
+        Some(old) => {
+            if let Some(provider) = old.state.as_provider() {
+                calls.pool.adopt(&provider, Arc::clone(&old.inputs));
+            }
+            Outcome::done(None, old.clone())
+        }
+        None => Outcome::of(None, StepOutcome::Failed),
+    }
 }
 
 /// An unchanged resource whose envelope or inputs have to be written all the same.
@@ -412,7 +432,7 @@ async fn operated(
     }
 }
 
-fn half_done(state: &ResourceState, reasons: &[String]) -> Diagnostic {
+pub(crate) fn half_done(state: &ResourceState, reasons: &[String]) -> Diagnostic {
     let mut message = format!("resource {} was only half set up", state.urn);
     for reason in reasons {
         message.push_str("\n  * ");
@@ -518,75 +538,14 @@ async fn read(calls: &Calls, job: &Job) -> Outcome {
 }
 
 /// Has the provider read; `None` if it was not called, since the run is being stopped.
-async fn call_read(calls: &Calls, job: &Job, args: ReadArgs) -> Option<Result<ReadResult, ProviderError>> {
+pub(crate) async fn call_read(
+    calls: &Calls,
+    job: &Job,
+    args: ReadArgs,
+) -> Option<Result<ReadResult, ProviderError>> {
     match unless_abandoned(calls, provider_for(calls, &job.step)).await? {
         Ok(provider) => in_place(calls, job, provider.read(args)).await,
         Err(e) => Some(Err(e)),
-    }
-}
-
-async fn refresh(calls: &Calls, job: &mut Job) -> Outcome {
-    let Some(old) = job.old.clone() else {
-        return Outcome::failed(
-            None,
-            Diagnostic::error("step-defect", format!("{} has no old state", job.step.urn)),
-        );
-    };
-    let args = ReadArgs {
-        context: calls.context(&old.state.urn, old.state.custom_timeouts),
-        id: old.state.id.clone(),
-        inputs: Arc::clone(&old.inputs),
-        outputs: Arc::clone(&old.outputs),
-    };
-    let Some(answer) = call_read(calls, job, args).await else { return Outcome::not_called(None) };
-    let answer = match answer {
-        Ok(answer) => answer,
-        Err(ProviderError::Unimplemented(_)) => return Outcome::done(None, old),
-        Err(e) => {
-            return Outcome::failed(
-                None,
-                provider_problem("refresh-failed", &old.state.urn, "refreshing", &e),
-            );
-        }
-    };
-    let (false, Some(mut outputs)) = (answer.id.is_empty(), answer.outputs) else {
-        job.step.reasons.cause = Some(Arc::new(Cause::Drift));
-        return Outcome::of(None, StepOutcome::Done(None));
-    };
-    let mut problems = Vec::new();
-    if !answer.init_errors.is_empty() {
-        let mut warning = half_done(&old.state, &answer.init_errors);
-        warning.severity = purlin_diag::Severity::Warning;
-        problems.push(warning);
-    }
-    let inputs = answer.inputs.map_or_else(|| Arc::clone(&old.inputs), Arc::new);
-    mark_secrets(&mut outputs, &old.state.additional_secret_outputs, &inputs);
-    let unchanged = *inputs == *old.inputs
-        && outputs == *old.outputs
-        && answer.id == old.state.id
-        && answer.init_errors == old.state.init_errors
-        && answer.refresh_before_update == old.state.refresh_before_update;
-    if unchanged {
-        return Outcome::done(None, old);
-    }
-    let (keys, paths) = crate::compare::drift(&old.outputs, &outputs);
-    job.step.reasons.diff_keys = keys;
-    job.step.reasons.detailed = Some(paths);
-    job.step.reasons.cause = Some(Arc::new(Cause::Drift));
-    let mut state = ResourceState::clone(&old.state);
-    state.id = answer.id;
-    state.init_errors = answer.init_errors;
-    state.refresh_before_update = answer.refresh_before_update;
-    if *inputs != *old.inputs || outputs != *old.outputs {
-        state.modified = Some(calls.ports.clock.now().into());
-    }
-    state.inputs = match seal(calls, &inputs, Some(&old.state.inputs)).await {
-        Ok(bag) => bag,
-        Err(problem) => return Outcome::failed(None, problem),
-    };
-    match complete(calls, job, state, inputs, outputs).await {
-        Ok(new) => Outcome { problems, ..Outcome::done(None, new) },
-        Err(problem) => Outcome::failed(None, problem),
     }
 }
 

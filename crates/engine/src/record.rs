@@ -49,8 +49,8 @@ impl Recorder {
             self.fold(&entry)?;
         }
         let changes = match outcome {
-            StepOutcome::Done(state) => changes(&step.after, state.as_ref(), old),
-            StepOutcome::Partial(state) => changes(&step.after, Some(state), old),
+            StepOutcome::Done(state) => self.changes_of(step, state.as_ref(), old),
+            StepOutcome::Partial(state) => self.changes_of(step, Some(state), old),
             StepOutcome::Failed => Vec::new(),
             StepOutcome::Unknown => return Ok(()),
         };
@@ -58,6 +58,27 @@ impl Recorder {
             return Ok(());
         }
         self.append(Entry::End { op: begun.map(|b| b.op), changes })
+    }
+
+    /// What a step's end means for the list of states.
+    fn changes_of(
+        &self,
+        step: &Step,
+        state: Option<&Arc<ResourceState>>,
+        old: Option<&Arc<ResourceState>>,
+    ) -> Vec<Change> {
+        let after = step.after(state.map(|s| &**s), old.map(|s| &**s));
+        let mut first: Vec<Change> = Vec::new();
+        if let Some(index) = step.settles {
+            // Nothing of this list was registered: all keep their order, before what is new.
+            first.extend(self.fold.unplaced().map(|slot| Change::Keep { slot }));
+            first.push(Change::ClearPending { index });
+        }
+        if let (After::Stay(_), Some(state)) = (&after, state) {
+            first.extend(self.fold.unplaced_needs(state).into_iter().map(|slot| Change::Keep { slot }));
+        }
+        first.extend(changes(&after, state, old));
+        first
     }
 
     /// Records changes that no step made.
@@ -87,10 +108,11 @@ impl Recorder {
 
     /// Why a step may not be taken: the list of states that it leads to would break a rule.
     pub(crate) fn refusal(&mut self, step: &Step) -> Option<Diagnostic> {
-        if matches!(step.after, After::Amend(_)) {
+        if matches!(step.after, After::Amend(_)) || (step.draft.is_none() && step.op == StepOp::Refresh) {
             return None;
         }
-        let problems = self.fold.admit(&changes(&step.after, step.draft.as_ref(), None));
+        let changes = self.changes_of(step, step.draft.as_ref(), None);
+        let problems = self.fold.admit(&changes);
         let first = problems.first()?;
         if !check_integrity(self.fold.base()).is_empty() {
             return None;
@@ -154,6 +176,12 @@ fn changes(
             vec![Change::Amend { slot: *slot, state: Arc::clone(state) }]
         }
         (After::Amend(slot), None) | (After::Remove(slot), _) => vec![Change::Remove { slot: *slot }],
+        (After::Stay(slot), Some(state)) => {
+            let mut both = changes(&After::Amend(*slot), Some(state), old);
+            both.push(Change::Keep { slot: *slot });
+            both
+        }
+        (After::Stay(slot), None) => vec![Change::Remove { slot: *slot }],
         (After::MarkPendingReplacement(slot), _) => vec![Change::MarkPendingReplacement { slot: *slot }],
         (After::Place { .. } | After::PlaceAndMark { .. }, None) => Vec::new(),
     }

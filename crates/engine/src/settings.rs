@@ -25,6 +25,8 @@ pub struct EngineSettings {
     pub monitor_address: String,
     /// Whether creates of earlier operations whose outcome nobody knows are forgotten.
     pub clear_pending_creates: bool,
+    /// Whether refreshes compare outputs only, instead of asking providers what differs.
+    pub legacy_refresh_diff: bool,
     /// What displays show of the configuration.
     pub shown_config: BTreeMap<String, String>,
 }

@@ -117,6 +117,33 @@ impl Fold {
         self.cell(slot).is_some_and(|cell| cell.place.is_some())
     }
 
+    /// The states of the base that have no place in the run's order yet and that a state needs to
+    /// stand before it, each after what it refers to itself.
+    pub fn unplaced_needs(&self, state: &ResourceState) -> Vec<Slot> {
+        let mut found = Vec::new();
+        let mut seen = HashSet::new();
+        let needs = |state: &ResourceState| -> Vec<Slot> {
+            let slots = state.references().flat_map(|urn| self.with_urn(urn)).map(|(slot, _)| slot);
+            slots.filter(|slot| !self.is_placed(*slot)).collect()
+        };
+        let mut stack: Vec<(Slot, bool)> = needs(state).into_iter().map(|slot| (slot, false)).collect();
+        while let Some((slot, done)) = stack.pop() {
+            if done {
+                found.push(slot);
+            } else if let (true, Some(state)) = (seen.insert(slot), self.state(slot)) {
+                stack.push((slot, true));
+                stack.extend(needs(state).into_iter().filter(|need| *need < slot).map(|need| (need, false)));
+            }
+        }
+        found
+    }
+
+    /// The states of the base that have no place in the run's order yet, in their order.
+    pub fn unplaced(&self) -> impl Iterator<Item = Slot> {
+        let cells = (0u32..).zip(&self.base_cells);
+        cells.filter(|(_, cell)| cell.place.is_none() && cell.state.is_some()).map(|(slot, _)| Slot(slot))
+    }
+
     /// The list: the run's order, then what is left of the base in its order.
     pub fn states(&self) -> impl Iterator<Item = (Slot, &Arc<ResourceState>)> {
         let run = self.order.iter().copied();

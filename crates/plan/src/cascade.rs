@@ -137,6 +137,11 @@ impl Planner {
         })
     }
 
+    /// Whether the old state of a registration is being refreshed or imported.
+    fn is_reading(&self, res: ResId) -> bool {
+        matches!(self.get(res).phase, Phase::Refreshing | Phase::Importing)
+    }
+
     fn awaits_own_cascade(&self, res: ResId) -> bool {
         matches!(self.get(res).phase, Phase::AwaitingCascade(_))
     }
@@ -171,7 +176,7 @@ impl Planner {
                     self.decided(None);
                     continue;
                 }
-                Some(res) if self.will_delete_first(res) => return false,
+                Some(res) if self.will_delete_first(res) || self.is_reading(res) => return false,
                 Some(res) if self.awaits_own_cascade(res) => {
                     let reason = self.own_reason(res);
                     self.decided(Some((slot, reason)));

@@ -10,6 +10,7 @@ use purlin_model::{Cause, ResourceState, Slot};
 use crate::effect::{After, Effect, Step, StepReasons};
 use crate::envelope::{self, same_envelope};
 use crate::input::DiffFacts;
+use crate::settings::Mode;
 use crate::step::StepId;
 use crate::table::{Held, Phase, Planner, ResId};
 
@@ -32,6 +33,7 @@ impl From<DiffFacts> for StepReasons {
             diff_keys: facts.diff_keys,
             detailed: facts.detailed,
             cause: facts.cause,
+            differs: false,
         }
     }
 }
@@ -155,7 +157,10 @@ impl Planner {
         envelope::draft(&resource.goal, &resource.urn, resource.provider.as_ref(), Some(old))
     }
 
-    fn plan_same(&mut self, res: ResId, old: Slot, facts: &DiffFacts) {
+    pub(crate) fn plan_same(&mut self, res: ResId, old: Slot, facts: &DiffFacts) {
+        if self.get(res).imported {
+            return self.settle_registered(res, old);
+        }
         if !self.allows_of(res, &[StepOp::Same]) {
             return;
         }
@@ -210,16 +215,8 @@ impl Planner {
         let Some(old) = self.get(res).old else { return self.plan_create(res) };
         let state = Arc::clone(&self.entry(old).state);
         let urn = self.urn(res).clone();
-        if self.get(res).goal.protect == Some(true) && state.protect && !self.settings.ignore_protect {
-            let message = format!(
-                "unable to replace resource \"{urn}\"\nas it is currently marked for protection. To unprotect \
-                 the resource, remove the `protect` flag from the resource in your program and run `up`"
-            );
-            self.say(Diagnostic::error("protected-replace", message).with_urn(urn.as_str()));
-            if !self.settings.preview {
-                return self.fail(res);
-            }
-            self.failed = true;
+        if !self.may_replace(res, old) || self.undoes_import(res, &state) {
+            return self.fail(res);
         }
         self.replaced.insert(urn);
         self.explain_replacement(res, &mut facts);
@@ -231,12 +228,30 @@ impl Planner {
         }
     }
 
-    /// Whether a replacement deletes before it creates.
+    /// Whether the old state of a registration may be replaced. A preview says that it may not and
+    /// goes on.
+    pub(crate) fn may_replace(&mut self, res: ResId, old: Slot) -> bool {
+        let kept = self.get(res).goal.protect == Some(true) && self.entry(old).state.protect;
+        if !kept || self.settings.ignore_protect {
+            return true;
+        }
+        let urn = self.urn(res);
+        let message = format!(
+            "unable to replace resource \"{urn}\"\nas it is currently marked for protection. To unprotect \
+             the resource, remove the `protect` flag from the resource in your program and run `up`"
+        );
+        let problem = Diagnostic::error("protected-replace", message).with_urn(urn.as_str());
+        self.say(problem);
+        self.failed |= self.settings.preview;
+        self.settings.preview
+    }
+
+    /// Whether a replacement deletes before it creates. Only an update deletes for it.
     fn deletes_first(&self, res: ResId, facts: &DiffFacts) -> bool {
         let resource = self.get(res);
         let external = resource.old.is_some_and(|old| self.entry(old).state.external);
         let wanted = resource.goal.delete_before_replace.unwrap_or(facts.delete_before_replace);
-        wanted && resource.goal.custom && !external
+        wanted && resource.goal.custom && !external && self.settings.mode == Mode::Update
     }
 
     /// Whether a registration will start a cascade as soon as its inputs are validated anew.
@@ -325,7 +340,7 @@ impl Planner {
         self.run_step(seed);
     }
 
-    fn show_replace(&mut self, seed: &StepSeed) {
+    pub(crate) fn show_replace(&mut self, seed: &StepSeed) {
         let step = self.make_step(StepSeed {
             op: StepOp::Replace,
             res: seed.res,
@@ -339,7 +354,7 @@ impl Planner {
         self.effects.push(Effect::Show(Box::new(step)));
     }
 
-    fn make_step(&mut self, seed: StepSeed) -> Step {
+    pub(crate) fn make_step(&mut self, seed: StepSeed) -> Step {
         let from_old = matches!(seed.op, StepOp::Delete | StepOp::DeleteReplaced | StepOp::Refresh);
         let state = match (&seed.draft, seed.old) {
             (Some(draft), _) if !from_old => Arc::clone(draft),
@@ -361,6 +376,7 @@ impl Planner {
             inputs_equal: seed.inputs_equal,
             reasons: seed.reasons,
             after: seed.after,
+            settles: None,
         }
     }
 

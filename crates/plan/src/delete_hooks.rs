@@ -9,7 +9,7 @@ impl Planner {
     /// Refuses a destroy without the program where the state names hooks that only the program has.
     /// Whether it was refused.
     pub(crate) fn refuse_delete_hooks(&mut self) -> bool {
-        if self.settings.mode != Mode::Destroy {
+        if self.settings.mode != Mode::Destroy || self.settings.run_program {
             return false;
         }
         let problems: Vec<Diagnostic> = self

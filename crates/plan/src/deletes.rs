@@ -1,4 +1,4 @@
-//! Refreshes before the program, deletes after it.
+//! Deletes after the program.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -12,6 +12,10 @@ use crate::effect::{After, StepReasons};
 use crate::settings::Mode;
 use crate::step::StepId;
 use crate::table::{Fate, Phase, Planner, SlotEntry};
+
+/// What is to be deleted, in the order of the list: what the run registered, then what is left of
+/// the base.
+type Condemned = BTreeMap<(u32, Slot), StepOp>;
 
 fn seed(op: StepOp, slot: Slot, after: After) -> StepSeed {
     StepSeed {
@@ -27,28 +31,18 @@ fn seed(op: StepOp, slot: Slot, after: After) -> StepSeed {
 }
 
 impl Planner {
-    /// A look at the cloud for every state that a provider manages.
-    pub(crate) fn plan_refresh(&mut self) {
-        for slot in self.all_slots() {
-            let state = &self.entry(slot).state;
-            if state.custom && !state.is_provider() && !state.pending_replacement && state.view_of.is_none() {
-                self.run_step(seed(StepOp::Refresh, slot, After::Amend(slot)));
-            }
-        }
-    }
-
     #[expect(clippy::cast_possible_truncation, reason = "slots are numbered by u32")]
-    fn all_slots(&self) -> Vec<Slot> {
+    pub(crate) fn all_slots(&self) -> Vec<Slot> {
         (0..self.slots.len() as u32).map(Slot).collect()
     }
 
     /// Deletes what was replaced and what the program no longer registers (in a destroy, all),
     /// each after everything that refers to it.
     pub(crate) fn plan_deletes(&mut self) {
-        let mut condemned: BTreeMap<Slot, StepOp> = BTreeMap::new();
+        let mut condemned = Condemned::new();
         for slot in self.all_slots() {
             if let Some(op) = self.delete_op(self.entry(slot)) {
-                condemned.insert(slot, op);
+                condemned.insert(self.rank(slot), op);
             }
         }
         self.spare_protected(&mut condemned);
@@ -56,9 +50,9 @@ impl Planner {
         if !self.allows_deletes(&condemned) {
             return self.stop();
         }
-        let graph = DeleteGraph::new(self, condemned.keys().copied());
+        let graph = DeleteGraph::new(self, condemned.keys().map(|(_, slot)| *slot));
         let mut steps: BTreeMap<Slot, StepId> = BTreeMap::new();
-        for (slot, op) in condemned.iter().rev() {
+        for ((_, slot), op) in condemned.iter().rev() {
             let wait: BTreeSet<StepId> =
                 graph.dependents_of(*slot).iter().filter_map(|other| steps.get(other).copied()).collect();
             let state = Arc::clone(&self.entry(*slot).state);
@@ -78,11 +72,16 @@ impl Planner {
 
     /// Whether the update plan that is followed, if one is, allows some deletes. One that it doesn't
     /// allow keeps all from being done.
-    fn allows_deletes(&mut self, condemned: &BTreeMap<Slot, StepOp>) -> bool {
-        condemned.iter().rev().all(|(slot, op)| {
+    fn allows_deletes(&mut self, condemned: &Condemned) -> bool {
+        condemned.iter().rev().all(|((_, slot), op)| {
             let urn = self.entry(*slot).state.urn.clone();
             self.allows(&urn, &[*op])
         })
+    }
+
+    /// Where a state stands in the list.
+    fn rank(&self, slot: Slot) -> (u32, Slot) {
+        (self.entry(slot).place, slot)
     }
 
     fn delete_op(&self, entry: &SlotEntry) -> Option<StepOp> {
@@ -100,7 +99,8 @@ impl Planner {
         if state.delete {
             return Some(if state.external { StepOp::DiscardReplaced } else { StepOp::DeleteReplaced });
         }
-        if entry.new || self.is_wanted(entry) {
+        let kept = entry.new && self.settings.mode != Mode::Destroy;
+        if kept || self.is_wanted(entry) {
             return None;
         }
         Some(if state.pending_replacement {
@@ -120,14 +120,14 @@ impl Planner {
 
     /// Takes protected resources out, and with them everything that they need. Without
     /// `exclude_protected` each is an error.
-    fn spare_protected(&mut self, condemned: &mut BTreeMap<Slot, StepOp>) {
+    fn spare_protected(&mut self, condemned: &mut Condemned) {
         if self.settings.ignore_protect {
             return;
         }
         let protected: Vec<Slot> = condemned
             .iter()
-            .filter(|(slot, op)| **op == StepOp::Delete && self.entry(**slot).state.protect)
-            .map(|(slot, _)| *slot)
+            .filter(|((_, slot), op)| **op == StepOp::Delete && self.entry(*slot).state.protect)
+            .map(|((_, slot), _)| *slot)
             .collect();
         if protected.is_empty() {
             return;
@@ -139,14 +139,14 @@ impl Planner {
             }
             self.failed = true;
         }
-        let graph = DeleteGraph::new(self, condemned.keys().copied());
+        let graph = DeleteGraph::new(self, condemned.keys().map(|(_, slot)| *slot));
         keep_needs(condemned, &graph, protected.into_iter().collect());
     }
 
     /// Where registrations failed or were skipped and the run went on: keeps what their old states
     /// need. What needed them is kept, too, since the program may have left it out only because it
     /// had nothing to make it from; the next run that goes well deletes it.
-    fn spare_for_failed(&self, condemned: &mut BTreeMap<Slot, StepOp>) {
+    fn spare_for_failed(&self, condemned: &mut Condemned) {
         if !self.failed || self.settings.mode != Mode::Update {
             return;
         }
@@ -156,13 +156,15 @@ impl Planner {
         if failed.is_empty() {
             return;
         }
-        let slots: BTreeSet<Slot> = failed.iter().copied().chain(condemned.keys().copied()).collect();
-        let graph = DeleteGraph::new(self, slots.iter().copied());
+        let failed_ranks = failed.iter().map(|slot| self.rank(*slot));
+        let slots: BTreeSet<(u32, Slot)> = failed_ranks.chain(condemned.keys().copied()).collect();
+        let graph = DeleteGraph::new(self, slots.iter().map(|(_, slot)| *slot));
         let mut kept: HashSet<Slot> = failed.into_iter().collect();
-        for slot in &slots {
+        for (_, slot) in &slots {
             if kept.contains(slot) {
                 let dependents = graph.dependents_of(*slot).iter().copied();
-                kept.extend(dependents.filter(|other| condemned.get(other) == Some(&StepOp::Delete)));
+                let deleted = |other: &Slot| condemned.get(&self.rank(*other)) == Some(&StepOp::Delete);
+                kept.extend(dependents.filter(deleted));
             }
         }
         keep_needs(condemned, &graph, kept);
@@ -170,13 +172,13 @@ impl Planner {
 }
 
 /// Takes what is kept out of what is to be deleted, and with it everything that it needs.
-fn keep_needs(condemned: &mut BTreeMap<Slot, StepOp>, graph: &DeleteGraph, mut kept: HashSet<Slot>) {
-    for slot in condemned.keys().rev() {
+fn keep_needs(condemned: &mut Condemned, graph: &DeleteGraph, mut kept: HashSet<Slot>) {
+    for (_, slot) in condemned.keys().rev() {
         if graph.dependents_of(*slot).iter().any(|other| kept.contains(other)) {
             kept.insert(*slot);
         }
     }
-    condemned.retain(|slot, _| !kept.contains(slot));
+    condemned.retain(|(_, slot), _| !kept.contains(slot));
 }
 
 fn protected_delete(urn: &Urn) -> Diagnostic {

@@ -33,6 +33,8 @@ pub enum After {
     },
     /// The state changes where it stands, or is gone if the step says so.
     Amend(Slot),
+    /// The same, and the state takes the next place, after what it refers to.
+    Stay(Slot),
     /// The state is gone.
     Remove(Slot),
     /// The state is deleted and waits for its replacement.
@@ -50,6 +52,8 @@ pub struct StepReasons {
     pub detailed: Option<DetailedDiff>,
     /// What led to it.
     pub cause: Option<Arc<Cause>>,
+    /// Of a refresh: whether what it found differs from what the state wants.
+    pub differs: bool,
 }
 
 /// One step.
@@ -77,6 +81,29 @@ pub struct Step {
     pub reasons: StepReasons,
     /// What its success does to the list of states.
     pub after: After,
+    /// The pending operation of the base that its success settles, by its place there.
+    pub settles: Option<u32>,
+}
+
+impl Step {
+    /// What the step's success does to the list of states, given the state that came out and the
+    /// old one. An import that finds the very resource that the old state is about takes its place:
+    /// nothing waits for deletion.
+    pub fn after(&self, new: Option<&ResourceState>, old: Option<&ResourceState>) -> After {
+        match (&self.after, new, old) {
+            (After::PlaceAndMark { slot, old: replaced }, Some(new), Some(old))
+                if self.op == StepOp::ImportReplacement && is_same_resource(new, old) =>
+            {
+                After::Place { slot: *slot, replaces: Some(*replaced) }
+            }
+            _ => self.after.clone(),
+        }
+    }
+}
+
+/// Whether two states are about one resource at its provider.
+fn is_same_resource(new: &ResourceState, old: &ResourceState) -> bool {
+    new.id == old.id && new.ty == old.ty && new.provider == old.provider
 }
 
 /// The reply to a ticket.
@@ -88,6 +115,11 @@ pub enum Reply {
         urn: Urn,
         /// The resource.
         res: ResId,
+    },
+    /// There is no such resource and this run makes none: nothing of it is known.
+    Unmade {
+        /// The URN given to it.
+        urn: Urn,
     },
     /// The step failed and the run goes on.
     Failed {

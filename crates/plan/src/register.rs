@@ -89,6 +89,8 @@ impl Planner {
             phase: Phase::Checking,
             held: None,
             checked_fresh: false,
+            refreshed: false,
+            imported: false,
         });
         self.by_urn.insert(urn, res);
         self.unsettled.insert(res);
@@ -176,13 +178,6 @@ impl Planner {
         if self.needs_something_failed(res) {
             return self.skip(res);
         }
-        if self.wants_import(res) {
-            let urn = self.urn(res).clone();
-            let message = format!("the `import` option of resource \"{urn}\" is not supported yet");
-            let hint = "take the resource over with another engine of the ecosystem, or leave the option out";
-            self.say(Diagnostic::error("import-unsupported", message).with_urn(urn.as_str()).with_hint(hint));
-            return self.fail(res);
-        }
         let resource = self.get(res);
         if !resource.goal.custom || is_provider_type(&resource.goal.ty) {
             return self.provider_settled(res);
@@ -209,18 +204,6 @@ impl Planner {
         }
     }
 
-    /// Whether a registration asks for an existing resource to be taken over. One that was taken over
-    /// before is registered like any other.
-    fn wants_import(&self, res: ResId) -> bool {
-        let resource = self.get(res);
-        let id = &resource.goal.import_id;
-        let known = resource.old.is_some_and(|slot| {
-            let old = &self.entry(slot).state;
-            !old.external && (old.id == *id || old.import_id == *id)
-        });
-        resource.goal.custom && !id.is_empty() && !known
-    }
-
     fn needs_something_failed(&self, res: ResId) -> bool {
         if !self.failed {
             return false;
@@ -239,15 +222,32 @@ impl Planner {
             || goal.provider.as_ref().is_some_and(|p| bad(p.urn()))
     }
 
-    /// The provider is known: validate the inputs, or read.
+    /// The provider is known: refresh, read, import, or validate the inputs.
     pub(crate) fn provider_settled(&mut self, res: ResId) {
         if self.holds(res) {
             self.get_mut(res).held = Some(Held::Registered);
             return;
         }
-        if self.get(res).read_id.is_some() {
-            return self.plan_read(res);
+        match self.get(res).old {
+            Some(old) if self.wants_refresh(res) => self.plan_refresh_of(res, old),
+            _ => self.go_on(res),
         }
+    }
+
+    /// The old state is what it is.
+    pub(crate) fn go_on(&mut self, res: ResId) {
+        if self.get(res).read_id.is_some() {
+            self.plan_read(res);
+        } else if !self.keep_registered(res) {
+            match self.wants_import(res) {
+                true => self.plan_import(res),
+                false => self.validate(res),
+            }
+        }
+    }
+
+    /// Has the inputs validated, where somebody can.
+    pub(crate) fn validate(&mut self, res: ResId) {
         let resource = self.get(res);
         let ignores = !resource.goal.ignore_changes.is_empty();
         let olds = resource.old.filter(|slot| !self.is_recreated(*slot) && !self.entry(*slot).state.external);

@@ -34,6 +34,12 @@ pub struct Settings {
     pub preview: bool,
     /// Whether the state is refreshed before anything else.
     pub refresh_first: bool,
+    /// Whether the program runs in a refresh or a destroy, too, so that providers are set up as it
+    /// says. In an update: whether `refresh_first` refreshes each resource when it is registered.
+    pub run_program: bool,
+    /// In a refresh: creates of earlier runs whose outcome nobody knew, and the ids of what they
+    /// made.
+    pub import_pending: BTreeMap<Urn, String>,
     /// Whether the run goes on with what does not depend on a failure.
     pub continue_on_error: bool,
     /// Whether protection counts for nothing.
@@ -61,6 +67,8 @@ impl Settings {
             mode,
             preview,
             refresh_first: false,
+            run_program: false,
+            import_pending: BTreeMap::new(),
             continue_on_error: false,
             ignore_protect: false,
             exclude_protected: false,

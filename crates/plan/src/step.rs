@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use purlin_model::event::StepOp;
 use purlin_model::{ResourceState, Slot};
 
 use crate::effect::{After, Effect, Reply, Step};
 use crate::input::StepOutcome;
-use crate::table::{Fate, Phase, Planner, ResId, Stage};
+use crate::table::{Fate, Phase, Planner, ResId};
 
 /// The number of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -123,23 +124,27 @@ impl Planner {
                 return;
             }
         };
-        match step.after {
-            After::Keep(_) => {}
+        let old = step.old.map(|slot| Arc::clone(&self.entry(slot).state));
+        match step.after(state.as_deref(), old.as_deref()) {
+            After::Keep(slot) => self.take_place(slot),
             After::Place { slot, replaces } => {
                 self.fill(slot, state);
+                self.adopt_import(step, slot);
                 if let Some(old) = replaces {
                     self.entry_mut(old).fate = Fate::Gone;
                 }
             }
             After::PlaceAndMark { slot, old } => {
                 self.fill(slot, state);
+                self.adopt_import(step, slot);
                 self.mark_delete(old);
             }
-            After::Amend(slot) => match state {
-                Some(state) => self.entry_mut(slot).state = state,
-                None => self.remove(slot),
-            },
-            After::Remove(slot) => self.remove(slot),
+            After::Amend(slot) => self.amend(slot, state, step.op),
+            After::Stay(slot) => {
+                self.take_place(slot);
+                self.amend(slot, state, step.op);
+            }
+            After::Remove(slot) => self.remove(slot, step.op),
             After::MarkPendingReplacement(slot) => {
                 let mut state = ResourceState::clone(&self.entry(slot).state);
                 state.pending_replacement = true;
@@ -151,18 +156,36 @@ impl Planner {
     }
 
     fn fill(&mut self, slot: Slot, state: Option<Arc<ResourceState>>) {
+        self.take_place(slot);
         if let Some(state) = state {
             self.entry_mut(slot).state = state;
         }
     }
 
-    fn remove(&mut self, slot: Slot) {
+    /// The next place in the run's order is a state's, unless it has one.
+    fn take_place(&mut self, slot: Slot) {
+        let place = self.next_place;
+        let entry = self.entry_mut(slot);
+        if entry.place == u32::MAX {
+            entry.place = place;
+            self.next_place += 1;
+        }
+    }
+
+    fn amend(&mut self, slot: Slot, state: Option<Arc<ResourceState>>, op: StepOp) {
+        match state {
+            Some(state) => self.entry_mut(slot).state = state,
+            None => self.remove(slot, op),
+        }
+    }
+
+    fn remove(&mut self, slot: Slot, op: StepOp) {
         let urn = self.entry(slot).state.urn.clone();
         self.entry_mut(slot).fate = Fate::Gone;
         if self.live.get(&urn) == Some(&slot) {
             self.live.remove(&urn);
         }
-        if self.stage == Stage::Refreshing {
+        if op == StepOp::Refresh {
             self.vanished.insert(urn);
         }
     }
@@ -211,15 +234,15 @@ impl Planner {
         match outcome {
             StepOutcome::Done(_) => {
                 let slot = match step.after {
-                    After::Keep(slot) | After::Amend(slot) => Some(slot),
-                    After::Place { slot, .. } | After::PlaceAndMark { slot, .. } => Some(slot),
-                    After::Remove(_) | After::MarkPendingReplacement(_) => None,
+                    After::Keep(slot) | After::Amend(slot) | After::Stay(slot) => slot,
+                    After::Place { slot, .. } | After::PlaceAndMark { slot, .. } => slot,
+                    After::Remove(slot) | After::MarkPendingReplacement(slot) => slot,
                 };
-                self.get_mut(res).slot = slot;
-                self.settle(res, Phase::Done);
-                let (ticket, urn) = (self.get(res).ticket, self.get(res).urn.clone());
-                self.reply(ticket, Reply::Registered { urn: urn.clone(), res });
-                self.default_settled(&urn);
+                match step.op {
+                    StepOp::Refresh => self.refresh_ended(res, matches!(outcome, StepOutcome::Done(None))),
+                    StepOp::Import | StepOp::ImportReplacement => self.import_ended(res, slot),
+                    _ => self.settle_registered(res, slot),
+                }
             }
             StepOutcome::Partial(_) => {
                 if let After::Place { slot, .. } | After::PlaceAndMark { slot, .. } = step.after {

@@ -12,6 +12,7 @@ use crate::dependents::Dependents;
 use crate::effect::{Effect, Reply};
 use crate::input::{DiffFacts, Input, StepOutcome, Ticket};
 use crate::provider::Defaults;
+use crate::refresh::Refreshed;
 use crate::settings::{Mode, Settings};
 use crate::step::{StepId, Steps};
 
@@ -45,6 +46,8 @@ pub(crate) struct SlotEntry {
     pub(crate) marked: bool,
     /// Whether it goes on as it is, although nothing registers it.
     pub(crate) carried: bool,
+    /// Its place in the run's order; the greatest number while it has none.
+    pub(crate) place: u32,
 }
 
 /// Where a registration stands.
@@ -52,6 +55,10 @@ pub(crate) struct SlotEntry {
 pub(crate) enum Phase {
     /// Its default provider is being registered.
     AwaitingProvider,
+    /// Its old state is being refreshed.
+    Refreshing,
+    /// An existing resource is being taken over.
+    Importing,
     /// Its inputs are being validated.
     Checking,
     /// It is being compared.
@@ -105,6 +112,10 @@ pub(crate) struct Resource {
     pub(crate) held: Option<Held>,
     /// Whether its inputs were validated without old ones, as a replacement wants it.
     pub(crate) checked_fresh: bool,
+    /// Whether its old state was refreshed for this registration.
+    pub(crate) refreshed: bool,
+    /// Whether its old state was imported for this registration.
+    pub(crate) imported: bool,
 }
 
 /// Why a request is refused when the program has said that it registered everything.
@@ -139,6 +150,14 @@ pub struct Planner {
     pub(crate) replaced: HashSet<Urn>,
     /// The names that a refresh found gone: whoever keeps the list prunes references to them.
     pub(crate) vanished: HashSet<Urn>,
+    /// Registrations of resources that don't exist and that this run does not make.
+    pub(crate) unmade: HashSet<Urn>,
+    /// Whether a state of the base wants to be refreshed before the program runs.
+    pub(crate) eager_refresh: bool,
+    /// The next place in the run's order.
+    pub(crate) next_place: u32,
+    /// Creates of earlier runs whose outcome nobody knew, with their places in the base.
+    pub(crate) pending_creates: Vec<(u32, Arc<ResourceState>)>,
     pub(crate) unsettled: BTreeSet<ResId>,
     pub(crate) stage: Stage,
     pub(crate) program_ended: Option<bool>,
@@ -166,6 +185,10 @@ impl Planner {
             dependents: None,
             replaced: HashSet::new(),
             vanished: HashSet::new(),
+            unmade: HashSet::new(),
+            eager_refresh: false,
+            next_place: 0,
+            pending_creates: Vec::new(),
             unsettled: BTreeSet::new(),
             stage: Stage::Idle,
             program_ended: None,
@@ -181,7 +204,9 @@ impl Planner {
             if !state.delete {
                 planner.live.insert(state.urn.clone(), slot);
             }
+            planner.eager_refresh |= state.refresh_before_update;
         }
+        planner.note_pending(base);
         planner
     }
 
@@ -307,6 +332,7 @@ impl Planner {
             new,
             marked: false,
             carried: false,
+            place: u32::MAX,
         });
         Slot(self.slots.len() as u32 - 1)
     }
@@ -330,29 +356,36 @@ impl Planner {
             self.stage = Stage::Deleting;
             return;
         }
-        let refreshes = self.settings.mode == Mode::Refresh || self.settings.refresh_first;
-        if refreshes {
-            self.stage = Stage::Refreshing;
-            self.plan_refresh();
-        } else {
-            self.leave_refresh();
+        let which = self.early_refresh();
+        if which.is_none() && self.settings.import_pending.is_empty() {
+            return self.leave_refresh();
+        }
+        self.stage = Stage::Refreshing;
+        self.plan_pending();
+        if let Some(which) = which {
+            self.plan_refresh(which);
         }
     }
 
     /// What comes after a refresh, or at once where there is none.
     fn leave_refresh(&mut self) {
-        match self.settings.mode {
-            Mode::Update => {
-                self.stage = Stage::Program;
-                self.effects.push(Effect::StartProgram);
-            }
-            Mode::Refresh => {
-                self.stage = Stage::Deleting;
-            }
-            Mode::Destroy => {
-                self.stage = Stage::Deleting;
+        if self.settings.mode == Mode::Update || self.settings.run_program {
+            self.stage = Stage::Program;
+            self.effects.push(Effect::StartProgram);
+        } else {
+            self.stage = Stage::Deleting;
+            if self.settings.mode == Mode::Destroy {
                 self.plan_deletes();
             }
+        }
+    }
+
+    /// What comes after a program that ended well.
+    fn leave_program(&mut self) {
+        self.stage = Stage::Deleting;
+        match self.settings.mode {
+            Mode::Refresh => self.plan_refresh(Refreshed::Unregistered),
+            Mode::Update | Mode::Destroy => self.plan_deletes(),
         }
     }
 
@@ -367,8 +400,7 @@ impl Planner {
                 Stage::Refreshing if idle => self.leave_refresh(),
                 Stage::Program if idle && self.program_ended.is_some() => {
                     if self.program_ended == Some(true) && !self.stopping {
-                        self.stage = Stage::Deleting;
-                        self.plan_deletes();
+                        self.leave_program();
                     } else {
                         self.finish();
                     }

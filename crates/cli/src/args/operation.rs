@@ -49,7 +49,7 @@ pub(crate) struct CommonOperationArgs {
     /// With --exclude: their dependents, too (not supported yet)
     #[arg(long)]
     pub(crate) exclude_dependents: bool,
-    /// Run the program in a refresh or destroy (not supported yet)
+    /// Run the program in a refresh or destroy, too, so that providers are set up as it says
     #[arg(long)]
     pub(crate) run_program: bool,
     /// Don't check the configuration against what the project declares
@@ -196,8 +196,8 @@ pub(crate) struct RefreshArgs {
     /// Leave creates whose outcome nobody knows as they are
     #[arg(long)]
     pub(crate) skip_pending_creates: bool,
-    /// Take over creates whose outcome nobody knows (not supported yet)
-    #[arg(long, num_args = 2, value_names = ["URN", "ID"])]
+    /// Take over what creates whose outcome nobody knows have made: URNs, each followed by its id
+    #[arg(long, value_name = "URN ID", num_args = 1..=2)]
     pub(crate) import_pending_creates: Vec<String>,
 }
 

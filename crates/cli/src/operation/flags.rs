@@ -1,5 +1,9 @@
 //! The flags of an operation, settled: command line over environment over defaults.
 
+use std::collections::BTreeMap;
+
+use purlin_model::Urn;
+
 use crate::args::CommonOperationArgs;
 use crate::context::Context;
 use crate::exit::CommandError;
@@ -16,6 +20,11 @@ pub(crate) struct Flags {
     pub(crate) ignore_protect: bool,
     pub(crate) exclude_protected: bool,
     pub(crate) clear_pending_creates: bool,
+    /// The ids of what pending creates have made, as the user knows them.
+    pub(crate) import_pending_creates: BTreeMap<Urn, String>,
+    pub(crate) run_program: bool,
+    /// Whether refreshes compare outputs only.
+    pub(crate) legacy_refresh_diff: bool,
     /// Whether nothing but a preview is asked for.
     pub(crate) preview_only: bool,
 }
@@ -50,13 +59,21 @@ impl Flags {
             },
         };
         let parallel = if parallel >= UNLIMITED { 0 } else { parallel };
-        let flags = Flags { json: common.json, parallel, refresh_first, common, ..Flags::default() };
+        let run_program = common.run_program || context.ambient.is_on("PULUMI_RUN_PROGRAM");
+        let legacy_refresh_diff = context.ambient.is_on("PULUMI_ENABLE_LEGACY_REFRESH_DIFF");
+        let flags = Flags {
+            json: common.json,
+            parallel,
+            refresh_first,
+            run_program,
+            legacy_refresh_diff,
+            common,
+            ..Flags::default()
+        };
         flags.refuse(!flags.common.target.is_empty(), "--target")?;
         flags.refuse(!flags.common.exclude.is_empty(), "--exclude")?;
         flags.refuse(flags.common.target_dependents, "--target-dependents")?;
         flags.refuse(flags.common.exclude_dependents, "--exclude-dependents")?;
-        flags.refuse(flags.common.run_program, "--run-program")?;
-        flags.refuse(context.ambient.is_on("PULUMI_RUN_PROGRAM"), "PULUMI_RUN_PROGRAM")?;
         flags.refuse(flags.common.client.is_some(), "--client")?;
         flags.refuse(flags.common.remote, "--remote")?;
         Ok(flags)

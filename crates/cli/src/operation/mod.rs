@@ -4,6 +4,7 @@ mod builtin;
 mod fetch;
 mod flags;
 mod late;
+mod pending;
 mod prepare;
 mod run;
 mod schemas;
@@ -55,7 +56,7 @@ pub(crate) async fn up(context: &Context, args: UpArgs) -> Result<(), CommandErr
 /// Brings the state to what the cloud has.
 pub(crate) async fn refresh(context: &Context, args: RefreshArgs) -> Result<(), CommandError> {
     let mut flags = Flags::of(context, args.common)?;
-    flags.refuse(!args.import_pending_creates.is_empty(), "--import-pending-creates")?;
+    flags.import_pending_creates = pending::read_pairs(&args.import_pending_creates)?;
     if args.clear_pending_creates && args.skip_pending_creates {
         return Err(CommandError::usage(
             "refresh-flags",

@@ -103,6 +103,11 @@ impl<'c> Prepared<'c> {
         Ok(Unlocking(Some(tokio::spawn(async move { manager.unlock().await }))))
     }
 
+    /// Whether the operation runs the program.
+    pub(crate) fn runs_program(&self) -> bool {
+        self.mode == Mode::Update || self.flags.run_program
+    }
+
     /// Whether the state is refreshed before the program runs.
     pub(crate) fn refresh_first(&self) -> bool {
         let always = self.target.project.as_ref().is_some_and(|p| p.refresh_always);

@@ -154,9 +154,9 @@ impl Prepared<'_> {
         services: &Services,
         events: &Arc<dyn EventSink>,
     ) -> Result<Begun, CommandError> {
-        let packages = match self.mode {
-            Mode::Update => self.required_packages(services.host.as_ref(), events).await?,
-            Mode::Refresh | Mode::Destroy => BTreeMap::new(),
+        let packages = match self.runs_program() {
+            true => self.required_packages(services.host.as_ref(), events).await?,
+            false => BTreeMap::new(),
         };
         unlocking.done().await?;
         if preview {
@@ -197,7 +197,7 @@ impl Prepared<'_> {
             (Err(problem), None) => return Err(problem),
         };
         services.late.set(engine.monitor());
-        let program = (self.mode == Mode::Update).then(|| Program {
+        let program = self.runs_program().then(|| Program {
             host: Arc::clone(&services.host),
             request: self.run_request(preview, services, events),
         });
@@ -236,6 +236,8 @@ impl Prepared<'_> {
             preview,
         );
         plan.refresh_first = self.refresh_first();
+        plan.run_program = self.flags.run_program;
+        plan.import_pending.clone_from(&self.flags.import_pending_creates);
         plan.continue_on_error = self.flags.continue_on_error;
         plan.ignore_protect = self.flags.ignore_protect;
         plan.exclude_protected = self.flags.exclude_protected;
@@ -248,6 +250,7 @@ impl Prepared<'_> {
             parallel: self.flags.parallel,
             monitor_address: services.address.clone(),
             clear_pending_creates: self.flags.clear_pending_creates,
+            legacy_refresh_diff: self.flags.legacy_refresh_diff,
             shown_config: self.shown_config(),
         };
         let ports = EnginePorts {

@@ -149,6 +149,7 @@ impl Stand {
                 parallel: 0,
                 monitor_address: String::new(),
                 clear_pending_creates: false,
+                legacy_refresh_diff: false,
                 shown_config: BTreeMap::new(),
             },
             trouble: Trouble::default(),

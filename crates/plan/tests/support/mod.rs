@@ -101,10 +101,14 @@ pub fn show(state: &ResourceState) -> String {
         ("external", state.external),
         ("retain", state.retain_on_delete),
         ("init-error", !state.init_errors.is_empty()),
+        ("eager", state.refresh_before_update),
     ];
     for (flag, _) in flags.iter().filter(|(_, on)| *on) {
         line.push(' ');
         line.push_str(flag);
+    }
+    if !state.import_id.is_empty() {
+        line.push_str(&format!(" imported={}", state.import_id));
     }
     let names = |urns: &[Urn]| urns.iter().map(Urn::name).collect::<Vec<_>>().join(",");
     if let Some(parent) = &state.parent {

@@ -247,11 +247,22 @@ impl Player<'_> {
             After::Place { .. } => " -> place over",
             After::PlaceAndMark { .. } => " -> place, mark old",
             After::Amend(_) => " -> amend",
+            After::Stay(_) => " -> stay",
             After::Remove(_) => " -> remove",
             After::MarkPendingReplacement(_) => " -> pending",
         });
         self.line(line);
-        if step.calls_provider && !matches!(step.op, StepOp::Same | StepOp::Refresh | StepOp::Read) {
+        if step.calls_provider
+            && !matches!(
+                step.op,
+                StepOp::Same
+                    | StepOp::Refresh
+                    | StepOp::Read
+                    | StepOp::ReadReplacement
+                    | StepOp::Import
+                    | StepOp::ImportReplacement
+            )
+        {
             let op = OpId(step.id.0);
             let resource =
                 step.draft.clone().unwrap_or_else(|| Arc::clone(self.planner.state(step.old.unwrap())));
@@ -302,17 +313,28 @@ impl Player<'_> {
             self.made += 1;
             state.id = format!("new{}", self.made);
         }
+        if state.id.is_empty() && matches!(step.op, StepOp::Import | StepOp::ImportReplacement) {
+            state.id.clone_from(&state.import_id);
+        }
         state
     }
 
     fn record(&mut self, step: &Step, outcome: &StepOutcome) {
         let op = self.begun.get(&step.id).copied();
-        let changes = match outcome {
-            StepOutcome::Done(state) => changes(&step.after, state.as_ref()),
-            StepOutcome::Partial(state) => changes(&step.after, Some(state)),
+        let fold = &self.out.fold;
+        let old = step.old.map(|slot| Arc::clone(self.planner.state(slot)));
+        let after = |state: &Option<Arc<ResourceState>>| step.after(state.as_deref(), old.as_deref());
+        let mut changes = match outcome {
+            StepOutcome::Done(state) => changes(fold, &after(state), state.as_ref()),
+            StepOutcome::Partial(state) => changes(fold, &step.after, Some(state)),
             StepOutcome::Failed => Vec::new(),
             StepOutcome::Unknown => return,
         };
+        if let Some(index) = step.settles {
+            let keep = fold.unplaced().map(|slot| Change::Keep { slot });
+            let all: Vec<Change> = keep.chain([Change::ClearPending { index }]).chain(changes).collect();
+            changes = all;
+        }
         self.append(Entry::End { op, changes });
     }
 
@@ -335,6 +357,7 @@ impl Player<'_> {
         let (name, urn) = self.tickets.remove(&ticket).expect("each ticket is answered once");
         let text = match reply {
             Reply::Registered { .. } => "registered".to_owned(),
+            Reply::Unmade { .. } => "unmade".to_owned(),
             Reply::Failed { .. } => "failed".to_owned(),
             Reply::Skipped { .. } => "skipped".to_owned(),
             Reply::Provider { provider, providers } => {
@@ -379,7 +402,7 @@ fn short(provider: &ProviderRef) -> String {
 }
 
 /// What a step's end means for the list, as the driver records it.
-fn changes(after: &After, state: Option<&Arc<ResourceState>>) -> Vec<Change> {
+fn changes(fold: &Fold, after: &After, state: Option<&Arc<ResourceState>>) -> Vec<Change> {
     let state = state.cloned();
     match (after, state) {
         (After::Keep(slot), _) => vec![Change::Keep { slot: *slot }],
@@ -390,6 +413,14 @@ fn changes(after: &After, state: Option<&Arc<ResourceState>>) -> Vec<Change> {
             vec![Change::MarkDelete { slot: *old }, Change::Place { slot: *slot, state, replaces: None }]
         }
         (After::Amend(slot), Some(state)) => vec![Change::Amend { slot: *slot, state }],
+        (After::Stay(slot), Some(state)) => {
+            let needs = fold.unplaced_needs(&state).into_iter();
+            let mut all: Vec<Change> = needs.map(|slot| Change::Keep { slot }).collect();
+            all.push(Change::Amend { slot: *slot, state });
+            all.push(Change::Keep { slot: *slot });
+            all
+        }
+        (After::Stay(slot), None) => vec![Change::Remove { slot: *slot }],
         (After::Amend(slot), None) | (After::Remove(slot), _) => vec![Change::Remove { slot: *slot }],
         (After::MarkPendingReplacement(slot), _) => vec![Change::MarkPendingReplacement { slot: *slot }],
         (After::Place { .. } | After::PlaceAndMark { .. }, None) => panic!("a state is missing"),

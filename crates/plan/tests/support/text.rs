@@ -1,7 +1,7 @@
 //! Scenarios as text.
 //!
 //! ```text
-//! settings <mode update|refresh|destroy> [preview] [refresh] [continue] [ignore-protect] [exclude-protected]
+//! settings <mode update|refresh|destroy> [preview] [refresh-first] [run-program] [continue] [ignore-protect] [exclude-protected]
 //! disable <package>            no default provider for it
 //! package <name> <version>     what the program's dependencies need
 //! base                         what follows is the state, in order
@@ -18,6 +18,7 @@
 //! ask <name> goes              a dependent would be replaced
 //! step <op> <name> failed|partial|unknown|gone|changed
 //! stop <op> <name>             the user stops when this step begins
+//! pending <name> <id>          the create of the last state of the base was cut off; it made this id
 //! late <label>                 what begins with the label happens after all else
 //! order lifo                   the newest answer first
 //! planned <name> <op,op,…>     the steps that an update plan has for a resource named above
@@ -30,7 +31,8 @@ use std::sync::Arc;
 use purlin_model::event::StepOp;
 use purlin_model::update_plan::ResourcePlan;
 use purlin_model::{
-    Alias, AliasParent, Goal, PackageDescriptor, PropertyMap, ProviderRef, ResourceState, Snapshot, Urn,
+    Alias, AliasParent, Goal, OperationKind, PackageDescriptor, PendingOperation, PropertyMap, ProviderRef,
+    ResourceState, Snapshot, Urn,
 };
 use purlin_plan::{DiffFacts, Mode, ProviderQuery, Registration, Settings, Step};
 
@@ -157,6 +159,7 @@ impl Reader {
                 self.script.steps.insert(format!("{} {}", rest[0], rest[1]), ending);
             }
             "planned" => self.planned(rest),
+            "pending" => self.pending(rest),
             "stop" => self.script.stops.push(rest.join(" ")),
             "late" => self.script.late.push(rest.join(" ")),
             "why" => self.scenario.explained = true,
@@ -172,6 +175,17 @@ impl Reader {
         plan.resources.insert(urn, ResourcePlan { steps, ..ResourcePlan::default() });
     }
 
+    /// The state of this name moves from the list to the pending creates.
+    fn pending(&mut self, rest: &[&str]) {
+        let base = &mut self.scenario.base;
+        let at = base.resources.iter().rposition(|state| state.urn.name() == rest[0]).unwrap();
+        let mut state = ResourceState::clone(&base.resources.remove(at));
+        state.id = String::new();
+        self.scenario.settings.import_pending.insert(state.urn.clone(), rest[1].to_owned());
+        let pending = PendingOperation { kind: OperationKind::Creating, resource: state.into() };
+        base.pending_operations.push(pending);
+    }
+
     fn setting(&mut self, word: &str) {
         let settings = &mut self.scenario.settings;
         match word {
@@ -180,6 +194,7 @@ impl Reader {
             "destroy" => settings.mode = Mode::Destroy,
             "preview" => settings.preview = true,
             "refresh-first" => settings.refresh_first = true,
+            "run-program" => settings.run_program = true,
             "continue" => settings.continue_on_error = true,
             "ignore-protect" => settings.ignore_protect = true,
             "exclude-protected" => settings.exclude_protected = true,
@@ -267,6 +282,8 @@ impl Reader {
                 "external" => state.external = true,
                 "retain" => state.retain_on_delete = true,
                 "init-error" => state.init_errors = vec!["half".into()],
+                "eager" => state.refresh_before_update = true,
+                "imported" => value.clone_into(&mut state.import_id),
                 "deps" => state.dependencies = self.urns(value),
                 "with" => state.deleted_with = Some(self.urn_of(value)),
                 "replace-with" => state.replace_with = self.urns(value),
@@ -299,6 +316,7 @@ impl Reader {
                 "type" | "parent" => {}
                 "id" => read_id = Some(value.to_owned()),
                 "early" => early = true,
+                "import" => value.clone_into(&mut goal.import_id),
                 "package" => package = value,
                 "protect" => goal.protect = Some(value != "false"),
                 "retain" => goal.retain_on_delete = Some(true),

@@ -25,6 +25,7 @@ fn slots(step: &Step) -> Vec<Slot> {
         After::PlaceAndMark { slot, old } => slots.extend([slot, old]),
         After::Keep(slot)
         | After::Amend(slot)
+        | After::Stay(slot)
         | After::Remove(slot)
         | After::MarkPendingReplacement(slot) => slots.push(slot),
     }

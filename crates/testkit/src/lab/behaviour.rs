@@ -76,6 +76,7 @@ pub struct Behaviour {
     detailed: Vec<String>,
     refresh_first: Vec<String>,
     silent: Vec<String>,
+    answers: BTreeMap<String, String>,
     faults: Vec<Fault>,
     diffs: BTreeMap<String, FixedDiff>,
     constructs: BTreeMap<String, (Program, PropertyMap)>,
@@ -133,6 +134,7 @@ impl Behaviour {
             }
             "detailed" => self.detailed.extend_from_slice(rest),
             "refresh-before-update" => self.refresh_first.extend_from_slice(rest),
+            "answers" => drop(self.answers.insert(first()?, rest.get(1).cloned().unwrap_or_default())),
             "silent" => self.silent.extend_from_slice(rest),
             "fails" | "partial" | "lost" | "dropped" | "unimplemented" => self.fault(verb, rest, line)?,
             "heals" => self.faults.retain(|fault| {
@@ -254,6 +256,11 @@ impl Behaviour {
     /// Whether a resource is to be read before each update.
     pub fn refresh_before_update(&self, urn: &Urn) -> bool {
         self.refresh_first.iter().any(|name| name == urn.name() || name == urn.ty() || name == "*")
+    }
+
+    /// The id that a read of an id answers with.
+    pub fn answered_id(&self, id: String) -> String {
+        self.answers.get(&id).cloned().unwrap_or(id)
     }
 
     /// Whether a read does not tell the inputs.

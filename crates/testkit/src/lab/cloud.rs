@@ -440,7 +440,7 @@ impl Provider for Process {
         let inner = self.cloud.lock();
         let Some(thing) = inner.things.get(&args.id).cloned() else { return Ok(ReadResult::default()) };
         Ok(ReadResult {
-            id: args.id,
+            id: inner.behaviour.answered_id(args.id),
             inputs: (!inner.behaviour.is_silent(urn)).then_some(thing.inputs),
             outputs: Some(thing.outputs),
             init_errors: half(trouble),

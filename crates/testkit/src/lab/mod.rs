@@ -63,12 +63,12 @@
 //! (`lost` takes effect and is not answered, `dropped` takes none); `heals [call [name]]`;
 //! `diff <name> none|some|unknown [replaces=p,q] [diffs=p] [detailed=path:kind,…] [dbr]` (a fixed answer);
 //! `detailed <name>` (diffs are told path by path); `refresh-before-update <name>`; `silent <name>` (reads tell no
-//! inputs); `drift <name|id> p=value`, `vanish <name|id>`, `exists <id> p=value`; `reset`.
+//! inputs); `answers <id> <other>` (reads of that id answer with another); `drift <name|id> p=value`, `vanish <name|id>`, `exists <id> p=value`; `reset`.
 //! Ids are `name-1`, `name-2`, …; the package `missing` has no plugin. See [`behaviour`].
 //!
 //! # Options of an operation
 //!
-//! `preview`, `refresh`, `continue-on-error`, `exclude-protected`, `ignore-protect`, `clear-pending-creates`,
+//! `preview`, `refresh`, `run-program`, `legacy-refresh-diff`, `import-pending=name:id`, `continue-on-error`, `exclude-protected`, `ignore-protect`, `clear-pending-creates`,
 //! `parallel=N`, `package=name@version`, `disable=package`, `config=package:{…}`; `order=last|seed` (in which order
 //! answers come; as asked otherwise); `cancel=`, `abandon=`, `crash=` a moment: `create:a` (just before that call
 //! is answered) or `#7` (before the seventh answer); `store-fails=N` (no entry from the N-th on can be stored);
@@ -102,9 +102,10 @@ pub mod states;
 pub mod suite;
 pub mod text;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use purlin_model::Snapshot;
+use purlin_model::{Snapshot, Urn};
 
 use crate::CountingEntropy;
 use case::Block;
@@ -132,6 +133,17 @@ pub struct Lab {
     program: Program,
     show: Vec<String>,
     memory: Memory,
+}
+
+/// What is said of pending creates by the names of their resources, by URN. Names that are not
+/// pending stand for resources of the usual type.
+fn pending_urns(named: &[(String, String)], state: &Snapshot) -> BTreeMap<Urn, String> {
+    let urn = |name: &String| {
+        let mut pending = state.pending_operations.iter().map(|pending| &pending.resource.urn);
+        let known = pending.find(|urn| urn.name() == name).cloned();
+        known.unwrap_or_else(|| Urn::new(STACK, PROJECT, None, "t:m:R", name))
+    };
+    named.iter().map(|(name, id)| (urn(name), id.clone())).collect()
 }
 
 impl Lab {
@@ -181,7 +193,9 @@ impl Lab {
             state: &before,
             program: (!operation.programless).then_some(&self.program),
         };
-        let mut ran = operation::run(operation, bench)?;
+        let mut operation = operation.clone();
+        operation.settings.plan.import_pending = pending_urns(&operation.import_pending, &before);
+        let mut ran = operation::run(&operation, bench)?;
         let cleared = operation.settings.clear_pending_creates;
         ran.violations = checks::check(&before, &ran, &self.cloud, cleared, &mut self.memory);
         self.state = Arc::clone(&ran.state);

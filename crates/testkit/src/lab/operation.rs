@@ -61,6 +61,8 @@ pub struct Operation {
     pub store_fails: Option<usize>,
     /// What results show.
     pub show: Vec<String>,
+    /// What pending creates have made: names of resources, with ids.
+    pub import_pending: Vec<(String, String)>,
     /// Whether it is expected to do without a program.
     pub programless: bool,
 }
@@ -79,6 +81,7 @@ fn settings(mode: Mode) -> EngineSettings {
         parallel: 0,
         monitor_address: String::new(),
         clear_pending_creates: false,
+        legacy_refresh_diff: false,
         shown_config: BTreeMap::new(),
     }
 }
@@ -103,6 +106,7 @@ impl Operation {
             crash: None,
             store_fails: None,
             show: Vec::new(),
+            import_pending: Vec::new(),
             programless: mode != Mode::Update,
         };
         operation.preview(preview);
@@ -130,6 +134,16 @@ impl Operation {
         match key {
             "preview" => self.preview(true),
             "refresh" => plan.refresh_first = true,
+            "run-program" => {
+                plan.run_program = true;
+                self.programless = false;
+            }
+            "legacy-refresh-diff" => self.settings.legacy_refresh_diff = true,
+            "import-pending" => {
+                let (name, id) =
+                    value.split_once(':').ok_or_else(|| format!("'{value}' is not 'name:id'"))?;
+                self.import_pending.push((name.to_owned(), id.to_owned()));
+            }
             "continue-on-error" => plan.continue_on_error = true,
             "ignore-protect" => plan.ignore_protect = true,
             "exclude-protected" => plan.exclude_protected = true,

@@ -1,0 +1,92 @@
+//! Creates of earlier runs whose outcome nobody knew: a refresh takes what they made into the state.
+
+use std::sync::Arc;
+
+use purlin_diag::Diagnostic;
+use purlin_model::event::StepOp;
+use purlin_model::{OperationKind, ResourceState, Slot, Snapshot, Urn};
+
+use crate::decide::StepSeed;
+use crate::effect::{After, Step, StepReasons};
+use crate::table::{Fate, Planner};
+
+impl Planner {
+    /// Notes the pending creates of the base that the user knows the outcome of.
+    pub(crate) fn note_pending(&mut self, base: &Snapshot) {
+        if self.settings.import_pending.is_empty() {
+            return;
+        }
+        self.pending_creates = (0u32..)
+            .zip(&base.pending_operations)
+            .filter(|(_, pending)| pending.kind == OperationKind::Creating)
+            .filter(|(_, pending)| self.settings.import_pending.contains_key(&pending.resource.urn))
+            .map(|(index, pending)| (index, Arc::clone(&pending.resource)))
+            .collect();
+    }
+
+    /// Whether a refresh is about to take in what a pending create of this name made.
+    pub(crate) fn is_pending_create(&self, urn: &Urn) -> bool {
+        self.pending_creates.iter().any(|(_, state)| state.urn == *urn)
+    }
+
+    /// Reads what pending creates made and puts it into the list. The state that it was to replace
+    /// waits for deletion.
+    pub(crate) fn plan_pending(&mut self) {
+        let unused = self.settings.import_pending.keys().filter(|urn| !self.is_pending_create(urn));
+        let unused: Vec<Diagnostic> = unused.map(not_pending).collect();
+        unused.into_iter().for_each(|warning| self.say(warning));
+        let mut seen: Vec<Urn> = Vec::new();
+        for (index, resource) in self.pending_creates.clone() {
+            if seen.contains(&resource.urn) {
+                continue;
+            }
+            seen.push(resource.urn.clone());
+            self.plan_pending_import(index, &resource);
+        }
+    }
+
+    /// What was taken in without a registration is the old state of one that may come.
+    pub(crate) fn adopt_import(&mut self, step: &Step, slot: Slot) {
+        if step.op == StepOp::Import && step.res.is_none() {
+            self.live.insert(step.urn.clone(), slot);
+        }
+    }
+
+    fn plan_pending_import(&mut self, index: u32, resource: &ResourceState) {
+        let id = self.settings.import_pending.get(&resource.urn).cloned().unwrap_or_default();
+        let live = self.live.get(&resource.urn).copied();
+        let (op, draft, after) = match live {
+            Some(old) if self.entry(old).state.id == id && !self.entry(old).state.pending_replacement => {
+                (StepOp::Same, Arc::clone(&self.entry(old).state), After::Stay(old))
+            }
+            _ => {
+                let draft =
+                    ResourceState { id, delete: false, pending_replacement: false, ..resource.clone() };
+                let draft = Arc::new(draft);
+                let slot = self.push_slot(Arc::clone(&draft), true);
+                let after = match live {
+                    Some(old) if self.entry(old).fate == Fate::Stands => After::PlaceAndMark { slot, old },
+                    replaces => After::Place { slot, replaces },
+                };
+                (StepOp::Import, draft, after)
+            }
+        };
+        let mut step = self.make_step(StepSeed {
+            op,
+            res: None,
+            old: live,
+            draft: Some(draft),
+            reasons: StepReasons::default(),
+            after,
+            inputs_equal: true,
+            wait_for: None,
+        });
+        step.settles = Some(index);
+        self.add_step(step);
+    }
+}
+
+fn not_pending(urn: &Urn) -> Diagnostic {
+    let message = format!("\"{urn}\" did not correspond to a pending create");
+    Diagnostic::warning("no-pending-create", message).with_urn(urn.as_str())
+}
