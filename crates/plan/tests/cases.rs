@@ -108,6 +108,9 @@ macro_rules! themes {
 }
 
 themes!(
+    imports,
+    programs,
+    pendings,
     basics,
     replacements,
     cascades,
