@@ -12,6 +12,7 @@ mod envelope_write;
 mod event;
 mod history;
 mod journal;
+mod plan_file;
 mod reader;
 mod reveal;
 pub mod signature;
@@ -30,4 +31,5 @@ pub use journal::{
     JOURNAL_FORMAT, JournalHeader, JournalReader, OperationInfo, decode_entry, decode_header, encode_entry,
     encode_header,
 };
+pub use plan_file::{PlanHeader, decode_plan, encode_plan};
 pub use reveal::{SecretForm, find_secrets, replace_secrets};

@@ -127,7 +127,7 @@ pub(crate) struct PreviewArgs {
     /// Protection counts for nothing
     #[arg(long)]
     pub(crate) ignore_protect: bool,
-    /// Save the plan (not supported yet)
+    /// Save an update plan, for `up --plan` to follow
     #[arg(long, value_name = "FILE")]
     pub(crate) save_plan: Option<PathBuf>,
     /// Replace these resources (not supported yet)
@@ -169,9 +169,12 @@ pub(crate) struct UpArgs {
     /// Run policy packs (not supported yet)
     #[arg(long, value_name = "PATH")]
     pub(crate) policy_pack: Vec<String>,
-    /// Follow a saved plan (not supported yet)
-    #[arg(long, hide = true, value_name = "FILE")]
+    /// Follow a plan that `preview --save-plan` wrote: nothing is done that it doesn't have
+    #[arg(long, value_name = "FILE")]
     pub(crate) plan: Option<PathBuf>,
+    /// Do nothing that the preview before the update didn't show
+    #[arg(long)]
+    pub(crate) strict: bool,
     /// A template or URL to deploy (not supported yet)
     #[arg(value_name = "TEMPLATE")]
     pub(crate) template: Option<String>,

@@ -1,6 +1,7 @@
 //! The flags of an operation, settled: command line over environment over defaults.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use purlin_model::Urn;
 
@@ -25,6 +26,12 @@ pub(crate) struct Flags {
     pub(crate) run_program: bool,
     /// Whether refreshes compare outputs only.
     pub(crate) legacy_refresh_diff: bool,
+    /// The file from which the update plan to follow is read.
+    pub(crate) plan_file: Option<PathBuf>,
+    /// The file to which the preview's update plan is written.
+    pub(crate) save_plan: Option<PathBuf>,
+    /// Whether the update follows the plan of the preview before it.
+    pub(crate) strict: bool,
     /// Whether nothing but a preview is asked for.
     pub(crate) preview_only: bool,
 }

@@ -5,6 +5,7 @@ mod fetch;
 mod flags;
 mod late;
 mod pending;
+mod plan_file;
 mod prepare;
 mod run;
 mod schemas;
@@ -25,13 +26,14 @@ pub(crate) async fn preview(context: &Context, args: PreviewArgs) -> Result<(), 
     let mut flags = Flags::of(context, args.common)?;
     flags.refuse(!args.replace.is_empty(), "--replace")?;
     flags.refuse(!args.target_replace.is_empty(), "--target-replace")?;
-    flags.refuse(args.save_plan.is_some(), "--save-plan")?;
     flags.refuse(!args.policy_pack.is_empty(), "--policy-pack")?;
     flags.ignore_protect = args.ignore_protect;
     flags.preview_only = true;
+    flags.save_plan = args.save_plan;
     let prepared = Prepared::new(context, flags, Mode::Update).await?;
     let ran = prepared.run(true).await?;
-    conclude(&ran, args.expect_no_changes)
+    conclude(&ran, args.expect_no_changes)?;
+    prepared.save_plan(ran).await
 }
 
 /// Brings the cloud to what the program wants.
@@ -40,16 +42,21 @@ pub(crate) async fn up(context: &Context, args: UpArgs) -> Result<(), CommandErr
     flags.refuse(args.template.is_some(), "`up` of a template or URL")?;
     flags.refuse(!args.replace.is_empty(), "--replace")?;
     flags.refuse(!args.target_replace.is_empty(), "--target-replace")?;
-    flags.refuse(args.plan.is_some(), "--plan")?;
+    flags.plan_file = args.plan.map(|file| context.ambient.cwd.join(file));
+    flags.strict = args.strict;
+    if args.strict && args.approval.skip_preview {
+        let message = "--strict goes without --skip-preview: the update follows the plan of its preview";
+        return Err(CommandError::usage("strict-flags", message));
+    }
     flags.refuse(!args.policy_pack.is_empty(), "--policy-pack")?;
     crate::config_values::check_secrets_provider(args.secrets_provider.as_deref())?;
     flags.ignore_protect = args.ignore_protect;
     flags.continue_on_error = args.continue_on_error || context.ambient.is_on("PULUMI_CONTINUE_ON_ERROR");
     need_approval(context, args.approval.yes, args.approval.skip_preview, Failure::Usage)?;
-    let prepared = Prepared::new(context, flags, Mode::Update).await?;
+    let mut prepared = Prepared::new(context, flags, Mode::Update).await?;
     let approval =
         Approval { yes: args.approval.yes, skip_preview: args.approval.skip_preview, verb: "update" };
-    let ran = previewed(context, &prepared, &approval).await?;
+    let ran = previewed(context, &mut prepared, &approval).await?;
     conclude(&ran, args.expect_no_changes)
 }
 
@@ -70,11 +77,11 @@ pub(crate) async fn refresh(context: &Context, args: RefreshArgs) -> Result<(), 
     if !args.preview_only {
         need_approval(context, approval.yes, approval.skip_preview, Failure::General)?;
     }
-    let prepared = Prepared::new(context, flags, Mode::Refresh).await?;
+    let mut prepared = Prepared::new(context, flags, Mode::Refresh).await?;
     let ran = if args.preview_only {
         prepared.run(true).await?
     } else {
-        previewed(context, &prepared, &approval).await?
+        previewed(context, &mut prepared, &approval).await?
     };
     conclude(&ran, args.expect_no_changes)
 }
@@ -91,11 +98,11 @@ pub(crate) async fn destroy(context: &Context, args: DestroyArgs) -> Result<(), 
     if !args.preview_only {
         need_approval(context, approval.yes, approval.skip_preview, Failure::Usage)?;
     }
-    let prepared = Prepared::new(context, flags, Mode::Destroy).await?;
+    let mut prepared = Prepared::new(context, flags, Mode::Destroy).await?;
     let ran = if args.preview_only {
         prepared.run(true).await?
     } else {
-        previewed(context, &prepared, &approval).await?
+        previewed(context, &mut prepared, &approval).await?
     };
     conclude(&ran, false)?;
     if args.preview_only {
@@ -141,17 +148,20 @@ fn need_approval(
 /// Previews, asks, acts.
 async fn previewed(
     context: &Context,
-    prepared: &Prepared<'_>,
+    prepared: &mut Prepared<'_>,
     approval: &Approval,
 ) -> Result<Ran, CommandError> {
     let machine = prepared.flags.json;
-    if !approval.skip_preview && !machine {
+    if !approval.skip_preview && (!machine || prepared.flags.strict) {
         let ran = prepared.run(true).await?;
         if ran.result != OperationResult::Succeeded {
             return Ok(ran);
         }
         let question = format!("Do you want to perform this {}?", approval.verb);
         context.confirm(&question, approval.yes, "--yes")?;
+        if let (true, Some(recorded)) = (prepared.flags.strict, ran.plan) {
+            prepared.plan = Some(std::sync::Arc::new(recorded.plan));
+        }
     }
     prepared.run(false).await
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use purlin_diag::Diagnostic;
 use purlin_languages::HostSettings;
 use purlin_model::state::SecretsProvider;
+use purlin_model::update_plan::UpdatePlan;
 use purlin_model::{PackageDescriptor, PropertyMap, PropertyValue};
 use purlin_plan::Mode;
 use purlin_ports::{DeploymentInfo, LanguageHost, ProgramInfo};
@@ -31,6 +32,8 @@ pub(crate) struct Prepared<'c> {
     pub(crate) host_settings: Arc<HostSettings>,
     /// What keeps the secrets of the stack's state, if it has any state.
     pub(crate) secrets_provider: Option<SecretsProvider>,
+    /// The update plan that is followed, where it isn't read from a file.
+    pub(crate) plan: Option<Arc<UpdatePlan>>,
 }
 
 impl<'c> Prepared<'c> {
@@ -76,6 +79,7 @@ impl<'c> Prepared<'c> {
             program,
             host_settings,
             secrets_provider,
+            plan: None,
         })
     }
 

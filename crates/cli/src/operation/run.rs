@@ -12,7 +12,7 @@ use purlin_monitor::{MonitorServer, MonitorSettings};
 use purlin_plan::Mode;
 use purlin_plugins::process::ProcessEvent;
 use purlin_plugins::{PluginHost, PluginKind, PluginSettings, ProjectPlugin, UrlOverride};
-use purlin_ports::{EventSink, LanguageHost, ProviderHost, RunRequest, UpdateInfo, UpdateSession};
+use purlin_ports::{BagCodec, EventSink, LanguageHost, ProviderHost, RunRequest, UpdateInfo, UpdateSession};
 use purlin_secrets::SealedBags;
 use purlin_yaml::YamlHost;
 
@@ -22,6 +22,7 @@ use crate::context::Context;
 use crate::events::{Display, DisplaySettings};
 use crate::exit::{CommandError, Failure};
 use crate::operation::late::LateMonitor;
+use crate::operation::plan_file::{self, RecordedPlan};
 use crate::operation::prepare::{Prepared, Unlocking};
 use crate::operation::schemas::PluginSchemas;
 use crate::operation::signals::{Listener, Stops};
@@ -31,6 +32,8 @@ use crate::version::COMPATIBLE_VERSION;
 pub(crate) struct Ran {
     pub(crate) result: OperationResult,
     pub(crate) changes: BTreeMap<StepOp, u64>,
+    /// The update plan, if one was recorded.
+    pub(crate) plan: Option<RecordedPlan>,
 }
 
 impl Ran {
@@ -68,11 +71,12 @@ impl Prepared<'_> {
         let display = Display::start(self.context, DisplaySettings::of(self, preview))?;
         let result = self.run_shown(preview, unlocking, &display).await;
         match &result {
-            Ok(report) => display.finish(report.result, &report.changes).await,
+            Ok((report, _)) => display.finish(report.result, &report.changes).await,
             Err(_) => display.abort().await,
         }
-        let report = result?;
-        Ok(Ran { result: report.result, changes: report.changes })
+        let (report, bags) = result?;
+        let plan = report.update_plan.map(|plan| RecordedPlan { plan, bags });
+        Ok(Ran { result: report.result, changes: report.changes, plan })
     }
 
     async fn run_shown(
@@ -80,7 +84,7 @@ impl Prepared<'_> {
         preview: bool,
         unlocking: Unlocking,
         display: &Display,
-    ) -> Result<Report, CommandError> {
+    ) -> Result<(Report, Arc<dyn BagCodec>), CommandError> {
         let events = display.sink();
         let (stops, _listener) = Listener::start(Arc::clone(&self.context.out));
         let services = self.start_services(preview, &events).await?;
@@ -177,7 +181,7 @@ impl Prepared<'_> {
         services: &Services,
         events: &Arc<dyn EventSink>,
         stops: Stops,
-    ) -> Result<Report, CommandError> {
+    ) -> Result<(Report, Arc<dyn BagCodec>), CommandError> {
         let Begun { packages, session, base } = begun;
         let checks = !self.context.global.disable_integrity_checking;
         let usable = if checks { purlin_journal::refuse_if_invalid(&base) } else { Ok(()) };
@@ -188,8 +192,8 @@ impl Prepared<'_> {
             return Err(problem.into());
         }
         let ready = self.engine(preview, services, events, packages, session.clone(), base).await;
-        let engine = match (ready, &session) {
-            (Ok(engine), _) => engine,
+        let (engine, bags) = match (ready, &session) {
+            (Ok(ready), _) => ready,
             (Err(problem), Some(session)) => {
                 session.abandon().await?;
                 return Err(problem);
@@ -209,7 +213,7 @@ impl Prepared<'_> {
         });
         let report = engine.run(program, stops.stop, stops.abandon).await;
         ending.abort();
-        Ok(report)
+        Ok((report, bags))
     }
 
     async fn engine(
@@ -220,8 +224,9 @@ impl Prepared<'_> {
         packages: BTreeMap<String, PackageDescriptor>,
         session: Option<Arc<dyn UpdateSession>>,
         base: Arc<purlin_model::Snapshot>,
-    ) -> Result<Engine, CommandError> {
-        let manager = if preview && base.secrets_provider.is_none() {
+    ) -> Result<(Engine, Arc<dyn BagCodec>), CommandError> {
+        let keeps_nothing = preview && self.flags.save_plan.is_none();
+        let manager = if keeps_nothing && base.secrets_provider.is_none() {
             crate::config_values::manager_for_preview(self.context, &self.settings)?
         } else {
             manager_of_state(self.context, &base, Some(&mut self.settings.clone())).await?
@@ -244,6 +249,12 @@ impl Prepared<'_> {
         plan.default_packages = packages;
         plan.package_config = self.package_config();
         plan.disabled_default_providers = self.disabled_default_providers()?.into_iter().collect();
+        let bags: Arc<dyn BagCodec> = Arc::new(SealedBags::new(manager));
+        plan.update_plan = match &self.flags.plan_file {
+            Some(file) => Some(plan_file::read(file, bags.as_ref()).await?),
+            None => self.plan.clone(),
+        };
+        plan.records_plan = preview && (self.flags.save_plan.is_some() || self.flags.strict);
         let settings = EngineSettings {
             plan,
             info: self.info(preview),
@@ -255,13 +266,28 @@ impl Prepared<'_> {
         };
         let ports = EnginePorts {
             providers: Arc::clone(&services.plugins) as Arc<dyn ProviderHost>,
-            bags: Arc::new(SealedBags::new(manager)),
+            bags: Arc::clone(&bags),
             events: Arc::clone(events),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             session,
         };
-        Ok(Engine::new(settings, ports, Arc::new(snapshot)))
+        Ok((Engine::new(settings, ports, Arc::new(snapshot)), bags))
+    }
+
+    /// Writes the update plan of a preview to the file that was asked for, if one was.
+    pub(crate) async fn save_plan(&self, ran: Ran) -> Result<(), CommandError> {
+        let (Some(file), Some(recorded)) = (&self.flags.save_plan, ran.plan) else { return Ok(()) };
+        plan_file::write(
+            &self.context.ambient.cwd.join(file),
+            recorded,
+            plan_file::config_texts(&self.update_info()),
+        )
+        .await?;
+        if !self.flags.json {
+            plan_file::tell(self.context, file);
+        }
+        Ok(())
     }
 
     fn run_request(&self, preview: bool, services: &Services, events: &Arc<dyn EventSink>) -> RunRequest {
