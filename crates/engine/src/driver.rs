@@ -212,7 +212,8 @@ impl Driver {
             self.say(problem);
         }
         let update_plan = self.recorded_plan().filter(|_| ok);
-        Report { result, changes, snapshot: Arc::new(snapshot), state_problem: problem, update_plan }
+        let rules = self.planner.rules().clone();
+        Report { result, changes, snapshot: Arc::new(snapshot), state_problem: problem, rules, update_plan }
     }
 
     fn on(&mut self, message: Message) {

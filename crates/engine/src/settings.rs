@@ -68,6 +68,8 @@ pub struct Report {
     pub snapshot: Arc<Snapshot>,
     /// Why the state could not be written, if it could not.
     pub state_problem: Option<Diagnostic>,
+    /// How often each rule of the planner decided something.
+    pub rules: purlin_plan::RuleCounts,
     /// The update plan, if one was recorded and everything went well.
     pub update_plan: Option<UpdatePlan>,
 }

@@ -16,6 +16,7 @@ use crate::cause;
 use crate::decide::StepSeed;
 use crate::effect::{After, Effect, StepReasons};
 use crate::input::DiffFacts;
+use crate::rule::Rule;
 use crate::step::StepId;
 use crate::table::{Fate, Held, Phase, Planner, ResId};
 
@@ -179,6 +180,7 @@ impl Planner {
                 Some(res) if self.will_delete_first(res) || self.is_reading(res) => return false,
                 Some(res) if self.awaits_own_cascade(res) => {
                     let reason = self.own_reason(res);
+                    self.fire(Rule::CascadeMerged);
                     self.decided(Some((slot, reason)));
                     continue;
                 }
@@ -205,6 +207,7 @@ impl Planner {
         let urn = goes.as_ref().map(|(slot, _)| self.entry(*slot).state.urn.clone());
         let Some(active) = &mut self.cascades.active else { return };
         active.next += 1;
+        self.rules.fire(if goes.is_some() { Rule::CascadeMember } else { Rule::CascadeSpared });
         if let (Some((slot, reason)), Some(urn)) = (goes, urn) {
             active.condemned.insert(slot, reason);
             active.condemned_urns.insert(urn);
@@ -249,7 +252,9 @@ impl Planner {
     /// All members are decided: emits the deletes and lets everybody go on.
     fn end_cascade(&mut self) {
         let Some(active) = self.cascades.active.take() else { return };
+        self.fire(Rule::CascadeRoot);
         if let Some(problem) = self.protected_member(&active) {
+            self.fire(Rule::ProtectedCascade);
             self.say(problem);
             self.fail(active.root);
         } else if !self.allows_cascade(&active) {

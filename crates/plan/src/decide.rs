@@ -10,6 +10,7 @@ use purlin_model::{Cause, ResourceState, Slot};
 use crate::effect::{After, Effect, Step, StepReasons};
 use crate::envelope::{self, same_envelope};
 use crate::input::DiffFacts;
+use crate::rule::Rule;
 use crate::settings::Mode;
 use crate::step::StepId;
 use crate::table::{Held, Phase, Planner, ResId};
@@ -45,6 +46,7 @@ impl Planner {
             return;
         }
         if self.holds(res) && !self.will_delete_first(res) {
+            self.fire(Rule::CascadeHeld);
             self.get_mut(res).held = Some(Held::Checked(accepted));
             return;
         }
@@ -112,6 +114,7 @@ impl Planner {
             return;
         }
         if self.holds(res) {
+            self.fire(Rule::CascadeHeld);
             self.get_mut(res).held = Some(Held::Diffed(facts));
             return;
         }
@@ -242,6 +245,7 @@ impl Planner {
         );
         let problem = Diagnostic::error("protected-replace", message).with_urn(urn.as_str());
         self.say(problem);
+        self.fire(Rule::ProtectedReplace);
         self.failed |= self.settings.preview;
         self.settings.preview
     }
@@ -388,6 +392,7 @@ impl Planner {
     pub(crate) fn run_step(&mut self, seed: StepSeed) {
         let wait: BTreeSet<StepId> = seed.wait_for.into_iter().collect();
         let step = self.make_step(seed);
+        self.fire_step(&step);
         self.note_references(&step);
         self.steps.add(step, &wait);
     }
@@ -402,6 +407,7 @@ impl Planner {
         let mut step = self.make_step(seed);
         step.calls_provider &= calls_provider;
         let id = step.id;
+        self.fire_step(&step);
         self.note_references(&step);
         self.steps.add(step, wait);
         id

@@ -9,6 +9,7 @@ use purlin_model::{ResourceState, Slot, Urn};
 
 use crate::decide::StepSeed;
 use crate::effect::{After, StepReasons};
+use crate::rule::Rule;
 use crate::settings::Mode;
 use crate::step::StepId;
 use crate::table::{Fate, Phase, Planner, SlotEntry};
@@ -132,6 +133,8 @@ impl Planner {
         if protected.is_empty() {
             return;
         }
+        let excludes = self.settings.exclude_protected;
+        self.fire(if excludes { Rule::ProtectedExcluded } else { Rule::ProtectedDelete });
         if !self.settings.exclude_protected {
             for slot in &protected {
                 let urn = self.entry(*slot).state.urn.clone();
@@ -146,7 +149,7 @@ impl Planner {
     /// Where registrations failed or were skipped and the run went on: keeps what their old states
     /// need. What needed them is kept, too, since the program may have left it out only because it
     /// had nothing to make it from; the next run that goes well deletes it.
-    fn spare_for_failed(&self, condemned: &mut Condemned) {
+    fn spare_for_failed(&mut self, condemned: &mut Condemned) {
         if !self.failed || self.settings.mode != Mode::Update {
             return;
         }
@@ -167,7 +170,11 @@ impl Planner {
                 kept.extend(dependents.filter(deleted));
             }
         }
+        let all = condemned.len();
         keep_needs(condemned, &graph, kept);
+        if condemned.len() < all {
+            self.fire(Rule::SparedForFailed);
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use purlin_model::{Goal, PackageDescriptor, PropertyMap, PropertyValue, Provider
 
 use crate::effect::{Effect, Reply};
 use crate::input::{ProviderQuery, Registration, Ticket};
+use crate::rule::Rule;
 use crate::table::{Phase, Planner, ResId, Stage, TOO_LATE};
 
 /// A ticket that waits for a default provider, with the explicit providers to be handed on.
@@ -59,6 +60,8 @@ impl Planner {
         package: &PackageDescriptor,
     ) -> Choice {
         let name = package.package().to_owned();
+        let explicit = explicit.or_else(|| providers.get(&name));
+        let own = explicit.is_some();
         let inherited = || {
             // A custom resource hands on what serves itself, a component what it was given to hand on.
             let parent = self.resource_by_urn(parent?)?;
@@ -67,8 +70,9 @@ impl Planner {
                 false => parent.providers.get(&name),
             }
         };
-        if let Some(provider) = explicit.or_else(|| providers.get(&name)).or_else(inherited) {
-            return Choice::Settled(provider.clone());
+        if let Some(provider) = explicit.or_else(inherited).cloned() {
+            self.fire(if own { Rule::ProviderExplicit } else { Rule::ProviderInherited });
+            return Choice::Settled(provider);
         }
         self.default_provider(package)
     }
@@ -78,6 +82,7 @@ impl Planner {
         let name = request.package();
         let disabled = &self.settings.disabled_default_providers;
         if name != "pulumi" && (disabled.contains("*") || disabled.contains(name)) {
+            self.rules.fire(Rule::ProviderDisabled);
             return Choice::Invalid(format!(
                 "Default provider for '{name}' disabled. '{name}' must use an explicit provider."
             ));
@@ -101,6 +106,7 @@ impl Planner {
         self.defaults.by_request.insert(request, urn.clone());
         let known = self.by_urn.contains_key(&urn);
         if !known {
+            self.fire(Rule::ProviderDefault);
             self.admit(None, registration, urn.clone());
             if let Some(res) = self.res(&urn) {
                 self.effects.push(Effect::Adopt { res });

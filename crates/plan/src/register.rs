@@ -13,6 +13,7 @@ use crate::effect::{After, Effect, Reply, StepReasons};
 use crate::envelope;
 use crate::input::{Registration, Ticket};
 use crate::provider::Choice;
+use crate::rule::Rule;
 use crate::step::StepId;
 use crate::table::{Fate, Held, Phase, Planner, ResId, Resource, Stage, TOO_LATE};
 
@@ -42,6 +43,7 @@ impl Planner {
             &goal.name,
         );
         if let Some(problem) = self.name_problem(&urn) {
+            self.fire(Rule::DuplicateRefused);
             self.say(problem);
             self.fail_run();
             let reply = if self.stopping { Reply::Stopping } else { Reply::Failed { urn } };
@@ -95,14 +97,16 @@ impl Planner {
         self.by_urn.insert(urn, res);
         self.unsettled.insert(res);
         if let Err(problem) = self.claim(res) {
+            self.fire(Rule::ClaimRefused);
             self.say(problem);
             self.fail(res);
         }
         res
     }
 
-    fn inherit(&self, goal: &mut Goal) {
+    fn inherit(&mut self, goal: &mut Goal) {
         let Some(parent) = goal.parent.as_ref().and_then(|urn| self.resource_by_urn(urn)) else { return };
+        let before = (goal.protect, goal.retain_on_delete, goal.deleted_with.is_some());
         if goal.protect.is_none() {
             goal.protect = parent.goal.protect;
         }
@@ -111,6 +115,9 @@ impl Planner {
         }
         if goal.deleted_with.is_none() {
             goal.deleted_with.clone_from(&parent.goal.deleted_with);
+        }
+        if before != (goal.protect, goal.retain_on_delete, goal.deleted_with.is_some()) {
+            self.rules.fire(Rule::OptionInherited);
         }
     }
 
@@ -157,6 +164,7 @@ impl Planner {
             return Err(Diagnostic::error("alias-claimed", message).with_urn(own.as_str()));
         }
         self.entry_mut(slot).claimed = Some(res);
+        self.fire(if name == own { Rule::ClaimedByName } else { Rule::ClaimedByAlias });
         if name != own {
             self.claimed_urns.insert(name.clone(), res);
         }
@@ -172,6 +180,7 @@ impl Planner {
             return;
         }
         if self.holds(res) {
+            self.fire(Rule::CascadeHeld);
             self.get_mut(res).held = Some(Held::Registered);
             return;
         }
@@ -225,6 +234,7 @@ impl Planner {
     /// The provider is known: refresh, read, import, or validate the inputs.
     pub(crate) fn provider_settled(&mut self, res: ResId) {
         if self.holds(res) {
+            self.fire(Rule::CascadeHeld);
             self.get_mut(res).held = Some(Held::Registered);
             return;
         }

@@ -8,6 +8,7 @@ use purlin_model::{ResourceState, Slot};
 
 use crate::effect::{After, Effect, Reply, Step};
 use crate::input::StepOutcome;
+use crate::rule::Rule;
 use crate::table::{Fate, Phase, Planner, ResId};
 
 /// The number of a step.
@@ -186,6 +187,7 @@ impl Planner {
             self.live.remove(&urn);
         }
         if op == StepOp::Refresh {
+            self.fire(Rule::RefreshedGone);
             self.vanished.insert(urn);
         }
     }
@@ -222,6 +224,7 @@ impl Planner {
     }
 
     pub(crate) fn skip(&mut self, res: ResId) {
+        self.fire(Rule::Skipped);
         self.settle(res, Phase::Skipped);
         let (ticket, urn) = (self.get(res).ticket, self.get(res).urn.clone());
         let reply = if self.stopping { Reply::Stopping } else { Reply::Skipped { urn: urn.clone() } };

@@ -13,6 +13,7 @@ use crate::effect::{Effect, Reply};
 use crate::input::{DiffFacts, Input, StepOutcome, Ticket};
 use crate::provider::Defaults;
 use crate::refresh::Refreshed;
+use crate::rule::{Rule, RuleCounts};
 use crate::settings::{Mode, Settings};
 use crate::step::{StepId, Steps};
 
@@ -164,6 +165,7 @@ pub struct Planner {
     pub(crate) failed: bool,
     pub(crate) stopping: bool,
     pub(crate) effects: Vec<Effect>,
+    pub(crate) rules: RuleCounts,
 }
 
 impl Planner {
@@ -195,6 +197,7 @@ impl Planner {
             failed: false,
             stopping: false,
             effects: Vec::new(),
+            rules: RuleCounts::default(),
         };
         for state in &base.resources {
             let slot = planner.push_slot(Arc::clone(state), false);
@@ -422,8 +425,9 @@ impl Planner {
     pub(crate) fn fail_run(&mut self) {
         self.failed = true;
         if !self.settings.continue_on_error {
-            self.stop();
+            return self.stop();
         }
+        self.fire(Rule::WentOn);
     }
 
     /// Begins nothing further. Steps in flight end; everything that waits is let go.
@@ -433,6 +437,7 @@ impl Planner {
             return;
         }
         self.stopping = true;
+        self.fire(Rule::Stopped);
         self.effects.push(Effect::Stopping);
         for step in self.steps.drop_waiting() {
             self.let_stand(&step);

@@ -33,7 +33,12 @@ pub struct Case {
 
 /// Cuts a file into cases.
 pub fn read_file(text: &str) -> Result<(String, Vec<Case>), String> {
-    let mut parts = format!("\n{text}").split("\n== ").map(str::to_owned).collect::<Vec<_>>().into_iter();
+    let mut parts = format!("\n{text}")
+        .replace("\n== ", "\n=== ")
+        .split("\n=== ")
+        .map(str::to_owned)
+        .collect::<Vec<_>>()
+        .into_iter();
     let head = parts.next().unwrap_or_default().trim().to_owned();
     let cases = parts.map(|part| {
         let (name, rest) = part.split_once('\n').unwrap_or((&part, ""));
@@ -107,7 +112,7 @@ fn read_block(line: &str, body: Vec<String>, expected: Vec<String>) -> Result<Bl
 
 /// The text of a case with what came of it.
 pub fn write_case(case: &Case, found: &[Vec<String>]) -> String {
-    let mut text = format!("== {}\n", case.name);
+    let mut text = format!("=== {}\n", case.name);
     let mut found = found.iter();
     for (block, own) in &case.blocks {
         let (own, comment) = match block {

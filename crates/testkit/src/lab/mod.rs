@@ -1,13 +1,13 @@
 //! The lab: whole operations over the real engine, with everything around it simulated, written as
 //! text.
 //!
-//! A file has a first line that says what it is about, and cases. A case is a line `== name` and
+//! A file has a first line that says what it is about, and cases. A case is a line `=== name` and
 //! blocks. A block begins at the margin; lines that belong to it are indented; lines that begin
 //! with `>` are the result of the operation above and are written by the lab when `PURLIN_BLESS=1`
 //! is in the environment. `#` begins a comment.
 //!
 //! ```text
-//! == an input changes, and what is made from it follows
+//! === an input changes, and what is made from it follows
 //! cloud
 //!   computed arn
 //!   replaces zone
