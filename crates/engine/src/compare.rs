@@ -99,7 +99,7 @@ async fn try_check(
     if is_provider_type(subject.urn.ty()) {
         let wanted = Arc::clone(&args.news);
         let result = check_provider(calls, subject, args).await.map_err(named)?;
-        return Ok((old, put_back(subject, &wanted, result)?));
+        return Ok((old, put_back(&subject.urn, &wanted, result)?));
     }
     let result = check_resource(calls, subject, args).await.map_err(named)?;
     Ok((old, Checked { inputs: Arc::new(result.inputs), failures: result.failures, warnings: Vec::new() }))
@@ -140,7 +140,7 @@ async fn check_provider(
 }
 
 /// Puts back into a provider's checked inputs what is the engine's: which plugin serves it.
-fn put_back(subject: &Subject, wanted: &PropertyMap, result: CheckResult) -> Result<Checked, Diagnostic> {
+fn put_back(urn: &Urn, wanted: &PropertyMap, result: CheckResult) -> Result<Checked, Diagnostic> {
     let CheckResult { mut inputs, failures } = result;
     let mut warnings = Vec::new();
     if let Some(version) = wanted.get("version") {
@@ -149,14 +149,14 @@ fn put_back(subject: &Subject, wanted: &PropertyMap, result: CheckResult) -> Res
                 let text = |value: &PropertyValue| value.plain().as_str().unwrap_or_default().to_owned();
                 let message = format!(
                     "provider \"{}\" attempted to change version from \"{}\" to \"{}\"",
-                    subject.urn,
+                    urn,
                     text(version),
                     text(changed)
                 );
                 let hint =
                     "the plugin has a defect: the version says which plugin is used, and is not its to set";
                 return Err(Diagnostic::error("provider-version-changed", message)
-                    .with_urn(subject.urn.as_str())
+                    .with_urn(urn.as_str())
                     .with_hint(hint));
             }
             _ => drop(inputs.insert("version".to_owned(), version.clone())),
@@ -166,7 +166,7 @@ fn put_back(subject: &Subject, wanted: &PropertyMap, result: CheckResult) -> Res
         && inputs.insert("__internal".to_owned(), internal.clone()).is_some()
     {
         let message = "provider attempted to use __internal key that is reserved by the engine";
-        warnings.push(Diagnostic::warning("provider-internal", message).with_urn(subject.urn.as_str()));
+        warnings.push(Diagnostic::warning("provider-internal", message).with_urn(urn.as_str()));
     }
     Ok(Checked { inputs: Arc::new(inputs), failures, warnings })
 }
@@ -545,5 +545,41 @@ mod tests {
         assert_eq!(facts.replace, Some(vec!["a".to_owned()]));
         let pattern = [PropertyPath::parse("value.k").unwrap()];
         assert_eq!(settle(result, &map(&[]), &map(&[]), &pattern, false).replace, None);
+    }
+
+    fn provider(answer: PropertyMap) -> Result<Checked, Diagnostic> {
+        let wanted = PropertyMap::from([
+            ("version".into(), "1.0.0".into()),
+            ("__internal".into(), map(&[("pluginDownloadURL", "example.com")]).into()),
+        ]);
+        let urn = Urn::parse("urn:pulumi:dev::shop::pulumi:providers:t::p").unwrap();
+        put_back(&urn, &wanted, CheckResult { inputs: answer, failures: Vec::new() })
+    }
+
+    #[test]
+    fn the_version_that_a_plugin_drops_is_put_back() {
+        let checked = provider(map(&[("region", "north")])).unwrap();
+        assert_eq!(checked.inputs["version"], "1.0.0".into());
+        assert_eq!(checked.inputs["region"], "north".into());
+        assert!(checked.warnings.is_empty());
+    }
+
+    #[test]
+    fn a_plugin_may_not_change_its_version() {
+        assert!(provider(map(&[("version", "1.0.0")])).is_ok());
+        let problem = provider(map(&[("version", "2.0.0")])).map(|_| ()).unwrap_err();
+        assert_eq!(
+            problem.message,
+            "provider \"urn:pulumi:dev::shop::pulumi:providers:t::p\" attempted to change version from \
+             \"1.0.0\" to \"2.0.0\""
+        );
+    }
+
+    #[test]
+    fn what_a_plugin_puts_where_the_engine_keeps_its_own_is_thrown_away_with_a_warning() {
+        let answer = PropertyMap::from([("__internal".into(), map(&[("some", "data")]).into())]);
+        let checked = provider(answer).unwrap();
+        assert_eq!(checked.inputs["__internal"], map(&[("pluginDownloadURL", "example.com")]).into());
+        assert_eq!(checked.warnings.len(), 1);
     }
 }

@@ -204,6 +204,13 @@ async fn options_are_read_in_all_their_forms() {
     for (wrong, text) in [
         (RegisterResourceRequest { version: "v1.2".to_owned(), ..full.clone() }, "v1.2"),
         (RegisterResourceRequest { provider: "nonsense".to_owned(), ..full.clone() }, "nonsense"),
+        (
+            RegisterResourceRequest {
+                provider: "urn:pulumi:dev::shop::pulumi:providers:faultcloud::p".to_owned(),
+                ..full.clone()
+            },
+            "is not a reference to a provider",
+        ),
         (RegisterResourceRequest { r#type: "Object".to_owned(), ..full.clone() }, "Object"),
         (RegisterResourceRequest { package_ref: "who".to_owned(), ..full.clone() }, "who"),
         (RegisterResourceRequest { parent: "mother".to_owned(), ..full.clone() }, "mother"),

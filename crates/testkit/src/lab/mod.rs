@@ -47,7 +47,8 @@
 //! is a dependency of that property. A secret whose text has `hush` in it must never be stored in
 //! clear.
 //!
-//! Options: `@type=`, `@parent=` (or `none`), `@deps=a,b`, `@provider=`, `@providers=`, `@protect`,
+//! Options: `@type=`, `@parent=` (or `none`), `@deps=a,b`, `@provider=` (or a
+//! reference), `@providers=`, `@protect`,
 //! `@retain`, `@dbr` (these three also `=false`), `@ignore=`, `@replaceOn=`, `@secretOutputs=`, `@hide=`,
 //! `@alias=` (a URN, or `name:`, `type:`, `stack:`, `project:`, `parent:`, `noparent` joined by `+`; may
 //! repeat), `@deletedWith=`, `@replaceWith=`, `@trigger=value`, `@import=id`, `@hook=Kind:name`, `@timeout=`,

@@ -1,6 +1,6 @@
 //! The options of a line of a program, `@option` or `@option=value`.
 
-use purlin_model::{Alias, AliasParent, Goal, Urn};
+use purlin_model::{Alias, AliasParent, Goal, ProviderRef, Urn};
 use purlin_ports::MonitorError;
 
 use super::program::Made;
@@ -130,7 +130,9 @@ pub fn apply(
     goal.dependencies.extend(urns("deps")?);
     goal.replace_with = urns("replaceWith")?;
     goal.deleted_with = urns("deletedWith")?.into_iter().next();
-    goal.provider = options.text("provider").and_then(made).map(|made| made.provider());
+    goal.provider = options
+        .text("provider")
+        .and_then(|name| ProviderRef::parse(name).or_else(|| made(name).map(|made| made.provider())));
     goal.protect = options.flag("protect");
     goal.retain_on_delete = options.flag("retain");
     goal.delete_before_replace = options.flag("dbr");
