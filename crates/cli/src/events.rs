@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use purlin_diag::Diagnostic;
+use purlin_diag::{Diagnostic, Severity};
 use purlin_display::{DiffRenderer, LineRenderer, Operation, Options, TreeRenderer};
 use purlin_formats::{DigestOptions, PreviewDigest, event_json};
 use purlin_model::event::{EngineEvent, OperationResult, StepOp};
@@ -17,7 +17,7 @@ use purlin_ports::{Clock as _, EventSink};
 use crate::ambient::SystemClock;
 use crate::context::Context;
 use crate::exit::CommandError;
-use crate::operation::Prepared;
+use crate::operation::{Notes, Prepared};
 use crate::output::Output;
 
 /// How often a live tree is drawn.
@@ -30,9 +30,15 @@ pub(crate) struct DisplaySettings {
     diff: bool,
     live: bool,
     event_log: Option<String>,
+    notes: Option<Notes>,
 }
 
 impl DisplaySettings {
+    /// How things are shown.
+    pub(crate) fn options(&self) -> &Options {
+        &self.options
+    }
+
     pub(crate) fn of(prepared: &Prepared<'_>, preview: bool) -> DisplaySettings {
         let context = prepared.context;
         let flags = &prepared.flags.common;
@@ -65,6 +71,7 @@ impl DisplaySettings {
             diff: flags.diff,
             live,
             event_log: flags.event_log.clone(),
+            notes: prepared.flags.why.clone(),
         }
     }
 }
@@ -177,26 +184,38 @@ impl EventLog {
 }
 
 enum Style {
-    Stream { sequence: u64 },
+    /// Only what went wrong.
+    Problems,
+    Stream {
+        sequence: u64,
+    },
     Digest(Box<PreviewDigest>),
     Lines(Box<LineRenderer>),
     Diff(Box<DiffRenderer>),
-    Tree { renderer: Box<TreeRenderer>, drawn: usize },
+    Tree {
+        renderer: Box<TreeRenderer>,
+        drawn: usize,
+    },
 }
 
 struct Screen {
     out: Arc<Output>,
     started: Instant,
     style: Style,
+    notes: Option<Notes>,
 }
 
 impl Screen {
     fn new(settings: &DisplaySettings, out: Arc<Output>, started: Instant) -> Screen {
         let options = settings.options.clone();
-        let style = if settings.json && options.preview {
+        let notes = settings.notes.clone();
+        let style = if notes.as_ref().is_some_and(|notes| notes.alone) {
+            Style::Problems
+        } else if settings.json && options.preview {
             Style::Digest(Box::new(PreviewDigest::new(DigestOptions {
                 show_sames: options.show_sames,
                 show_replacement_steps: options.show_replacement_steps,
+                why: notes.is_some(),
                 ..DigestOptions::default()
             })))
         } else if settings.json {
@@ -208,12 +227,12 @@ impl Screen {
         } else {
             Style::Lines(Box::new(LineRenderer::new(options)))
         };
-        Screen { out, started, style }
+        Screen { out, started, style, notes }
     }
 
     fn run(mut self, receiver: &Receiver<Signal>, mut log: Option<EventLog>) {
         let heading = match &mut self.style {
-            Style::Stream { .. } | Style::Digest(_) => String::new(),
+            Style::Problems | Style::Stream { .. } | Style::Digest(_) => String::new(),
             Style::Lines(renderer) => renderer.start(),
             Style::Diff(renderer) => renderer.start(),
             Style::Tree { renderer, .. } => renderer.start(),
@@ -237,7 +256,11 @@ impl Screen {
 
     fn event(&mut self, event: &EngineEvent) {
         let elapsed = self.started.elapsed();
+        if let Some(notes) = &self.notes {
+            notes.note(event);
+        }
         match &mut self.style {
+            Style::Problems => self.problem(event),
             Style::Stream { sequence } => {
                 // What is not shown has a number, too: the same one as in the event log.
                 let number = *sequence;
@@ -251,6 +274,16 @@ impl Screen {
             Style::Lines(renderer) => self.out.write(&renderer.event(event, elapsed)),
             Style::Diff(renderer) => self.out.write(&renderer.event(event, elapsed)),
             Style::Tree { renderer, .. } => renderer.event(event, elapsed),
+        }
+    }
+
+    /// Says what went wrong, on standard error.
+    fn problem(&self, event: &EngineEvent) {
+        let EngineEvent::Diagnostic { prefix, message, severity, ephemeral: false, .. } = event else {
+            return;
+        };
+        if matches!(severity, Severity::Error | Severity::Warning) {
+            self.out.error_line(format!("{prefix}{message}").trim_end());
         }
     }
 
@@ -279,7 +312,7 @@ impl Screen {
     fn end(&mut self) {
         let elapsed = self.started.elapsed();
         match &mut self.style {
-            Style::Stream { .. } => {}
+            Style::Problems | Style::Stream { .. } => {}
             Style::Digest(digest) => {
                 digest.duration(u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX));
                 self.out.line(digest.finish().trim_end());

@@ -63,6 +63,7 @@ fn main() -> ExitCode {
 async fn run(context: &Context, command: Command) -> Result<(), CommandError> {
     match command {
         Command::Preview(args) => operation::preview(context, args).await,
+        Command::Why(args) => operation::why(context, *args).await,
         Command::Up(args) => operation::up(context, *args).await,
         Command::Refresh(args) => operation::refresh(context, args).await,
         Command::Destroy(args) => operation::destroy(context, args).await,

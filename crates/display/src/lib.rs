@@ -23,6 +23,7 @@ mod style;
 mod text;
 mod textdiff;
 mod tree;
+mod why;
 
 pub use diff::{DiffRenderer, details};
 pub use line::LineRenderer;
@@ -30,3 +31,4 @@ pub use options::{Operation, Options};
 pub use printer::value_text;
 pub use text::{shown_name, shown_type};
 pub use tree::TreeRenderer;
+pub use why::{explanation, explanations};

@@ -1,15 +1,17 @@
 //! The digest of a preview: one JSON document made from all events.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use purlin_diag::Severity;
 use purlin_model::event::{EngineEvent, StateView, StepOp, StepView};
 use purlin_model::urn::STACK_TYPE;
-use purlin_model::{PropertyMap, Urn};
+use purlin_model::{Causes, PropertyMap, Urn};
 
 use crate::envelope_write::{Bags, Style, push_resource};
 use crate::event::{push_changes, push_detailed_diff, without_ansi_codes};
 use crate::text::{Escape, ObjectWriter, indent, push_string};
+use crate::why::why_json;
 
 /// What a digest shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,6 +22,8 @@ pub struct DigestOptions {
     pub show_replacement_steps: bool,
     /// Nothing of the stack's own outputs.
     pub suppress_outputs: bool,
+    /// What led to each step.
+    pub why: bool,
 }
 
 /// The digest of a preview, fed with events one by one.
@@ -35,6 +39,7 @@ pub struct PreviewDigest {
     duration_nanos: u64,
     changes: BTreeMap<StepOp, u64>,
     maybe_corrupt: bool,
+    causes: Causes,
 }
 
 impl PreviewDigest {
@@ -54,6 +59,9 @@ impl PreviewDigest {
             }
             EngineEvent::Stdout { message } => self.diagnostic(None, message, Severity::Info),
             EngineEvent::ResourcePre { step, .. } => {
+                if self.options.why {
+                    self.causes.note(step);
+                }
                 if self.shows(step) {
                     self.announced.insert(step.urn.clone(), step.op);
                     self.steps.push((step.urn.clone(), self.step(step)));
@@ -95,7 +103,8 @@ impl PreviewDigest {
             }
             config.end();
         }
-        let steps: Vec<&str> = self.steps.iter().map(|(_, text)| text.as_str()).collect();
+        let steps: Vec<Cow<'_, str>> =
+            self.steps.iter().map(|(urn, text)| self.explained(urn, text)).collect();
         if !steps.is_empty() {
             object.raw("steps", &format!("[{}]", steps.join(",")));
         }
@@ -111,6 +120,15 @@ impl PreviewDigest {
         object.flag("maybeCorrupt", self.maybe_corrupt);
         object.end();
         indent(&out)
+    }
+
+    /// A step's text with what led to it, if that is asked for.
+    fn explained<'a>(&self, urn: &Urn, text: &'a str) -> Cow<'a, str> {
+        let body = text.strip_suffix('}').filter(|_| self.options.why);
+        match body {
+            Some(body) => Cow::Owned(format!("{body},\"why\":{}}}", why_json(&self.causes, urn))),
+            None => Cow::Borrowed(text),
+        }
     }
 
     fn diagnostic(&mut self, urn: Option<&Urn>, message: &str, severity: Severity) {

@@ -17,6 +17,7 @@ mod reader;
 mod reveal;
 pub mod signature;
 pub mod text;
+mod why;
 
 pub use checkpoint::{
     Checkpoint, KNOWN_FEATURES, ParseOptions, WriteError, export_deployment, features_of, magic,
@@ -33,3 +34,4 @@ pub use journal::{
 };
 pub use plan_file::{PlanHeader, decode_plan, encode_plan};
 pub use reveal::{SecretForm, find_secrets, replace_secrets};
+pub use why::why_json;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use purlin_diag::Severity;
 use purlin_formats::{BagDecoder, DigestOptions, ParseOptions, PreviewDigest, event_json, parse_checkpoint};
+use purlin_model::cause::{Cause, PropertyCause};
 use purlin_model::diff::{DiffKind, PathDiff};
 use purlin_model::event::{EngineEvent, OperationResult, StateView, StepOp, StepView};
 use purlin_model::{Bag, PropertyMap, PropertyValue, ResourceState, Urn};
@@ -252,4 +253,41 @@ fn nothing_secret_shows() {
         "{text}"
     );
     assert!(text.contains(r#""replacementTrigger": "[secret]""#));
+}
+
+#[test]
+fn a_digest_tells_what_led_to_a_step_if_asked() {
+    let states = states();
+    let view_of = |index: usize| Some(view(ResourceState::clone(&states[index])));
+    let (first, second) = (states[0].urn.clone(), states[1].urn.clone());
+    let by = |path: &str, from: &[&Urn]| {
+        let from = from.iter().map(|urn| (*urn).clone()).collect();
+        Cause::Properties(vec![PropertyCause { property: path.into(), from }])
+    };
+    let digest_of = |why: bool| {
+        let mut digest = PreviewDigest::new(DigestOptions { why, ..Default::default() });
+        let mut replace = step(StepOp::Replace, view_of(0), view_of(0));
+        replace.cause = Some(Arc::new(by("size", &[])));
+        let mut update = step(StepOp::Update, view_of(1), view_of(1));
+        let because = Arc::new(by("from", &[&first]));
+        update.cause = Some(Arc::new(Cause::Cascade { root: first.clone(), because }));
+        for step in [replace, update] {
+            digest.event(&EngineEvent::ResourcePre { step, planning: true });
+        }
+        digest.finish()
+    };
+    assert!(!digest_of(false).contains("why"));
+    let text = digest_of(true);
+    let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let expected = serde_json::json!([
+        {
+            "urn": second.as_str(), "op": "update", "depth": 0, "cause": "properties", "cascadeOf": first.as_str(),
+            "properties": [{ "path": "from", "from": [first.as_str()] }]
+        },
+        {
+            "urn": first.as_str(), "op": "replace", "depth": 1, "cause": "properties",
+            "properties": [{ "path": "size" }]
+        }
+    ]);
+    assert_eq!(document["steps"][1]["why"], expected, "{text}");
 }

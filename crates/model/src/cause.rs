@@ -179,6 +179,11 @@ impl Causes {
         self.steps.get(urn)?.first().map(|noted| noted.op)
     }
 
+    /// Whether something happens to a resource that others may come from.
+    pub fn changes(&self, urn: &Urn) -> bool {
+        self.op(urn).is_some_and(|op| op != StepOp::Same)
+    }
+
     /// The resources that are replaced or deleted, in the order in which they came up.
     pub fn losses(&self) -> impl Iterator<Item = &Urn> {
         let lost = |noted: &Noted| {
@@ -199,13 +204,30 @@ impl Causes {
     /// What happens to a resource and why, and the same for what it leads to, each resource
     /// explained once. What does not change leads nowhere and is left out.
     pub fn chain(&self, urn: &Urn) -> Vec<Link> {
-        let mut links = Vec::new();
+        self.chain_beside(urn, &mut HashSet::new())
+    }
+
+    /// The chains of all resources that are replaced or deleted, each resource explained once in all
+    /// of them.
+    pub fn chains_of_losses(&self) -> Vec<Link> {
         let mut seen = HashSet::new();
+        let mut links = Vec::new();
+        for urn in self.losses() {
+            if !seen.contains(urn) {
+                links.extend(self.chain_beside(urn, &mut seen).into_iter().filter(|link| !link.told));
+            }
+        }
+        links
+    }
+
+    /// A chain beside others, which have explained some resources already.
+    fn chain_beside<'a>(&'a self, urn: &'a Urn, seen: &mut HashSet<&'a Urn>) -> Vec<Link> {
+        let mut links = Vec::new();
         let mut stack = vec![(0, urn)];
         while let Some((depth, urn)) = stack.pop() {
             let Some(noted) = self.steps.get(urn) else { continue };
             let told = !seen.insert(urn);
-            if depth > 0 && noted.first().is_none_or(|first| first.op == StepOp::Same) {
+            if depth > 0 && !self.changes(urn) {
                 continue;
             }
             let shown = if depth == 0 { noted.len() } else { 1 };

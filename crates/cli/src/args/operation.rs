@@ -121,6 +121,9 @@ pub(crate) struct ApprovalArgs {
 pub(crate) struct PreviewArgs {
     #[command(flatten)]
     pub(crate) common: CommonOperationArgs,
+    /// Say what leads to each replacement and each delete
+    #[arg(long)]
+    pub(crate) why: bool,
     /// Fail if something would change
     #[arg(long)]
     pub(crate) expect_no_changes: bool,
@@ -139,6 +142,19 @@ pub(crate) struct PreviewArgs {
     /// Run policy packs (not supported yet)
     #[arg(long, value_name = "PATH")]
     pub(crate) policy_pack: Vec<String>,
+}
+
+/// Flags of `why`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct WhyArgs {
+    /// The resource: its URN, or its name if there is only one of that name
+    #[arg(value_name = "URN")]
+    pub(crate) urn: String,
+    #[command(flatten)]
+    pub(crate) common: CommonOperationArgs,
+    /// Protection counts for nothing
+    #[arg(long)]
+    pub(crate) ignore_protect: bool,
 }
 
 /// Flags of `up`.

@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{ConfigArgs, DestroyArgs, GlobalArgs, PreviewArgs, RefreshArgs, StackArgs, UpArgs};
+use super::{ConfigArgs, DestroyArgs, GlobalArgs, PreviewArgs, RefreshArgs, StackArgs, UpArgs, WhyArgs};
 
 /// Infrastructure as code: same programs, same plugins, same state.
 #[derive(Parser, Clone, Debug)]
@@ -25,6 +25,8 @@ pub(crate) enum Command {
     /// Show what an update would do
     #[command(visible_alias = "pre")]
     Preview(PreviewArgs),
+    /// Say what leads to what an update would do to a resource
+    Why(Box<WhyArgs>),
     /// Create or update the resources of a stack
     #[command(visible_alias = "update")]
     Up(Box<UpArgs>),

@@ -8,6 +8,7 @@ use purlin_model::Urn;
 use crate::args::CommonOperationArgs;
 use crate::context::Context;
 use crate::exit::CommandError;
+use crate::operation::Notes;
 
 /// The flags of an operation.
 #[derive(Clone, Debug, Default)]
@@ -32,6 +33,8 @@ pub(crate) struct Flags {
     pub(crate) save_plan: Option<PathBuf>,
     /// Whether the update follows the plan of the preview before it.
     pub(crate) strict: bool,
+    /// Who wants to know why things would happen.
+    pub(crate) why: Option<Notes>,
     /// Whether nothing but a preview is asked for.
     pub(crate) preview_only: bool,
 }

@@ -10,6 +10,7 @@ mod prepare;
 mod run;
 mod schemas;
 mod signals;
+mod why;
 
 use purlin_model::event::OperationResult;
 use purlin_plan::Mode;
@@ -20,6 +21,7 @@ use crate::exit::{CommandError, Failure};
 use crate::operation::flags::Flags;
 pub(crate) use crate::operation::prepare::Prepared;
 use crate::operation::run::Ran;
+pub(crate) use crate::operation::why::{Notes, why};
 
 /// Shows what an update would do.
 pub(crate) async fn preview(context: &Context, args: PreviewArgs) -> Result<(), CommandError> {
@@ -30,8 +32,18 @@ pub(crate) async fn preview(context: &Context, args: PreviewArgs) -> Result<(), 
     flags.ignore_protect = args.ignore_protect;
     flags.preview_only = true;
     flags.save_plan = args.save_plan;
+    flags.why = args.why.then(Notes::default);
     let prepared = Prepared::new(context, flags, Mode::Update).await?;
     let ran = prepared.run(true).await?;
+    if let Some(notes) = prepared.flags.why.as_ref().filter(|_| !prepared.flags.json) {
+        let section = notes.section(&prepared);
+        if !section.is_empty() {
+            context.out.write(&format!(
+                "
+{section}"
+            ));
+        }
+    }
     conclude(&ran, args.expect_no_changes)?;
     prepared.save_plan(ran).await
 }

@@ -19,3 +19,4 @@ mod lifecycle;
 mod random_sdks;
 mod support;
 mod swap;
+mod why;
