@@ -22,7 +22,7 @@ use purlin_wire::pulumirpc::{
     RegisterResourceRequest, RequirePulumiVersionRequest, ResourceInvokeRequest, TransformRequest,
     TransformResponse,
 };
-use purlin_wire::{DecodeOptions, EncodeOptions, decode_map, encode_map};
+use purlin_wire::{DecodeOptions, EncodeOptions, decode_map, encode_map, encode_value};
 use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Status};
 
@@ -228,6 +228,26 @@ async fn options_are_read_in_all_their_forms() {
         let status = client.register_resource(wrong).await.unwrap_err();
         assert_eq!(status.code(), Code::InvalidArgument);
         assert!(status.message().contains(text), "{status:?}");
+    }
+}
+
+#[tokio::test]
+async fn triggers_are_read_as_values_whatever_they_come_in() {
+    let monitor = Arc::new(NullMonitor::recording(info()));
+    let (_server, mut client) = serve(Arc::clone(&monitor) as Arc<dyn ResourceMonitor>).await;
+    let output = |value, secret| {
+        PropertyValue::Output(Box::new(OutputValue { value, secret, dependencies: vec![urn("a")] }))
+    };
+    for (name, trigger, read) in [
+        ("plain", PropertyValue::from("first"), PropertyValue::from("first")),
+        ("known", output(Some("first".into()), false), PropertyValue::from("first")),
+        ("secret", output(Some("first".into()), true), PropertyValue::from("first").into_secret()),
+        ("unknown", output(None, false), PropertyValue::Unknown),
+    ] {
+        let value = encode_value(&trigger, &EncodeOptions::FULL).unwrap();
+        let request = RegisterResourceRequest { replacement_trigger: value, ..object(name) };
+        client.register_resource(request).await.unwrap();
+        assert_eq!(monitor.seen().named(name).unwrap().goal.replacement_trigger, read, "{name}");
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use purlin_journal::{Change, Entry, check_integrity};
 use purlin_model::{OperationKind, ResourceState, Snapshot, Urn};
 
-use super::cloud::{Act, Cloud};
+use super::cloud::{Act, Cloud, Thing};
 use super::operation::Ran;
 
 /// What is remembered from one operation to the next.
@@ -93,7 +93,7 @@ fn lost(before: &Snapshot, ran: &Ran, cloud: &Cloud, memory: &mut Memory, found:
             with.insert(&state.id, urn);
         }
     }
-    let deleted = |urn: &Urn| !things.values().any(|thing| thing.urn.as_ref() == Some(urn));
+    let gone = taken_along(&ran.acts, &things, &with);
     for (id, thing) in &things {
         let Some(urn) = &thing.urn else { continue };
         if ids.contains(id.as_str()) || memory.released.contains(id) {
@@ -102,8 +102,7 @@ fn lost(before: &Snapshot, ran: &Ran, cloud: &Cloud, memory: &mut Memory, found:
         if ran.state.pending_operations.iter().any(|pending| pending.resource.urn == *urn) {
             continue;
         }
-        if with.get(id.as_str()).is_some_and(|urn| deleted(urn)) {
-            // The cloud took it along.
+        if with.get(id.as_str()).is_some_and(|urn| gone.contains(*urn)) {
             cloud.remove(id);
             continue;
         }
@@ -112,6 +111,25 @@ fn lost(before: &Snapshot, ran: &Ran, cloud: &Cloud, memory: &mut Memory, found:
             found.push(format!("'{id}' of {} exists and is neither in the state nor pending", urn.name()));
         }
         memory.released.insert(id.clone());
+    }
+}
+
+/// What was deleted, and what the cloud took along with that: the names of the resources.
+fn taken_along(acts: &[Act], things: &BTreeMap<String, Thing>, with: &BTreeMap<&str, &Urn>) -> BTreeSet<Urn> {
+    let deletes = acts.iter().filter(|act| act.kind == OperationKind::Deleting && act.effect);
+    let mut gone: BTreeSet<Urn> = deletes.map(|act| act.urn.clone()).collect();
+    let exists = |urn: &Urn| things.values().any(|thing| thing.urn.as_ref() == Some(urn));
+    gone.extend(with.values().filter(|urn| !exists(urn)).map(|urn| (*urn).clone()));
+    loop {
+        let more: Vec<Urn> = things
+            .iter()
+            .filter(|(id, _)| with.get(id.as_str()).is_some_and(|urn| gone.contains(*urn)))
+            .filter_map(|(_, thing)| thing.urn.clone().filter(|urn| !gone.contains(urn)))
+            .collect();
+        if more.is_empty() {
+            return gone;
+        }
+        gone.extend(more);
     }
 }
 
