@@ -94,6 +94,7 @@ pub mod checks;
 pub mod cloud;
 pub mod codec;
 pub mod gate;
+pub mod level;
 pub mod operation;
 pub mod options;
 pub mod program;

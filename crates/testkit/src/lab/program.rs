@@ -13,10 +13,10 @@ use purlin_ports::{
     CallRequest, EventSink, InvokeRequest, LanguageHost, MonitorError, ProgramInfo, ReadRequest,
     RegisterReply, RegisterRequest, RegisterResult, ResourceMonitor, RunOutcome, RunRequest,
 };
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::gate::Gate;
+use super::level::{Level, Riser};
 use super::options::{self, Options};
 use super::text::{self, Expr};
 use super::{PROJECT, STACK};
@@ -252,25 +252,25 @@ impl Running {
             }
             return Ok(());
         }
-        let mut done: HashMap<&str, watch::Receiver<bool>> = HashMap::new();
+        let mut done: HashMap<&str, Level> = HashMap::new();
         let mut lines = Vec::new();
         for item in &self.program.items {
             let waits: Vec<_> =
                 item.mentions().iter().filter_map(|name| done.get(name.as_str()).cloned()).collect();
-            let (sender, receiver) = watch::channel(false);
-            done.insert(item.handle(), receiver);
+            let riser = Riser::default();
+            done.insert(item.handle(), riser.level());
             lines.push(async move {
                 if !item.options.has("early") {
-                    for mut wait in waits {
+                    for wait in waits {
                         // A line that failed has dropped its end: what mentions it is not reached.
-                        if wait.wait_for(|done| *done).await.is_err() {
+                        if !wait.reaches(1).await {
                             return Ok(());
                         }
                     }
                 }
                 self.gate.pass(format!("program {}", item.handle())).await;
                 self.item(item).await?;
-                sender.send_replace(true);
+                riser.raise(1);
                 Ok(())
             });
         }

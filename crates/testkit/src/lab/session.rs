@@ -7,9 +7,9 @@ use purlin_diag::Diagnostic;
 use purlin_journal::{Change, Entry, Fold, OpId};
 use purlin_model::{Bag, OperationKind, ResourceState, SealedValue, Snapshot, Urn};
 use purlin_ports::{Durable, LoadedStack, StateError, UpdateOutcome, UpdateSession};
-use tokio::sync::watch;
 
 use super::gate::Gate;
+use super::level::{Level, Riser};
 
 struct Inner {
     fold: Fold,
@@ -28,15 +28,15 @@ pub struct Session {
     fails_from: Option<usize>,
     inner: Arc<Mutex<Inner>>,
     /// How many entries are asked to be stored, and how many are.
-    asked: watch::Sender<usize>,
-    stored: watch::Sender<usize>,
+    asked: Riser,
+    stored: Riser,
 }
 
 /// What the cloud may ask of the journal.
 #[derive(Clone)]
 pub struct Watch {
     inner: Arc<Mutex<Inner>>,
-    stored: watch::Receiver<usize>,
+    stored: Level,
 }
 
 fn lock(inner: &Mutex<Inner>) -> MutexGuard<'_, Inner> {
@@ -47,7 +47,7 @@ impl Watch {
     /// Whether the begin of an operation that has not ended is stored. What exists may have another
     /// name there.
     pub fn is_stored(&self, kind: OperationKind, urn: &Urn, id: &str) -> bool {
-        let stored = *self.stored.borrow();
+        let stored = self.stored.value();
         let inner = lock(&self.inner);
         let mut open: Vec<OpId> = Vec::new();
         for (number, entry) in (1..).zip(&inner.entries) {
@@ -83,27 +83,23 @@ impl Session {
             gate,
             fails_from,
             inner: Arc::new(Mutex::new(inner)),
-            asked: watch::Sender::new(0),
-            stored: watch::Sender::new(0),
+            asked: Riser::default(),
+            stored: Riser::default(),
         }
     }
 
     /// For the cloud.
     pub fn watch(&self) -> Watch {
-        Watch { inner: Arc::clone(&self.inner), stored: self.stored.subscribe() }
+        Watch { inner: Arc::clone(&self.inner), stored: self.stored.level() }
     }
 
     /// Stores what is asked for, in batches, each when it is let go. Runs until it is dropped.
     pub async fn store(&self) {
-        let mut asked = self.asked.subscribe();
-        loop {
-            let wanted = *asked.borrow_and_update();
-            if wanted > *self.stored.borrow() {
-                self.gate.pass("store").await;
-                self.stored.send_modify(|stored| *stored = wanted.max(*stored));
-            } else if asked.changed().await.is_err() {
-                return;
-            }
+        let asked = self.asked.level();
+        while asked.reaches(self.stored.value() + 1).await {
+            let wanted = asked.value();
+            self.gate.pass("store").await;
+            self.stored.raise(wanted);
         }
     }
 
@@ -114,7 +110,7 @@ impl Session {
 
     /// How many entries are known to be stored.
     pub fn stored(&self) -> usize {
-        *self.stored.borrow()
+        self.stored.value()
     }
 
     /// The state that was written at the end.
@@ -131,14 +127,13 @@ impl Session {
 struct Promise {
     number: usize,
     fails: bool,
-    stored: watch::Receiver<usize>,
+    stored: Level,
 }
 
 #[async_trait]
 impl Durable for Promise {
-    async fn wait(mut self: Box<Self>) -> Result<(), StateError> {
-        let number = self.number;
-        let stored = self.stored.wait_for(|stored| *stored >= number).await.is_ok();
+    async fn wait(self: Box<Self>) -> Result<(), StateError> {
+        let stored = self.stored.reaches(self.number).await;
         if self.fails || !stored {
             return Err(StateError::Store(Diagnostic::error("disk-full", "no space is left")));
         }
@@ -209,9 +204,9 @@ impl UpdateSession for Session {
         inner.take(entry);
         let number = inner.entries.len();
         drop(inner);
-        self.asked.send_replace(number);
+        self.asked.raise(number);
         let fails = self.fails_from.is_some_and(|from| number >= from);
-        Box::new(Promise { number, fails, stored: self.stored.subscribe() })
+        Box::new(Promise { number, fails, stored: self.stored.level() })
     }
 
     async fn finish(&self, snapshot: &Snapshot, _: UpdateOutcome) -> Result<(), StateError> {
