@@ -112,7 +112,10 @@ impl Planner {
         while let Some(urn) = work.pop() {
             for slot in self.states_on(&urn) {
                 let entry = self.entry(*slot);
-                let settled = *slot == old || entry.fate != Fate::Stands || self.is_decided(entry.claimed);
+                // What a provider that waits for deletion serves may still be there.
+                let last = entry.state.delete && entry.state.is_provider();
+                let settled =
+                    last || *slot == old || entry.fate != Fate::Stands || self.is_decided(entry.claimed);
                 if !settled && candidates.insert(*slot) && reached.insert(entry.state.urn.clone()) {
                     work.push(entry.state.urn.clone());
                 }

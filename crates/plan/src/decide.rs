@@ -93,6 +93,9 @@ impl Planner {
         if old.taint {
             return Some(("id", Cause::Tainted));
         }
+        if self.settings.targets.replace.contains(self.urn(res)) {
+            return Some(("id", Cause::Asked));
+        }
         if old.external && goal.custom {
             return Some(("id", Cause::WasRead));
         }
@@ -155,6 +158,10 @@ impl Planner {
         });
     }
 
+    fn place_over(&mut self, draft: &Arc<ResourceState>, old: Slot) -> After {
+        After::Place { slot: self.push_slot(Arc::clone(draft), true), replaces: Some(old) }
+    }
+
     fn draft_over(&self, res: ResId, old: &ResourceState) -> ResourceState {
         let resource = self.get(res);
         envelope::draft(&resource.goal, &resource.urn, resource.provider.as_ref(), Some(old))
@@ -173,11 +180,7 @@ impl Planner {
         let pruned = !self.vanished.is_empty() && state.references().any(|urn| self.vanished.contains(urn));
         let unchanged = facts.inputs_equal && !pruned && same_envelope(&state, &draft);
         let draft = if unchanged { state } else { Arc::new(draft) };
-        let after = if unchanged {
-            After::Keep(old)
-        } else {
-            After::Place { slot: self.push_slot(Arc::clone(&draft), true), replaces: Some(old) }
-        };
+        let after = if unchanged { After::Keep(old) } else { self.place_over(&draft, old) };
         self.get_mut(res).phase = Phase::Stepping;
         self.run_step(StepSeed {
             op: StepOp::Same,
@@ -198,7 +201,7 @@ impl Planner {
         self.explain_update(res, &mut facts);
         let state = Arc::clone(&self.entry(old).state);
         let draft = Arc::new(self.draft_over(res, &state));
-        let slot = self.push_slot(Arc::clone(&draft), true);
+        let after = self.place_over(&draft, old);
         let inputs_equal = facts.inputs_equal;
         self.get_mut(res).phase = Phase::Stepping;
         self.run_step(StepSeed {
@@ -207,7 +210,7 @@ impl Planner {
             old: Some(old),
             draft: Some(draft),
             reasons: facts.into(),
-            after: After::Place { slot, replaces: Some(old) },
+            after,
             inputs_equal,
             wait_for: None,
         });
@@ -323,11 +326,10 @@ impl Planner {
         let resource = self.get(res);
         let draft =
             Arc::new(envelope::draft(&resource.goal, &resource.urn, resource.provider.as_ref(), None));
-        let slot = self.push_slot(Arc::clone(&draft), true);
         let wait_for = self.delete_under_way(old);
         let after = match self.entry(old).state.is_provider() {
-            true => After::PlaceAndMark { slot, old },
-            false => After::Place { slot, replaces: Some(old) },
+            true => After::PlaceAndMark { slot: self.push_slot(Arc::clone(&draft), true), old },
+            false => self.place_over(&draft, old),
         };
         self.get_mut(res).phase = Phase::Stepping;
         let seed = StepSeed {

@@ -177,6 +177,12 @@ pub enum Effect {
     Show(Box<Step>),
     /// Carry out a step.
     Run(Box<Step>),
+    /// States that the operation is not about take the next places, in this order, as they are. It is
+    /// done before anything else.
+    Carry {
+        /// The states.
+        slots: Vec<Slot>,
+    },
     /// Answer a ticket.
     Reply {
         /// The ticket.

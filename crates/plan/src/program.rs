@@ -76,7 +76,8 @@ impl Planner {
             || resource.provider.as_ref().or(goal.provider.as_ref()).is_some_and(|p| unmade(p.urn()))
     }
 
-    fn leave_unmade(&mut self, res: ResId) {
+    /// Answers a registration of what doesn't exist and is not made.
+    pub(crate) fn leave_unmade(&mut self, res: ResId) {
         let (ticket, urn) = (self.get(res).ticket, self.get(res).urn.clone());
         self.unmade.insert(urn.clone());
         self.settle(res, Phase::Done);

@@ -26,6 +26,13 @@ pub(crate) struct Defaults {
 }
 
 impl Defaults {
+    /// A registration goes by another name from now on.
+    pub(crate) fn rename(&mut self, from: &Urn, to: &Urn) {
+        if let Some(waiting) = self.waiting_others.remove(from) {
+            self.waiting_others.entry(to.clone()).or_default().extend(waiting);
+        }
+    }
+
     /// Gives up on everybody who waits with a ticket, in the order of tickets.
     pub(crate) fn drop_waiters(&mut self) -> Vec<Ticket> {
         self.waiting_resources.clear();
@@ -59,22 +66,58 @@ impl Planner {
         parent: Option<&Urn>,
         package: &PackageDescriptor,
     ) -> Choice {
-        let name = package.package().to_owned();
-        let explicit = explicit.or_else(|| providers.get(&name));
-        let own = explicit.is_some();
+        let own = explicit.is_some() || providers.contains_key(package.package());
+        match self.given_provider(explicit, providers, parent, package).cloned() {
+            Some(provider) => {
+                self.fire(if own { Rule::ProviderExplicit } else { Rule::ProviderInherited });
+                Choice::Settled(provider)
+            }
+            None => self.default_provider(package),
+        }
+    }
+
+    /// The provider that somebody was given, himself or by his parent.
+    fn given_provider<'a>(
+        &'a self,
+        explicit: Option<&'a ProviderRef>,
+        providers: &'a BTreeMap<String, ProviderRef>,
+        parent: Option<&Urn>,
+        package: &PackageDescriptor,
+    ) -> Option<&'a ProviderRef> {
+        let name = package.package();
         let inherited = || {
             // A custom resource hands on what serves itself, a component what it was given to hand on.
             let parent = self.resource_by_urn(parent?)?;
             match parent.goal.custom {
                 true => parent.provider.as_ref().filter(|p| p.package() == name),
-                false => parent.providers.get(&name),
+                false => parent.providers.get(name),
             }
         };
-        if let Some(provider) = explicit.or_else(inherited).cloned() {
-            self.fire(if own { Rule::ProviderExplicit } else { Rule::ProviderInherited });
-            return Choice::Settled(provider);
+        explicit.or_else(|| providers.get(name)).or_else(inherited)
+    }
+
+    /// The provider that a registration will have, before there is one.
+    pub(crate) fn provider_to_be(&self, res: ResId) -> Option<Urn> {
+        let resource = self.get(res);
+        let goal = &resource.goal;
+        if !goal.custom || is_provider_type(&goal.ty) {
+            return None;
         }
-        self.default_provider(package)
+        let given = self.given_provider(
+            goal.provider.as_ref(),
+            &resource.providers,
+            goal.parent.as_ref(),
+            &resource.package,
+        );
+        Some(match given {
+            Some(provider) => provider.urn().clone(),
+            None => self.default_urn(&self.complete(&resource.package)),
+        })
+    }
+
+    fn default_urn(&self, request: &PackageDescriptor) -> Urn {
+        let ty = format!("{}{}", purlin_model::urn::PROVIDER_TYPE_PREFIX, request.package());
+        Urn::new(&self.settings.stack, &self.settings.project, None, &ty, &default_name(request))
     }
 
     fn default_provider(&mut self, package: &PackageDescriptor) -> Choice {
@@ -96,13 +139,7 @@ impl Planner {
         let goal = Goal::new(ty, default_name(&request), true, inputs);
         let registration =
             Registration { goal, providers: BTreeMap::new(), package: request.clone(), read_id: None };
-        let urn = Urn::new(
-            &self.settings.stack,
-            &self.settings.project,
-            None,
-            &registration.goal.ty,
-            &registration.goal.name,
-        );
+        let urn = self.default_urn(&registration.package);
         self.defaults.by_request.insert(request, urn.clone());
         let known = self.by_urn.contains_key(&urn);
         if !known {

@@ -6,6 +6,7 @@ use purlin_model::urn::is_provider_type;
 
 use crate::decide::StepSeed;
 use crate::effect::{After, Reply, StepReasons};
+use crate::scope::RefreshScope;
 use crate::settings::Mode;
 use crate::table::{Fate, Phase, Planner, ResId, SlotEntry};
 
@@ -39,13 +40,16 @@ impl Planner {
 
     /// A look at the cloud for every state that a provider manages.
     pub(crate) fn plan_refresh(&mut self, which: Refreshed) {
+        let targets = std::mem::take(&mut self.settings.targets);
+        let mut scope = RefreshScope::new(&targets);
         for slot in self.all_slots() {
-            if self.is_refreshed(self.entry(slot), which) {
+            if scope.takes(&self.entry(slot).state) && self.is_refreshed(self.entry(slot), which) {
                 let after = After::Amend(slot);
                 let seed = StepSeed { after, ..refresh(slot) };
                 self.run_step(seed);
             }
         }
+        self.settings.targets = targets;
     }
 
     fn is_refreshed(&self, entry: &SlotEntry, which: Refreshed) -> bool {

@@ -187,6 +187,12 @@ impl Planner {
         if self.needs_something_failed(res) {
             return self.skip(res);
         }
+        if self.is_left_alone(res) {
+            return self.leave_alone(res);
+        }
+        if let Some(need) = self.omitted_need(res) {
+            return self.refuse_omitted_need(res, need);
+        }
         let resource = self.get(res);
         if !resource.goal.custom || is_provider_type(&resource.goal.ty) {
             return self.provider_settled(res);
@@ -265,7 +271,8 @@ impl Planner {
         if !compares {
             return self.checked(res, true);
         }
-        let fresh = olds.is_none() || olds.is_some_and(|slot| self.entry(slot).state.taint);
+        let fresh = olds.is_none_or(|slot| self.entry(slot).state.taint)
+            || self.settings.targets.replace.contains(&resource.urn);
         let resource = self.get_mut(res);
         resource.phase = Phase::Checking;
         resource.checked_fresh = fresh;
@@ -325,6 +332,6 @@ impl Planner {
 
 impl Resource {
     pub(crate) fn phase_is_open(&self) -> bool {
-        !matches!(self.phase, Phase::Done | Phase::Failed | Phase::Skipped)
+        !self.phase.is_settled()
     }
 }

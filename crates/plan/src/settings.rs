@@ -10,6 +10,8 @@ use purlin_model::{PackageDescriptor, PropertyMap, Urn};
 /// The steps of resources, in order.
 pub type PlannedSteps = BTreeMap<Urn, Vec<StepOp>>;
 
+use crate::target::Targets;
+
 /// The kind of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -46,6 +48,8 @@ pub struct Settings {
     pub ignore_protect: bool,
     /// In a destroy: whether protected resources and what they need are kept without complaint.
     pub exclude_protected: bool,
+    /// Which resources the operation is about.
+    pub targets: Targets,
     /// The packages that the program's dependencies need, by package name.
     pub default_packages: BTreeMap<String, PackageDescriptor>,
     /// The configuration of each package's default provider.
@@ -72,6 +76,7 @@ impl Settings {
             continue_on_error: false,
             ignore_protect: false,
             exclude_protected: false,
+            targets: Targets::default(),
             default_packages: BTreeMap::new(),
             package_config: BTreeMap::new(),
             disabled_default_providers: BTreeSet::new(),

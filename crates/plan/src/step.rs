@@ -15,12 +15,30 @@ use crate::table::{Fate, Phase, Planner, ResId};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StepId(pub u32);
 
+/// What waits for steps.
+#[derive(Debug)]
+enum Waiter {
+    /// A step.
+    Step(Box<Step>),
+    /// Nothing but others that wait: it ends as soon as what it waits for has ended.
+    Gate,
+}
+
+impl Waiter {
+    fn step(self) -> Option<Step> {
+        match self {
+            Waiter::Step(step) => Some(*step),
+            Waiter::Gate => None,
+        }
+    }
+}
+
 /// The steps that have not ended.
 #[derive(Debug, Default)]
 pub(crate) struct Steps {
     next: u32,
-    /// Steps that wait, with how many they wait for.
-    waiting: BTreeMap<StepId, (Step, usize)>,
+    /// What waits, with how many it waits for.
+    waiting: BTreeMap<StepId, (Waiter, usize)>,
     /// Steps that wait for a step.
     followers: BTreeMap<StepId, Vec<StepId>>,
     /// Steps that may be emitted.
@@ -36,15 +54,30 @@ impl Steps {
 
     /// Adds a step that may run when all of some others have ended well.
     pub(crate) fn add(&mut self, step: Step, after: &BTreeSet<StepId>) {
+        let id = step.id;
+        if let Some(Waiter::Step(step)) = self.wait(id, Waiter::Step(Box::new(step)), after) {
+            self.ready.insert(id, *step);
+        }
+    }
+
+    /// Adds what stands for several others: whoever waits for it waits for all of them.
+    pub(crate) fn add_gate(&mut self, after: &BTreeSet<StepId>) -> StepId {
+        let id = self.next_id();
+        self.wait(id, Waiter::Gate, after);
+        id
+    }
+
+    /// Has something wait; gives it back if there is nothing to wait for.
+    fn wait(&mut self, id: StepId, waiter: Waiter, after: &BTreeSet<StepId>) -> Option<Waiter> {
         let pending: Vec<StepId> = after.iter().copied().filter(|id| self.is_open(*id)).collect();
         if pending.is_empty() {
-            self.ready.insert(step.id, step);
-            return;
+            return Some(waiter);
         }
-        for id in &pending {
-            self.followers.entry(*id).or_default().push(step.id);
+        for other in &pending {
+            self.followers.entry(*other).or_default().push(id);
         }
-        self.waiting.insert(step.id, (step, pending.len()));
+        self.waiting.insert(id, (waiter, pending.len()));
+        None
     }
 
     /// Whether a step has not ended yet.
@@ -58,7 +91,10 @@ impl Steps {
 
     /// The steps that have not ended.
     pub(crate) fn open(&self) -> impl Iterator<Item = &Step> {
-        let waiting = self.waiting.values().map(|(step, _)| step);
+        let waiting = self.waiting.values().filter_map(|(waiter, _)| match waiter {
+            Waiter::Step(step) => Some(&**step),
+            Waiter::Gate => None,
+        });
         self.running.values().chain(self.ready.values()).chain(waiting)
     }
 
@@ -69,15 +105,17 @@ impl Steps {
     /// A step has ended: takes it out, and lets its followers go on if it went well.
     pub(crate) fn end(&mut self, id: StepId, outcome: &StepOutcome) -> Option<Step> {
         let step = self.running.remove(&id)?;
-        if matches!(outcome, StepOutcome::Done(_)) {
+        let mut ended = if matches!(outcome, StepOutcome::Done(_)) { vec![id] } else { Vec::new() };
+        while let Some(id) = ended.pop() {
             for follower in self.followers.remove(&id).unwrap_or_default() {
-                if let Some((_, count)) = self.waiting.get_mut(&follower) {
-                    *count -= 1;
-                    if *count == 0
-                        && let Some((step, _)) = self.waiting.remove(&follower)
-                    {
-                        self.ready.insert(step.id, step);
-                    }
+                let Some((_, count)) = self.waiting.get_mut(&follower) else { continue };
+                *count -= 1;
+                if *count > 0 {
+                    continue;
+                }
+                match self.waiting.remove(&follower) {
+                    Some((Waiter::Step(step), _)) => drop(self.ready.insert(follower, *step)),
+                    _ => ended.push(follower),
                 }
             }
         }
@@ -90,9 +128,9 @@ impl Steps {
         let mut stack = vec![id];
         while let Some(id) = stack.pop() {
             for follower in self.followers.remove(&id).unwrap_or_default() {
-                if let Some((step, _)) = self.waiting.remove(&follower) {
+                if let Some((waiter, _)) = self.waiting.remove(&follower) {
                     stack.push(follower);
-                    dropped.push(step);
+                    dropped.extend(waiter.step());
                 }
             }
         }
@@ -102,7 +140,7 @@ impl Steps {
     /// Takes out every step that is not running.
     pub(crate) fn drop_waiting(&mut self) -> Vec<Step> {
         self.followers.clear();
-        let waiting = std::mem::take(&mut self.waiting).into_values().map(|(step, _)| step);
+        let waiting = std::mem::take(&mut self.waiting).into_values().filter_map(|(waiter, _)| waiter.step());
         std::mem::take(&mut self.ready).into_values().chain(waiting).collect()
     }
 }
@@ -129,6 +167,10 @@ impl Planner {
         match step.after(state.as_deref(), old.as_deref()) {
             After::Keep(slot) => self.take_place(slot),
             After::Place { slot, replaces } => {
+                if let Some(old) = replaces {
+                    // What took its place before that of its registration keeps it.
+                    self.entry_mut(slot).place = self.entry(old).place;
+                }
                 self.fill(slot, state);
                 self.adopt_import(step, slot);
                 if let Some(old) = replaces {
@@ -164,7 +206,7 @@ impl Planner {
     }
 
     /// The next place in the run's order is a state's, unless it has one.
-    fn take_place(&mut self, slot: Slot) {
+    pub(crate) fn take_place(&mut self, slot: Slot) {
         let place = self.next_place;
         let entry = self.entry_mut(slot);
         if entry.place == u32::MAX {

@@ -14,6 +14,7 @@ use crate::input::{DiffFacts, Input, StepOutcome, Ticket};
 use crate::provider::Defaults;
 use crate::refresh::Refreshed;
 use crate::rule::{Rule, RuleCounts};
+use crate::scope::Scope;
 use crate::settings::{Mode, Settings};
 use crate::step::{StepId, Steps};
 
@@ -79,7 +80,7 @@ pub(crate) enum Phase {
 }
 
 impl Phase {
-    fn is_settled(&self) -> bool {
+    pub(crate) fn is_settled(&self) -> bool {
         matches!(self, Phase::Done | Phase::Failed | Phase::Skipped)
     }
 }
@@ -160,6 +161,7 @@ pub struct Planner {
     /// Creates of earlier runs whose outcome nobody knew, with their places in the base.
     pub(crate) pending_creates: Vec<(u32, Arc<ResourceState>)>,
     pub(crate) unsettled: BTreeSet<ResId>,
+    pub(crate) scope: Scope,
     pub(crate) stage: Stage,
     pub(crate) program_ended: Option<bool>,
     pub(crate) failed: bool,
@@ -192,6 +194,7 @@ impl Planner {
             next_place: 0,
             pending_creates: Vec::new(),
             unsettled: BTreeSet::new(),
+            scope: Scope::default(),
             stage: Stage::Idle,
             program_ended: None,
             failed: false,
@@ -355,6 +358,11 @@ impl Planner {
             self.stage = Stage::Deleting;
             return;
         }
+        if !self.finds_targets_in_base() {
+            self.failed = true;
+            self.stage = Stage::Deleting;
+            return;
+        }
         if self.refuse_delete_hooks() {
             self.stage = Stage::Deleting;
             return;
@@ -386,6 +394,9 @@ impl Planner {
     /// What comes after a program that ended well.
     fn leave_program(&mut self) {
         self.stage = Stage::Deleting;
+        if !self.finds_targets() {
+            return;
+        }
         match self.settings.mode {
             Mode::Refresh => self.plan_refresh(Refreshed::Unregistered),
             Mode::Update | Mode::Destroy => self.plan_deletes(),
@@ -396,6 +407,7 @@ impl Planner {
     fn advance(&mut self) {
         loop {
             self.pump_cascades();
+            self.resume_parked();
             self.emit_ready_steps();
             let idle = self.steps.is_idle() && self.unsettled.is_empty();
             match self.stage {

@@ -16,7 +16,7 @@ use proptest::test_runner::RngSeed;
 use purlin_journal::Fold;
 use purlin_model::event::StepOp;
 use purlin_model::{Alias, AliasParent, Goal, PackageDescriptor, ProviderRef, Snapshot, Urn};
-use purlin_plan::{After, DiffFacts, Mode, ProviderQuery, Registration, Settings, Step};
+use purlin_plan::{After, DiffFacts, Mode, ProviderQuery, Registration, Settings, Step, Targets, UrnSet};
 use support::play::{Played, play};
 use support::{Act, Ending, Item, PROJECT, STACK, Scenario, World, keys, urn};
 
@@ -116,8 +116,29 @@ fn any_settings(choices: &mut Choices, mood: Mood) -> Settings {
     let mut settings = Settings::new(STACK, PROJECT, mode, false);
     settings.continue_on_error = choices.one_in(2);
     settings.refresh_first = choices.one_in(5);
+    if mood == Mood::Wild {
+        any_targets(choices, &mut settings.targets);
+    }
     settings.ignore_protect = mood != Mood::Wild || choices.one_in(4);
     settings
+}
+
+/// Now and then an operation is about a part only.
+fn any_targets(choices: &mut Choices, targets: &mut Targets) {
+    let some = |choices: &mut Choices| {
+        let count = 1 + choices.below(4);
+        UrnSet::new((0..count).map(|_| format!("**::?{}", choices.below(12)).replace('?', "*")))
+    };
+    match choices.below(4) {
+        0 => targets.only = some(choices),
+        1 => targets.except = some(choices),
+        _ => {}
+    }
+    targets.with_dependents = choices.one_in(2);
+    targets.except_dependents = choices.one_in(2);
+    if choices.one_in(6) {
+        targets.replace = some(choices);
+    }
 }
 
 /// A program over a small world of names, so that programs have much in common.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use purlin_journal::{Change, Entry, Fold, OpId};
 use purlin_model::event::StepOp;
-use purlin_model::{OperationKind, ProviderRef, ResourceState, Urn};
+use purlin_model::{OperationKind, ProviderRef, ResourceState, Slot, Urn};
 use purlin_plan::{After, Effect, Input, Planner, Registration, Reply, Step, StepId, StepOutcome, Ticket};
 
 use super::watch::Watch;
@@ -32,6 +32,8 @@ struct Player<'a> {
     finished: Option<bool>,
     next_item: Vec<usize>,
     answered: HashSet<Urn>,
+    /// The names that replies gave to registrations that kept an older one.
+    called: HashMap<Urn, Urn>,
     tickets: HashMap<Ticket, (String, Option<Urn>)>,
     running: HashMap<StepId, Step>,
     begun: HashMap<StepId, OpId>,
@@ -56,6 +58,7 @@ pub fn play(scenario: &Scenario, world: &mut dyn World) -> Played {
         finished: None,
         next_item: (0..scenario.program.len()).collect(),
         answered: HashSet::new(),
+        called: HashMap::new(),
         tickets: HashMap::new(),
         running: HashMap::new(),
         begun: HashMap::new(),
@@ -129,13 +132,21 @@ impl Player<'_> {
         }
     }
 
-    /// A program learns the id of a provider when that is registered.
+    /// A program learns the id of a provider when that is registered, and calls what it has registered
+    /// by the names that it was told.
     fn resolve(&self, registration: &mut Registration) {
+        let goal = &mut registration.goal;
+        let urns = goal.parent.iter_mut().chain(&mut goal.dependencies).chain(&mut goal.deleted_with);
+        let urns = urns.chain(goal.property_dependencies.values_mut().flatten());
+        for urn in urns.chain(&mut goal.replace_with) {
+            if let Some(called) = self.called.get(urn) {
+                urn.clone_from(called);
+            }
+        }
         let known = |provider: &ProviderRef| {
             let (_, state) = self.planner.registered(provider.urn())?;
             state.as_provider()
         };
-        let goal = &mut registration.goal;
         goal.provider = goal.provider.as_ref().map(|p| known(p).unwrap_or_else(|| p.clone()));
         for provider in registration.providers.values_mut() {
             *provider = known(provider).unwrap_or_else(|| provider.clone());
@@ -201,6 +212,12 @@ impl Player<'_> {
             Effect::Show(step) => self.line(format!("show {} {}", step.op.as_str(), step.urn.name())),
             Effect::Run(step) => self.run(*step),
             Effect::Reply { ticket, reply } => self.reply(ticket, reply),
+            Effect::Carry { slots } => {
+                let names: Vec<&str> = slots.iter().map(|s| self.planner.state(*s).urn.name()).collect();
+                self.line(format!("carry {}", names.join(" ")));
+                let changes = slots.into_iter().map(|slot| Change::Keep { slot }).collect();
+                self.append(Entry::End { op: None, changes });
+            }
             Effect::Adopt { res } => {
                 let name = self.planner.urn(res).name().to_owned();
                 self.line(format!("adopt {name}"));
@@ -270,7 +287,10 @@ impl Player<'_> {
             self.append(Entry::Begin { op, kind: OperationKind::Updating, resource });
         }
         self.stop |= self.world.stops_at(&step);
-        let ending = self.world.step(&step);
+        let early = |slot: &Slot| self.out.fold.is_placed(*slot);
+        let refused = matches!(&step.after, After::Place { replaces: Some(old), .. } if early(old))
+            && !self.admits(&step);
+        let ending = if refused { Ending::Failed } else { self.world.step(&step) };
         let ended = match ending {
             Ending::Done => String::new(),
             other => format!(" {}", format!("{other:?}").to_lowercase()),
@@ -353,11 +373,22 @@ impl Player<'_> {
         self.out.entries.push(entry);
     }
 
+    /// Whether the list would be a valid one after a step.
+    fn admits(&mut self, step: &Step) -> bool {
+        let changes = changes(&self.out.fold, &step.after, step.draft.as_ref());
+        self.out.fold.admit(&changes).is_empty()
+    }
+
     fn reply(&mut self, ticket: Ticket, reply: Reply) {
         let (name, urn) = self.tickets.remove(&ticket).expect("each ticket is answered once");
         let text = match reply {
-            Reply::Registered { .. } => "registered".to_owned(),
             Reply::Unmade { .. } => "unmade".to_owned(),
+            Reply::Registered { urn: called, .. } => {
+                let own = urn.clone().filter(|own| *own != called);
+                let text = own.as_ref().map_or(String::new(), |_| format!(" as {}", called.name()));
+                self.called.extend(own.map(|own| (own, called)));
+                format!("registered{text}")
+            }
             Reply::Failed { .. } => "failed".to_owned(),
             Reply::Skipped { .. } => "skipped".to_owned(),
             Reply::Provider { provider, providers } => {

@@ -2,6 +2,9 @@
 //!
 //! ```text
 //! settings <mode update|refresh|destroy> [preview] [refresh-first] [run-program] [continue] [ignore-protect] [exclude-protected]
+//! only <names>                 --target: names of the file, URNs, patterns, by commas
+//! except <names>               --exclude
+//! replaces <names>             --replace
 //! disable <package>            no default provider for it
 //! package <name> <version>     what the program's dependencies need
 //! base                         what follows is the state, in order
@@ -34,7 +37,7 @@ use purlin_model::{
     Alias, AliasParent, Goal, OperationKind, PackageDescriptor, PendingOperation, PropertyMap, ProviderRef,
     ResourceState, Snapshot, Urn,
 };
-use purlin_plan::{DiffFacts, Mode, ProviderQuery, Registration, Settings, Step};
+use purlin_plan::{DiffFacts, Mode, ProviderQuery, Registration, Settings, Step, UrnSet};
 
 use super::{
     Act, Ending, Item, PROJECT, STACK, Scenario, World, replace_facts, same_facts, update_facts, urn,
@@ -103,6 +106,7 @@ pub fn read(text: &str) -> (Scenario, Script) {
         in_program: false,
         names: HashMap::new(),
         root: None,
+        targets: Vec::new(),
     };
     for line in text.lines() {
         let line = line.split('#').next().unwrap_or_default().trim();
@@ -111,6 +115,7 @@ pub fn read(text: &str) -> (Scenario, Script) {
             reader.line(&words);
         }
     }
+    reader.set_targets();
     (reader.scenario, reader.script)
 }
 
@@ -121,6 +126,8 @@ struct Reader {
     /// What a name means where it is referred to: the latest of that name.
     names: HashMap<String, (Urn, String)>,
     root: Option<Urn>,
+    /// Names that the operation is about, which may come before what they name.
+    targets: Vec<(String, String)>,
 }
 
 impl Reader {
@@ -128,6 +135,7 @@ impl Reader {
         let rest = &words[1..];
         match words[0] {
             "settings" => rest.iter().for_each(|word| self.setting(word)),
+            "only" | "except" | "replaces" => self.targets.push((words[0].to_owned(), rest[0].to_owned())),
             "disable" => {
                 self.scenario.settings.disabled_default_providers.insert(rest[0].to_owned());
             }
@@ -197,8 +205,26 @@ impl Reader {
             "run-program" => settings.run_program = true,
             "continue" => settings.continue_on_error = true,
             "ignore-protect" => settings.ignore_protect = true,
+            "target-dependents" => settings.targets.with_dependents = true,
+            "exclude-dependents" => settings.targets.except_dependents = true,
             "exclude-protected" => settings.exclude_protected = true,
             other => panic!("no setting {other}"),
+        }
+    }
+
+    fn set_targets(&mut self) {
+        for (kind, names) in std::mem::take(&mut self.targets) {
+            let full = |name: &str| match name.contains('*') || name.starts_with("urn:") {
+                true => name.to_owned(),
+                false => self.urn_of(name).to_string(),
+            };
+            let set = UrnSet::new(names.split(',').map(full).collect::<Vec<_>>());
+            let targets = &mut self.scenario.settings.targets;
+            match kind.as_str() {
+                "only" => targets.only = set,
+                "except" => targets.except = set,
+                _ => targets.replace = set,
+            }
         }
     }
 

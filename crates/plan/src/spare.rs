@@ -1,0 +1,138 @@
+//! What is not deleted after all: what the operation is not about, what is protected, what failed
+//! resources may need, and everything that these need.
+
+use std::collections::{BTreeSet, HashSet};
+
+use purlin_diag::Diagnostic;
+use purlin_model::event::StepOp;
+use purlin_model::{ProviderRef, Slot, Urn};
+
+use crate::deletes::Condemned;
+use crate::graph::StateGraph;
+use crate::rule::Rule;
+use crate::settings::Mode;
+use crate::table::{Fate, Phase, Planner};
+
+impl Planner {
+    /// Takes out what the operation is not about. What was to be deleted along and is not named is an
+    /// error, and then nothing is deleted; a preview shows it all the same.
+    pub(crate) fn limit_deletes(&mut self, condemned: &mut Condemned) {
+        if !self.settings.targets.limits() {
+            return;
+        }
+        let targets = std::mem::take(&mut self.settings.targets);
+        let mut all: Vec<Slot> =
+            self.all_slots().into_iter().filter(|slot| self.entry(*slot).fate != Fate::Gone).collect();
+        all.sort_by_key(|slot| self.rank(*slot));
+        let graph = StateGraph::new(self, all.iter().copied());
+        let urn = |slot: Slot| &self.entry(slot).state.urn;
+        let named = if targets.only.is_empty() { &targets.except } else { &targets.only };
+        let named: Vec<Slot> = all.iter().copied().filter(|slot| named.contains(urn(*slot))).collect();
+        // What a cascade has deleted is only taken off the list.
+        let over = |slot: Slot| self.cascades.took(slot);
+        let mut unnamed: Vec<Urn> = Vec::new();
+        if targets.only.is_empty() {
+            let kept = match targets.except_dependents {
+                true => graph.with_dependents(named, false, |_| true),
+                false => named.into_iter().collect(),
+            };
+            let kept = graph.with_needs(kept);
+            condemned.retain(|(_, slot), _| over(*slot) || !kept.contains(slot));
+        } else {
+            let allowed: HashSet<&Urn> =
+                graph.with_dependents(named, false, |_| true).into_iter().map(urn).collect();
+            condemned.retain(|(_, slot), _| over(*slot) || allowed.contains(urn(*slot)));
+            let along =
+                |slot: &Slot| !(targets.with_dependents || over(*slot) || targets.only.contains(urn(*slot)));
+            unnamed
+                .extend(condemned.keys().map(|(_, slot)| *slot).filter(along).map(|slot| urn(slot).clone()));
+        }
+        self.settings.targets = targets;
+        self.spare_providers(condemned, &all);
+        unnamed.iter().for_each(|urn| self.say(unnamed_delete(urn)));
+        if !unnamed.is_empty() {
+            self.failed = true;
+            if !self.settings.preview {
+                condemned.clear();
+            }
+        }
+    }
+
+    /// Takes out the providers of what stays.
+    fn spare_providers(&self, condemned: &mut Condemned, all: &[Slot]) {
+        let staying = all.iter().filter(|slot| !condemned.contains_key(&self.rank(**slot)));
+        let used: HashSet<&ProviderRef> =
+            staying.filter_map(|slot| self.entry(*slot).state.provider.as_ref()).collect();
+        condemned
+            .retain(|(_, slot), _| self.entry(*slot).state.as_provider().is_none_or(|p| !used.contains(&p)));
+    }
+
+    /// Takes protected resources out, and with them everything that they need. Without
+    /// `exclude_protected` each is an error.
+    pub(crate) fn spare_protected(&mut self, condemned: &mut Condemned) {
+        if self.settings.ignore_protect {
+            return;
+        }
+        let protected: Vec<Slot> = condemned
+            .iter()
+            .filter(|((_, slot), op)| **op == StepOp::Delete && self.entry(*slot).state.protect)
+            .map(|((_, slot), _)| *slot)
+            .collect();
+        if protected.is_empty() {
+            return;
+        }
+        let excludes = self.settings.exclude_protected;
+        self.fire(if excludes { Rule::ProtectedExcluded } else { Rule::ProtectedDelete });
+        if !excludes {
+            for slot in &protected {
+                let urn = self.entry(*slot).state.urn.clone();
+                self.say(protected_delete(&urn));
+            }
+            self.failed = true;
+        }
+        let graph = StateGraph::new(self, condemned.keys().map(|(_, slot)| *slot));
+        let kept = graph.with_needs(protected);
+        condemned.retain(|(_, slot), _| !kept.contains(slot));
+    }
+
+    /// Where registrations failed or were skipped and the run went on: keeps what their old states
+    /// need. What needed them is kept, too, since the program may have left it out only because it
+    /// had nothing to make it from; the next run that goes well deletes it.
+    pub(crate) fn spare_for_failed(&mut self, condemned: &mut Condemned) {
+        if !self.failed || self.settings.mode != Mode::Update {
+            return;
+        }
+        let failed = |phase: &Phase| matches!(phase, Phase::Failed | Phase::Skipped);
+        let failed: BTreeSet<Slot> =
+            self.resources.iter().filter(|r| failed(&r.phase)).filter_map(|r| r.old).collect();
+        if failed.is_empty() {
+            return;
+        }
+        let ranks = failed.iter().map(|slot| self.rank(*slot));
+        let slots: BTreeSet<(u32, Slot)> = ranks.chain(condemned.keys().copied()).collect();
+        let graph = StateGraph::new(self, slots.iter().map(|(_, slot)| *slot));
+        let takes = |other| condemned.get(&self.rank(other)) == Some(&StepOp::Delete);
+        let kept = graph.with_needs(graph.with_dependents(failed, true, takes));
+        let all = condemned.len();
+        condemned.retain(|(_, slot), _| !kept.contains(slot));
+        if condemned.len() < all {
+            self.fire(Rule::SparedForFailed);
+        }
+    }
+}
+
+fn unnamed_delete(urn: &Urn) -> Diagnostic {
+    let message = format!("resource '{urn}' would be deleted along and is not one of the targets");
+    Diagnostic::error("target-needs-more", message)
+        .with_urn(urn.as_str())
+        .with_hint("name it with --target, too, or pass --target-dependents")
+}
+
+fn protected_delete(urn: &Urn) -> Diagnostic {
+    let message = format!(
+        "resource \"{urn}\" cannot be deleted\nbecause it is protected. To unprotect the resource, either remove \
+         the `protect` flag from the resource in your program and run `up`, or use the command:\n\
+         `pulumi state unprotect '{urn}'`"
+    );
+    Diagnostic::error("protected-delete", message).with_urn(urn.as_str())
+}
