@@ -6,7 +6,7 @@ use std::sync::Arc;
 use purlin_diag::Diagnostic;
 use purlin_model::event::{EngineEvent, OperationResult, StepOp};
 use purlin_model::{OperationKind, PropertyMap, ResourceState, Snapshot, Urn};
-use purlin_plan::{Input, Planner, Registration, ResId, StepOutcome, Ticket};
+use purlin_plan::{Input, Planner, RefreshScope, Registration, ResId, StepOutcome, Ticket};
 use purlin_ports::{ResourceMonitor, RunOutcome, UpdateOutcome};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -121,7 +121,8 @@ impl Engine {
         };
         driver.look_at_pending(&base, &settings);
         if refreshing_command && !settings.plan.run_program {
-            let unread = base.resources.iter().filter(|state| is_never_read(state));
+            let mut scope = RefreshScope::new(&settings.plan.targets);
+            let unread = base.resources.iter().filter(|state| scope.takes(state) && is_never_read(state));
             unread.for_each(|_| driver.recorder.count(StepOp::Same));
         }
         Engine { driver, handle }
@@ -570,7 +571,7 @@ fn is_never_read(state: &ResourceState) -> bool {
     !managed && !is_default_provider(&state.urn) && !state.pending_replacement && state.view_of.is_none()
 }
 
-fn is_default_provider(urn: &Urn) -> bool {
+pub(crate) fn is_default_provider(urn: &Urn) -> bool {
     purlin_model::urn::is_provider_type(urn.ty())
         && (urn.name() == "default" || urn.name().starts_with("default_"))
 }

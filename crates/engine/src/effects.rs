@@ -4,13 +4,14 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use purlin_diag::Diagnostic;
+use purlin_journal::Change;
 use purlin_model::event::{EngineEvent, StepOp};
 use purlin_model::{PropertyMap, Slot};
-use purlin_plan::{After, Effect, Reply, ResId, Step, StepOutcome, Ticket};
+use purlin_plan::{After, Effect, Input, Reply, ResId, Step, StepOutcome, Ticket};
 use purlin_ports::{MonitorError, ReadReply, RegisterReply, RegisterResult};
 
 use crate::compare::{self, CheckPlan, Subject};
-use crate::driver::Driver;
+use crate::driver::{Driver, is_default_provider};
 use crate::message::{Bearing, ChosenProvider, StepEnd, Waiting};
 use crate::perform::{self, Job};
 use crate::view::{planned, step_view};
@@ -42,6 +43,7 @@ impl Driver {
             }
             Effect::Show(step) => self.show(&step),
             Effect::Run(step) => self.run_step(step),
+            Effect::Carry { slots } => self.carry(&slots),
             Effect::Reply { ticket, reply } => self.reply(ticket, reply),
             Effect::Adopt { res } => drop(self.works.entry(res).or_default()),
             Effect::StartProgram => self.start_program(),
@@ -51,9 +53,23 @@ impl Driver {
                 self.end_program_soon();
             }
             Effect::Finish { ok } => {
+                let left = self.planner.left_alone().filter(|state| !is_default_provider(&state.urn)).count();
+                self.recorder.count_many(StepOp::Same, left);
                 self.finished = Some(ok);
                 self.settle_stack_outputs(ok);
             }
+        }
+    }
+
+    /// States take their places as they are, without a step to be shown.
+    fn carry(&mut self, slots: &[Slot]) {
+        let shown = slots.iter().filter(|slot| !is_default_provider(&self.planner.state(**slot).urn)).count();
+        self.recorder.count_many(StepOp::Same, shown);
+        let changes = slots.iter().map(|slot| Change::Keep { slot: *slot }).collect();
+        if let Err(problem) = self.recorder.change(changes) {
+            self.say(&problem);
+            self.failed = true;
+            self.inputs.push_back(Input::RunFailed);
         }
     }
 

@@ -7,7 +7,7 @@ use purlin_journal::Change;
 use purlin_model::event::{EngineEvent, StateView, StepOp, StepView};
 use purlin_model::urn::STACK_TYPE;
 use purlin_model::value::flatten_outputs;
-use purlin_model::{Bag, PropertyMap, ResourceState, Urn};
+use purlin_model::{Bag, PropertyMap, PropertyValue, ResourceState, Urn};
 use purlin_plan::Input;
 use purlin_ports::MonitorError;
 
@@ -16,12 +16,30 @@ use crate::hooks;
 use crate::message::{Answer, Message, Opened, SealedOutputs};
 use crate::perform::seal;
 
+/// Outputs that come from what an operation was not about and that doesn't exist are unknown: what
+/// was known before stays, and nothing unknown is written.
+fn settle_unknowns(outputs: &mut PropertyMap, old: &PropertyMap) {
+    let unknown = |value: &PropertyValue| value.contains_unknowns();
+    let keys: Vec<String> =
+        outputs.iter().filter(|(_, value)| unknown(value)).map(|(key, _)| key.clone()).collect();
+    for key in keys {
+        match old.get(&key) {
+            Some(value) => outputs.insert(key, value.clone()),
+            None => outputs.remove(&key),
+        };
+    }
+}
+
 impl Driver {
     /// Outputs arrive. Those of the root stack wait for the end.
     pub(crate) fn outputs(&mut self, urn: Urn, outputs: PropertyMap, answer: Answer<()>) {
         let outputs = flatten_outputs(outputs);
         if self.planner.is_stopping() {
             let _ = answer.send(Err(MonitorError::Stopping));
+            return;
+        }
+        if self.planner.is_unmade(&urn) {
+            let _ = answer.send(Ok(()));
             return;
         }
         if self.planner.registered(&urn).is_none() {
@@ -63,6 +81,9 @@ impl Driver {
                 for (key, value) in old.iter() {
                     outputs.entry(key.clone()).or_insert_with(|| value.clone());
                 }
+            }
+            if !calls.info.dry_run {
+                settle_unknowns(&mut outputs, &old);
             }
             let outputs = Arc::new(outputs);
             let planned = match plan {

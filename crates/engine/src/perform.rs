@@ -44,6 +44,7 @@ impl Job {
         let new = match self.step.op {
             // As far as anybody knows yet, nothing has changed.
             StepOp::Refresh => self.old.clone(),
+            _ if matches!(self.step.after, After::Keep(_) | After::Stay(_)) => self.old.clone(),
             _ => self.step.draft.as_ref().map(|draft| planned(draft, &self.inputs)),
         };
         calls.ports.events.emit(EngineEvent::ResourcePre {
@@ -109,7 +110,7 @@ pub(crate) async fn perform(calls: Arc<Calls>, mut job: Job) -> Message {
         return told(job, *outcome);
     }
     let outcome = match job.step.op {
-        StepOp::Same if matches!(job.step.after, After::Stay(_)) => stay(&calls, &job),
+        StepOp::Same if matches!(job.step.after, After::Keep(_) | After::Stay(_)) => stay(&calls, &job),
         StepOp::Same => keep(&calls, &job).await,
         StepOp::Create | StepOp::CreateReplacement => create(&calls, &job).await,
         StepOp::Update => update(&calls, &job).await,

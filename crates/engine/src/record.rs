@@ -151,6 +151,13 @@ impl Recorder {
         if ok { self.fold.finish() } else { self.fold.snapshot() }
     }
 
+    /// Counts steps for the summary that nobody is shown.
+    pub(crate) fn count_many(&mut self, op: StepOp, count: usize) {
+        if count > 0 {
+            *self.counts.entry(op).or_default() += count as u64;
+        }
+    }
+
     /// Counts a step for the summary.
     pub(crate) fn count(&mut self, op: StepOp) {
         *self.counts.entry(op).or_default() += 1;

@@ -22,6 +22,11 @@ impl Planner {
         }
     }
 
+    /// Whether a resource was registered that doesn't exist and that this run does not make.
+    pub fn is_unmade(&self, urn: &Urn) -> bool {
+        self.unmade.contains(urn)
+    }
+
     fn keep_in_refresh(&mut self, res: ResId) -> bool {
         if !self.is_managed(res) && !self.needs_unmade(res) {
             return false;

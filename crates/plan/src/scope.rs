@@ -116,6 +116,19 @@ impl Planner {
         unknown.is_empty()
     }
 
+    /// The states of the base that the operation was not about and that no registration has taken.
+    pub fn left_alone(&self) -> impl Iterator<Item = &Arc<ResourceState>> {
+        let counts = self.settings.targets.limits() && self.settings.mode != Mode::Refresh;
+        let left = self.slots.iter().filter(move |entry| {
+            counts
+                && !entry.new
+                && entry.place == u32::MAX
+                && entry.claimed.is_none()
+                && entry.fate != Fate::Gone
+        });
+        left.map(|entry| &entry.state)
+    }
+
     /// Whether a registration is left alone. What a cascade of this run has deleted is not: it has to
     /// be made again.
     pub(crate) fn is_left_alone(&mut self, res: ResId) -> bool {
