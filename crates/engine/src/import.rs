@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use purlin_diag::Diagnostic;
-use purlin_model::{PropertyMap, ResourceState};
+use purlin_model::{PropertyMap, PropertyValue, ResourceState};
 use purlin_ports::{ProviderError, ReadArgs, ReadResult};
 
 use crate::calls::{Calls, provider_problem};
@@ -36,6 +36,16 @@ pub(crate) async fn import(calls: &Calls, job: &Job) -> Outcome {
     }
 }
 
+/// What was read, with secrets where the program has them: a provider doesn't know about those.
+fn as_secret_as(read: PropertyMap, wanted: &PropertyMap) -> PropertyMap {
+    let secret = |key: &String| wanted.get(key).is_some_and(PropertyValue::contains_secrets);
+    let mark = |(key, value): (String, PropertyValue)| {
+        let value = if secret(&key) { value.into_secret() } else { value };
+        (key, value)
+    };
+    read.into_iter().map(mark).collect()
+}
+
 async fn imported(
     calls: &Calls,
     job: &Job,
@@ -49,10 +59,14 @@ async fn imported(
     let Some(outputs) = answer.outputs else {
         return Err(refused(format!("resource '{id}' does not exist")));
     };
+    // What the program gives, or the interrupted create was given.
+    let wanted = match job.step.settles {
+        Some(_) => calls.ports.bags.open(&draft.inputs).await?,
+        None => Arc::clone(&job.inputs),
+    };
     let inputs: Arc<PropertyMap> = match (answer.inputs, job.step.settles) {
-        (Some(inputs), _) => Arc::new(inputs),
-        // What the interrupted create was given.
-        (None, Some(_)) => calls.ports.bags.open(&draft.inputs).await?,
+        (Some(inputs), _) => Arc::new(as_secret_as(inputs, &wanted)),
+        (None, Some(_)) => wanted,
         (None, None) => {
             let package = purlin_model::urn::package_of_type(draft.urn.ty());
             return Err(refused(format!(

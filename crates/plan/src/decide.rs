@@ -168,7 +168,7 @@ impl Planner {
     }
 
     pub(crate) fn plan_same(&mut self, res: ResId, old: Slot, facts: &DiffFacts) {
-        if self.get(res).imported {
+        if self.get(res).imported && facts.inputs_equal {
             return self.settle_registered(res, old);
         }
         if !self.allows_of(res, &[StepOp::Same]) {
