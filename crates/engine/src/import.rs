@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use purlin_diag::Diagnostic;
-use purlin_model::{PropertyMap, PropertyValue, ResourceState};
+use purlin_model::{PropertyMap, ResourceState};
 use purlin_ports::{ProviderError, ReadArgs, ReadResult};
 
 use crate::calls::{Calls, provider_problem};
 use crate::perform::{Job, Outcome, call_read, complete, draft_state, half_done, seal};
+use crate::secrecy::as_secret_as;
 
 /// Reads a resource that the state does not have and makes a state of it. Nothing is begun: reading
 /// changes nothing that a later run would have to find out about.
@@ -34,16 +35,6 @@ pub(crate) async fn import(calls: &Calls, job: &Job) -> Outcome {
         Ok(outcome) => outcome,
         Err(problem) => Outcome::failed(None, problem),
     }
-}
-
-/// What was read, with secrets where the program has them: a provider doesn't know about those.
-fn as_secret_as(read: PropertyMap, wanted: &PropertyMap) -> PropertyMap {
-    let secret = |key: &String| wanted.get(key).is_some_and(PropertyValue::contains_secrets);
-    let mark = |(key, value): (String, PropertyValue)| {
-        let value = if secret(&key) { value.into_secret() } else { value };
-        (key, value)
-    };
-    read.into_iter().map(mark).collect()
 }
 
 async fn imported(

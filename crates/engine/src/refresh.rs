@@ -11,7 +11,7 @@ use crate::calls::{Calls, provider_problem};
 use crate::compare;
 use crate::message::Opened;
 use crate::perform::{Job, Outcome, call_read, complete, half_done, provider_for, seal};
-use crate::secrecy::mark_secrets;
+use crate::secrecy::{as_secret_as, mark_secrets};
 
 /// What a read found.
 struct Found {
@@ -29,13 +29,14 @@ pub(crate) async fn refresh(calls: &Calls, job: &mut Job) -> Outcome {
         return Outcome::failed(None, problem);
     };
     let args = ReadArgs {
-        context: calls.context(&old.state.urn, old.state.custom_timeouts),
+        context: calls.context(&job.step.urn, old.state.custom_timeouts),
         id: old.state.id.clone(),
         inputs: Arc::clone(&old.inputs),
         outputs: Arc::clone(&old.outputs),
     };
     let Some(answer) = call_read(calls, job, args).await else { return Outcome::not_called(None) };
-    let trouble = |e: &ProviderError| provider_problem("refresh-failed", &old.state.urn, "refreshing", e);
+    let urn = job.step.urn.clone();
+    let trouble = |e: &ProviderError| provider_problem("refresh-failed", &urn, "refreshing", e);
     let answer = match answer {
         Ok(answer) => answer,
         Err(ProviderError::Unimplemented(_)) => return Outcome::done(None, old),
@@ -54,9 +55,10 @@ pub(crate) async fn refresh(calls: &Calls, job: &mut Job) -> Outcome {
         warning.severity = purlin_diag::Severity::Warning;
         problems.push(warning);
     }
-    let outcome = match found.is_same(&old) {
-        true => Ok(old),
-        false => {
+    let outcome = match (found.is_same(&old), &job.step.draft) {
+        (true, None) => Ok(old),
+        (true, Some(draft)) => Ok(renewed(draft, &old)),
+        (false, _) => {
             job.step.reasons.cause = Some(Arc::new(Cause::Drift));
             amended(calls, job, &old, found).await
         }
@@ -70,7 +72,10 @@ pub(crate) async fn refresh(calls: &Calls, job: &mut Job) -> Outcome {
 /// What was read; `None` if the resource is gone.
 fn found(answer: ReadResult, old: &Opened) -> Option<Found> {
     let mut outputs = answer.outputs.filter(|_| !answer.id.is_empty())?;
-    let inputs = answer.inputs.map_or_else(|| Arc::clone(&old.inputs), Arc::new);
+    let inputs = match answer.inputs {
+        Some(inputs) => Arc::new(as_secret_as(inputs, &old.inputs)),
+        None => Arc::clone(&old.inputs),
+    };
     mark_secrets(&mut outputs, &old.state.additional_secret_outputs, &inputs);
     Some(Found {
         id: answer.id,
@@ -106,7 +111,7 @@ async fn explain(calls: &Calls, job: &mut Job, old: &Opened, found: &Found) -> R
     }
     let provider = provider_for(calls, &job.step).await?;
     let args = DiffArgs {
-        urn: old.state.urn.clone(),
+        urn: job.step.urn.clone(),
         id: found.id.clone(),
         old_inputs: Arc::clone(&found.inputs),
         old_outputs: Arc::new(found.outputs.clone()),
@@ -121,9 +126,22 @@ async fn explain(calls: &Calls, job: &mut Job, old: &Opened, found: &Found) -> R
     Ok(())
 }
 
+/// The state as the program says, with nothing new in it.
+fn renewed(draft: &Arc<ResourceState>, old: &Opened) -> Opened {
+    let mut state = ResourceState::clone(draft);
+    state.inputs = old.state.inputs.clone();
+    state.outputs = old.state.outputs.clone();
+    state.init_errors.clone_from(&old.state.init_errors);
+    state.refresh_before_update = old.state.refresh_before_update;
+    Opened { state: Arc::new(state), ..old.clone() }
+}
+
 /// The state with what was found in it.
 async fn amended(calls: &Calls, job: &Job, old: &Opened, found: Found) -> Result<Opened, Diagnostic> {
-    let mut state = ResourceState::clone(&old.state);
+    let mut state = match &job.step.draft {
+        Some(draft) => ResourceState::clone(draft),
+        None => ResourceState::clone(&old.state),
+    };
     if found.differs(old) {
         state.modified = Some(calls.ports.clock.now().into());
     }

@@ -22,3 +22,13 @@ pub(crate) fn mark_secrets(outputs: &mut PropertyMap, keys: &[String], inputs: &
         }
     }
 }
+
+/// What was read, with secrets where what is wanted has them: a provider may not know about those.
+pub(crate) fn as_secret_as(read: PropertyMap, wanted: &PropertyMap) -> PropertyMap {
+    let secret = |key: &String| wanted.get(key).is_some_and(PropertyValue::contains_secrets);
+    let mark = |(key, value): (String, PropertyValue)| {
+        let value = if secret(&key) { value.into_secret() } else { value };
+        (key, value)
+    };
+    read.into_iter().map(mark).collect()
+}

@@ -162,7 +162,7 @@ impl Planner {
         After::Place { slot: self.push_slot(Arc::clone(draft), true), replaces: Some(old) }
     }
 
-    fn draft_over(&self, res: ResId, old: &ResourceState) -> ResourceState {
+    pub(crate) fn draft_over(&self, res: ResId, old: &ResourceState) -> ResourceState {
         let resource = self.get(res);
         envelope::draft(&resource.goal, &resource.urn, resource.provider.as_ref(), Some(old))
     }

@@ -88,13 +88,16 @@ pub struct Step {
 impl Step {
     /// What the step's success does to the list of states, given the state that came out and the
     /// old one. An import that finds the very resource that the old state is about takes its place:
-    /// nothing waits for deletion.
+    /// nothing waits for deletion. A refresh that finds nothing removes the state.
     pub fn after(&self, new: Option<&ResourceState>, old: Option<&ResourceState>) -> After {
         match (&self.after, new, old) {
             (After::PlaceAndMark { slot, old: replaced }, Some(new), Some(old))
                 if self.op == StepOp::ImportReplacement && is_same_resource(new, old) =>
             {
                 After::Place { slot: *slot, replaces: Some(*replaced) }
+            }
+            (After::Place { replaces: Some(old), .. }, None, _) if self.op == StepOp::Refresh => {
+                After::Remove(*old)
             }
             _ => self.after.clone(),
         }

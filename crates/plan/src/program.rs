@@ -64,7 +64,7 @@ impl Planner {
     }
 
     /// Whether a registration refers to what doesn't exist and isn't made.
-    fn needs_unmade(&self, res: ResId) -> bool {
+    pub(crate) fn needs_unmade(&self, res: ResId) -> bool {
         if self.unmade.is_empty() {
             return false;
         }

@@ -1,11 +1,14 @@
 //! Refreshes: before the program over the old states, or one by one as the program registers.
 
-use purlin_model::Slot;
+use std::sync::Arc;
+
 use purlin_model::event::StepOp;
 use purlin_model::urn::is_provider_type;
+use purlin_model::{ResourceState, Slot};
 
 use crate::decide::StepSeed;
 use crate::effect::{After, Reply, StepReasons};
+use crate::envelope::same_envelope;
 use crate::scope::RefreshScope;
 use crate::settings::Mode;
 use crate::table::{Fate, Phase, Planner, ResId, SlotEntry};
@@ -90,26 +93,45 @@ impl Planner {
             })
     }
 
-    /// Refreshes the old state of a registration, by the provider that it has now.
+    /// Refreshes the old state of a registration, under the name and by the provider that it has now.
+    /// In a refresh the state becomes what the program says, but for what the provider tells.
     pub(crate) fn plan_refresh_of(&mut self, res: ResId, old: Slot) {
         let resource = self.get_mut(res);
         resource.phase = Phase::Refreshing;
         resource.refreshed = true;
-        let provider = resource.provider.clone();
-        let after = match self.settings.mode {
-            Mode::Refresh => After::Stay(old),
-            _ => After::Amend(old),
+        let (provider, urn) = (resource.provider.clone(), resource.urn.clone());
+        let (after, draft) = match self.settings.mode {
+            Mode::Refresh => self.refreshed_envelope(res, old),
+            _ => (After::Amend(old), None),
         };
-        let mut step = self.make_step(StepSeed { res: Some(res), after, ..refresh(old) });
+        let mut step = self.make_step(StepSeed { res: Some(res), after, draft, ..refresh(old) });
         step.provider = provider.or(step.provider);
+        step.urn = urn;
         self.add_step(step);
     }
 
-    /// The old state of a registration was refreshed, and may be gone.
-    pub(crate) fn refresh_ended(&mut self, res: ResId, gone: bool) {
-        if gone {
-            self.get_mut(res).old = None;
+    /// What a state that is refreshed for a registration becomes. What decides about replacements
+    /// stays: a refresh must not make a later update forget them.
+    fn refreshed_envelope(&mut self, res: ResId, old: Slot) -> (After, Option<Arc<ResourceState>>) {
+        let state = Arc::clone(&self.entry(old).state);
+        if self.needs_unmade(res) {
+            return (After::Stay(old), None);
         }
+        let mut draft = self.draft_over(res, &state);
+        draft.taint = state.taint;
+        draft.external = state.external;
+        draft.replacement_trigger.clone_from(&state.replacement_trigger);
+        if same_envelope(&state, &draft) {
+            return (After::Stay(old), None);
+        }
+        let draft = Arc::new(draft);
+        let slot = self.push_slot(Arc::clone(&draft), true);
+        (After::Place { slot, replaces: Some(old) }, Some(draft))
+    }
+
+    /// The old state of a registration was refreshed, and may be gone.
+    pub(crate) fn refresh_ended(&mut self, res: ResId, slot: Slot, gone: bool) {
+        self.get_mut(res).old = (!gone).then_some(slot);
         if self.stopping {
             return self.skip(res);
         }

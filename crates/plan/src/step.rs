@@ -284,7 +284,9 @@ impl Planner {
                     After::Remove(slot) | After::MarkPendingReplacement(slot) => slot,
                 };
                 match step.op {
-                    StepOp::Refresh => self.refresh_ended(res, matches!(outcome, StepOutcome::Done(None))),
+                    StepOp::Refresh => {
+                        self.refresh_ended(res, slot, matches!(outcome, StepOutcome::Done(None)))
+                    }
                     StepOp::Import | StepOp::ImportReplacement => self.import_ended(res, slot),
                     _ => self.settle_registered(res, slot),
                 }

@@ -61,11 +61,12 @@ impl<'c> Prepared<'c> {
         }
         let values = purlin_project::config::apply_project(project, settings.config())?;
         let secrets = ConfigSecrets::open(context, &target, &settings, &values).await?;
-        let validation = if flags.common.skip_config_validation || mode != Mode::Update {
-            Validation::Off
-        } else {
-            Validation::On
-        };
+        let validation =
+            if flags.common.skip_config_validation || !(mode == Mode::Update || flags.run_program) {
+                Validation::Off
+            } else {
+                Validation::On
+            };
         let config = resolve(project, &target.id.name, settings.config(), &secrets.decrypter(), validation)?;
         let program = program_info(project);
         let host_settings = Arc::new(host_settings(context, flags.common.debug));

@@ -321,6 +321,7 @@ impl Player<'_> {
                 StepOutcome::Partial(Arc::new(state))
             }
             _ if removes => StepOutcome::Done(None),
+            _ if step.op == StepOp::Refresh && step.draft.is_some() => StepOutcome::Done(step.draft.clone()),
             _ if step.op == StepOp::Refresh || matches!(step.after, After::Keep(_)) => StepOutcome::Done(old),
             _ => StepOutcome::Done(Some(Arc::new(self.made(step)))),
         }

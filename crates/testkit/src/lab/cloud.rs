@@ -438,9 +438,11 @@ impl Provider for Process {
         let trouble = self.cloud.look("read", urn, format!(" {}", args.id)).await?;
         lost(trouble.as_ref())?;
         let inner = self.cloud.lock();
-        let Some(thing) = inner.things.get(&args.id).cloned() else { return Ok(ReadResult::default()) };
+        let id = inner.behaviour.answered_id(args.id.clone());
+        let thing = inner.things.get(&args.id).or_else(|| inner.things.get(&id));
+        let Some(thing) = thing.cloned() else { return Ok(ReadResult::default()) };
         Ok(ReadResult {
-            id: inner.behaviour.answered_id(args.id),
+            id,
             inputs: (!inner.behaviour.is_silent(urn)).then_some(thing.inputs),
             outputs: Some(thing.outputs),
             init_errors: half(trouble),
