@@ -111,7 +111,10 @@ impl Recorder {
         if matches!(step.after, After::Amend(_)) || (step.draft.is_none() && step.op == StepOp::Refresh) {
             return None;
         }
-        let changes = self.changes_of(step, step.draft.as_ref(), None);
+        // What stays as it is may refer to what a refresh found gone; the fold has pruned that.
+        let stays = matches!(step.after, After::Stay(_)) && step.op == StepOp::Same;
+        let old = step.draft.as_ref().filter(|_| stays);
+        let changes = self.changes_of(step, step.draft.as_ref(), old);
         let problems = self.fold.admit(&changes);
         let first = problems.first()?;
         if !check_integrity(self.fold.base()).is_empty() {

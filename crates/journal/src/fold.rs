@@ -371,6 +371,9 @@ impl Fold {
     }
 
     fn amend(&mut self, slot: Slot, mut state: Arc<ResourceState>) {
+        if let Some(urn) = self.name_since(slot, &state.urn) {
+            Arc::make_mut(&mut state).urn = urn;
+        }
         self.settle(&mut state, self.position(slot));
         let Some(before) = self.cell_mut(slot).and_then(|cell| cell.state.replace(Arc::clone(&state))) else {
             return;
@@ -533,6 +536,21 @@ impl Fold {
                 }
             }
         }
+    }
+
+    /// The name of a state, if it was renamed along with its parent after somebody read it under
+    /// another.
+    fn name_since(&self, slot: Slot, read: &Urn) -> Option<Urn> {
+        let now = &self.state(slot)?.urn;
+        let mut next = read;
+        for _ in 0..=self.gone.len() {
+            if next == now {
+                return (now != read).then(|| now.clone());
+            }
+            let Some(Gone::Renamed(to)) = self.gone.get(next) else { break };
+            next = to;
+        }
+        None
     }
 
     /// The first name that stands before a position, following renames and, from removed ones,
