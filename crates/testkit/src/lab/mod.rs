@@ -70,7 +70,8 @@
 //! # Options of an operation
 //!
 //! `preview`, `refresh`, `run-program`, `legacy-refresh-diff`, `import-pending=name:id`, `continue-on-error`, `exclude-protected`, `ignore-protect`, `clear-pending-creates`,
-//! `parallel=N`, `package=name@version`, `disable=package`, `config=package:{…}`; `order=last|seed` (in which order
+//! `target=`, `exclude=`, `replace=` (URNs, `type::name` or names, with commas), `target-dependents`,
+//! `exclude-dependents`, `parallel=N`, `package=name@version`, `disable=package`, `config=package:{…}`; `order=last|seed` (in which order
 //! answers come; as asked otherwise); `cancel=`, `abandon=`, `crash=` a moment: `create:a` (just before that call
 //! is answered) or `#7` (before the seventh answer); `store-fails=N` (no entry from the N-th on can be stored);
 //! `show=…`. New options go into [`operation::Operation`].

@@ -7,7 +7,7 @@ use purlin_engine::{Engine, EnginePorts, EngineSettings, Program, Report};
 use purlin_journal::{Entry, Fold};
 use purlin_model::event::EngineEvent;
 use purlin_model::{PackageDescriptor, PropertyMap, Snapshot};
-use purlin_plan::{Mode, Settings};
+use purlin_plan::{Mode, Settings, UrnSet};
 use purlin_ports::{Clock, DeploymentInfo, Entropy, EventSink, ProgramInfo, RunRequest, UpdateSession};
 use tokio_util::sync::CancellationToken;
 
@@ -65,6 +65,15 @@ pub struct Operation {
     pub import_pending: Vec<(String, String)>,
     /// Whether it is expected to do without a program.
     pub programless: bool,
+}
+
+/// Resources as options name them: URNs, what follows in them after stack and project, or names alone.
+fn named(value: &str) -> UrnSet {
+    UrnSet::new(value.split(',').map(|name| match name {
+        name if name.starts_with("urn:") || name.contains('*') => name.to_owned(),
+        name if name.contains("::") => format!("urn:pulumi:{STACK}::{PROJECT}::{name}"),
+        name => format!("**::{name}"),
+    }))
 }
 
 /// The settings of an operation without options.
@@ -138,6 +147,11 @@ impl Operation {
                 plan.run_program = true;
                 self.programless = false;
             }
+            "target" => plan.targets.only = named(value),
+            "target-dependents" => plan.targets.with_dependents = true,
+            "exclude" => plan.targets.except = named(value),
+            "exclude-dependents" => plan.targets.except_dependents = true,
+            "replace" => plan.targets.replace = named(value),
             "legacy-refresh-diff" => self.settings.legacy_refresh_diff = true,
             "import-pending" => {
                 let (name, id) =

@@ -30,7 +30,8 @@ pub fn lines(ran: &Ran, show: &[&str], codec: &Codec) -> Vec<String> {
     section("entries", ran.entries.iter().map(entry_line).collect());
     section("outputs", outputs(&ran.state, codec));
     section("state", states::show(&ran.state, codec));
-    lines.into_iter().map(|line| format!("> {line}").trim_end().to_owned()).collect()
+    let text = lines.into_iter().map(|line| format!("> {line}\n")).collect::<String>();
+    text.lines().map(|line| line.trim_end().to_owned()).collect()
 }
 
 fn head(ran: &Ran) -> String {
