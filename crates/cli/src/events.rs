@@ -23,6 +23,10 @@ use crate::output::Output;
 /// How often a live tree is drawn.
 const FRAME: Duration = Duration::from_millis(100);
 
+/// How long a display waits for company after the first of some events, so that a run with
+/// thousands of them does not wake it, and whoever reads what it writes, for each one.
+const GATHER: Duration = Duration::from_millis(10);
+
 /// What a display has to know.
 pub(crate) struct DisplaySettings {
     options: Options,
@@ -203,6 +207,8 @@ struct Screen {
     started: Instant,
     style: Style,
     notes: Option<Notes>,
+    /// What is to be written next.
+    text: String,
 }
 
 impl Screen {
@@ -227,7 +233,7 @@ impl Screen {
         } else {
             Style::Lines(Box::new(LineRenderer::new(options)))
         };
-        Screen { out, started, style, notes }
+        Screen { out, started, style, notes, text: String::new() }
     }
 
     fn run(mut self, receiver: &Receiver<Signal>, mut log: Option<EventLog>) {
@@ -238,20 +244,51 @@ impl Screen {
             Style::Tree { renderer, .. } => renderer.start(),
         };
         self.out.write(&heading);
+        let mut framed = Instant::now();
         loop {
-            match receiver.recv_timeout(FRAME) {
-                Ok(Signal::Event(event)) => {
-                    if let Some(log) = &mut log {
-                        log.write(&event);
-                    }
-                    self.event(&event);
+            let ending = match receiver.recv_timeout(FRAME) {
+                Ok(signal) => self.gathered(signal, receiver, &mut log),
+                Err(RecvTimeoutError::Disconnected) => Some(Signal::End),
+                Err(RecvTimeoutError::Timeout) => None,
+            };
+            self.flush();
+            match ending {
+                Some(Signal::Abort) => return self.clear(),
+                Some(_) => return self.end(),
+                None if framed.elapsed() >= FRAME => {
+                    self.frame();
+                    framed = Instant::now();
                 }
-                Ok(Signal::Abort) => return self.clear(),
-                Ok(Signal::End) | Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) => self.frame(),
+                None => {}
             }
         }
-        self.end();
+    }
+
+    /// Takes a signal and those that follow soon. The one that ends the display, if it was there.
+    fn gathered(
+        &mut self,
+        first: Signal,
+        receiver: &Receiver<Signal>,
+        log: &mut Option<EventLog>,
+    ) -> Option<Signal> {
+        if matches!(first, Signal::Event(_)) {
+            std::thread::sleep(GATHER);
+        }
+        for signal in std::iter::once(first).chain(receiver.try_iter()) {
+            let Signal::Event(event) = signal else { return Some(signal) };
+            if let Some(log) = log {
+                log.write(&event);
+            }
+            self.event(&event);
+        }
+        None
+    }
+
+    fn flush(&mut self) {
+        if !self.text.is_empty() {
+            self.out.write(&self.text);
+            self.text.clear();
+        }
     }
 
     fn event(&mut self, event: &EngineEvent) {
@@ -266,13 +303,14 @@ impl Screen {
                 let number = *sequence;
                 *sequence += 1;
                 if !is_internal(event) {
-                    self.out.line(event_json(number, SystemClock.unix_seconds(), event));
+                    self.text.push_str(&event_json(number, SystemClock.unix_seconds(), event));
+                    self.text.push('\n');
                 }
             }
             _ if is_internal(event) => {}
             Style::Digest(digest) => digest.event(event),
-            Style::Lines(renderer) => self.out.write(&renderer.event(event, elapsed)),
-            Style::Diff(renderer) => self.out.write(&renderer.event(event, elapsed)),
+            Style::Lines(renderer) => self.text.push_str(&renderer.event(event, elapsed)),
+            Style::Diff(renderer) => self.text.push_str(&renderer.event(event, elapsed)),
             Style::Tree { renderer, .. } => renderer.event(event, elapsed),
         }
     }

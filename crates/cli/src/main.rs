@@ -48,7 +48,9 @@ fn main() -> ExitCode {
     }
     let context =
         Context { ambient, global: cli.global, out: Arc::clone(&out), managers: Managers::default() };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    // One thread does what there is to do: programs and plugins, which do the work, are processes of
+    // their own, and a call that wanders between threads costs more than what they would share.
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             let problem = purlin_diag::Diagnostic::error("runtime", format!("no threads to run on: {error}"));

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures::future::BoxFuture;
 use purlin_diag::Diagnostic;
 use purlin_model::event::EngineEvent;
 use purlin_model::{PropertyMap, PropertyValue, ProviderRef, ReferenceId, Urn};
@@ -172,16 +173,28 @@ impl ResourceMonitor for Handle {
         &self.calls.info
     }
 
-    async fn register(&self, request: RegisterRequest) -> Result<RegisterReply, MonitorError> {
+    // Written out so that the request isn't part of what waits.
+    fn register<'a, 'async_trait>(
+        &'a self,
+        request: RegisterRequest,
+    ) -> BoxFuture<'async_trait, Result<RegisterReply, MonitorError>>
+    where
+        'a: 'async_trait,
+        Self: 'async_trait,
+    {
         if request.remote {
-            return self.construct(request).await;
+            return Box::pin(self.construct(request));
         }
-        self.ask(|answer| Message::Register {
+        let (answer, reply) = oneshot::channel();
+        let message = Message::Register {
             request: Box::new(request),
             read_id: None,
             answer: Waiting::Register(answer),
+        };
+        let sent = self.inbox.send(message).is_ok();
+        Box::pin(async move {
+            if sent { reply.await.map_err(|_| MonitorError::Stopping)? } else { Err(MonitorError::Stopping) }
         })
-        .await
     }
 
     async fn register_outputs(&self, urn: Urn, outputs: PropertyMap) -> Result<(), MonitorError> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use futures::future::BoxFuture;
 use purlin_model::urn::PROVIDER_TYPE_PREFIX;
 use purlin_model::{Goal, PropertyMap, PropertyValue, ProviderRef, ReferenceId, Urn};
 use purlin_ports::{CallRequest, CheckFailure, Hook, InvokeRequest, ReadRequest, ResourceMonitor};
@@ -250,12 +251,17 @@ impl Service for MonitorService {
         self.read(request.into_inner()).await.map(Response::new)
     }
 
-    async fn register_resource(
-        &self,
+    // Written out so that the request isn't part of what waits.
+    fn register_resource<'a, 'async_trait>(
+        &'a self,
         request: Request<RegisterResourceRequest>,
-    ) -> Result<Response<RegisterResourceResponse>, Status> {
+    ) -> BoxFuture<'async_trait, Result<Response<RegisterResourceResponse>, Status>>
+    where
+        'a: 'async_trait,
+        Self: 'async_trait,
+    {
         let from_node = alias::from_node(request.metadata());
-        register::register(&self.0, from_node, request.into_inner()).await.map(Response::new)
+        register::register(&self.0, from_node, request.into_inner())
     }
 
     async fn register_resource_outputs(

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use std::sync::Arc;
 
+use futures::TryFutureExt as _;
+use futures::future::BoxFuture;
 use purlin_model::urn::PROVIDER_TYPE_PREFIX;
 use purlin_model::value::flatten_outputs;
 use purlin_model::{
@@ -15,13 +17,15 @@ use purlin_wire::pulumirpc::register_resource_request::{
     CustomTimeouts as WireTimeouts, ResourceHooksBinding,
 };
 use purlin_wire::pulumirpc::register_resource_response::PropertyDependencies;
-use purlin_wire::pulumirpc::{RegisterResourceRequest, RegisterResourceResponse, TransformResourceOptions};
+use purlin_wire::pulumirpc::{
+    Callback, RegisterResourceRequest, RegisterResourceResponse, TransformResourceOptions,
+};
 use purlin_wire::{DecodeOptions, PeerFlags, Struct, decode_optional, decode_value, encode_map, pulumirpc};
-use tonic::Status;
+use tonic::{Response, Status};
 
 use crate::monitor_service::Services;
 use crate::packages::{self, Named};
-use crate::transforms::Subject;
+use crate::transforms::{Own, Subject};
 use crate::{alias, dependencies, duration, status};
 
 /// What the response needs to know of the request.
@@ -33,41 +37,124 @@ struct Wishes {
     peer: PeerFlags,
 }
 
+/// A registration on its way to the engine.
+struct Arrival {
+    /// What was asked for; what is below has been taken out of it.
+    request: RegisterResourceRequest,
+    ty: String,
+    name: String,
+    parent: Option<Urn>,
+    properties: PropertyMap,
+    by_property: BTreeMap<String, Vec<Urn>>,
+    options: TransformResourceOptions,
+    own: Own,
+    transforms: Vec<Callback>,
+}
+
+/// What is kept of a registration while the engine has it. Programs register everything at once, so
+/// there may be thousands: nothing else is held while they wait.
+struct Following {
+    wishes: Wishes,
+    parent: Option<Urn>,
+    own: Own,
+}
+
 /// Registers a resource and waits for its end.
-pub(crate) async fn register(
+pub(crate) fn register(
     services: &Arc<Services>,
     from_node: bool,
+    request: RegisterResourceRequest,
+) -> BoxFuture<'static, Result<Response<RegisterResourceResponse>, Status>> {
+    let arrival = arrive(services, from_node, request);
+    let services = Arc::clone(services);
+    Box::pin(async move {
+        let mut arrival = arrival?;
+        if arrival.has_to_wait() {
+            arrival = Box::pin(attend(&services, arrival)).await?;
+        }
+        let (answering, following) = send(&services, arrival)?;
+        let reply = answering.await?;
+        services.transforms.registered(reply.urn.clone(), following.parent, following.own);
+        respond(reply, &following.wishes).map(Response::new)
+    })
+}
+
+/// Reads a request.
+fn arrive(
+    services: &Services,
+    from_node: bool,
     mut request: RegisterResourceRequest,
-) -> Result<RegisterResourceResponse, Status> {
+) -> Result<Box<Arrival>, Status> {
     check(&request)?;
-    let wishes = Wishes {
-        local_component: !request.custom && !request.remote,
-        remote: request.remote,
-        partial_values: request.supports_partial_values,
-        result_reporting: request.supports_result_reporting,
-        peer: PeerFlags {
-            secrets: request.accept_secrets,
-            resources: request.accept_resources,
-            outputs: false,
-            byte_strings: request.accepts_byte_string,
-        },
-    };
     let parent = status::optional_urn("parent", &request.parent)?;
     let decode = DecodeOptions { upgrade_to_outputs: request.remote, ..from_program::REGISTER_RESOURCE };
-    let properties = properties(services, request.object.take(), &decode).await?;
-    let mut by_property = by_property(&request, &properties)?;
+    let properties = decoded(request.object.take(), &decode)?;
+    let by_property = by_property(&request, &properties)?;
     let (ty, name) = (std::mem::take(&mut request.r#type), std::mem::take(&mut request.name));
     let subject = Subject { ty: &ty, name: &name, parent: parent.as_ref(), custom: request.custom };
     let own = services.transforms.own(&subject, request.remote, std::mem::take(&mut request.transforms))?;
     let transforms = services.transforms.reaching(parent.as_ref(), &own);
-    let (mut properties, mut options) = (properties, options_of(&mut request, from_node));
-    if !transforms.is_empty() {
-        properties = dependencies::into_outputs(properties, &by_property);
-        (properties, options) = services.transforms.run(&transforms, &subject, properties, options).await?;
+    let options = options_of(&mut request, from_node);
+    Ok(Box::new(Arrival { request, ty, name, parent, properties, by_property, options, own, transforms }))
+}
+
+impl Arrival {
+    /// Whether there are assets to be read or transforms to be run first.
+    fn has_to_wait(&self) -> bool {
+        !self.transforms.is_empty() || purlin_assets::needs_resolving(&self.properties)
+    }
+
+    fn wishes(&self) -> Wishes {
+        let request = &self.request;
+        Wishes {
+            local_component: !request.custom && !request.remote,
+            remote: request.remote,
+            partial_values: request.supports_partial_values,
+            result_reporting: request.supports_result_reporting,
+            peer: PeerFlags {
+                secrets: request.accept_secrets,
+                resources: request.accept_resources,
+                outputs: false,
+                byte_strings: request.accepts_byte_string,
+            },
+        }
+    }
+}
+
+/// Reads assets and runs transforms.
+async fn attend(services: &Services, mut arrival: Box<Arrival>) -> Result<Box<Arrival>, Status> {
+    let mut properties = hash_assets(std::mem::take(&mut arrival.properties), services).await?;
+    if !arrival.transforms.is_empty() {
+        properties = dependencies::into_outputs(properties, &arrival.by_property);
+        let options = std::mem::take(&mut arrival.options);
+        let (parent, custom) = (arrival.parent.as_ref(), arrival.request.custom);
+        let subject = Subject { ty: &arrival.ty, name: &arrival.name, parent, custom };
+        (properties, arrival.options) =
+            services.transforms.run(&arrival.transforms, &subject, properties, options).await?;
         properties = hash_assets(properties, services).await?;
         // SDKs drop dependencies on the way through a transform; those that the program named stay.
-        by_property.retain(|key, _| properties.contains_key(key));
+        arrival.by_property.retain(|key, _| properties.contains_key(key));
     }
+    arrival.properties = properties;
+    Ok(arrival)
+}
+
+type Answering<'a> = BoxFuture<'a, Result<RegisterReply, Status>>;
+
+/// Hands a registration to the engine.
+fn send(services: &Services, arrival: Box<Arrival>) -> Result<(Answering<'_>, Following), Status> {
+    let wishes = arrival.wishes();
+    let Arrival {
+        mut request,
+        ty,
+        name,
+        parent,
+        mut properties,
+        mut by_property,
+        mut options,
+        own,
+        transforms,
+    } = *arrival;
     dependencies::extend(&mut by_property, &properties);
     let mut dependencies = status::urns("dependency", &options.depends_on)?;
     if !transforms.is_empty() {
@@ -101,11 +188,16 @@ pub(crate) async fn register(
         services.positions.of(request.source_position.as_ref(), request.stack_trace.as_ref());
     settle(&mut goal, options)?;
 
-    let monitor = Arc::clone(&services.monitor);
     let call = RegisterRequest { goal, remote: request.remote, package, providers };
-    let reply = status::to_the_end(async move { monitor.register(call).await }).await?;
-    services.transforms.registered(reply.urn.clone(), parent, own);
-    respond(reply, &wishes)
+    let answering: Answering<'_> = if request.remote {
+        // The engine makes a remote component in several steps, which have to come to their end.
+        let monitor = Arc::clone(&services.monitor);
+        Box::pin(status::to_the_end(async move { monitor.register(call).await }))
+    } else {
+        let answering = services.monitor.register(call);
+        Box::pin(answering.map_err(|error| status::of_monitor(&error)))
+    };
+    Ok((answering, Following { wishes, parent, own }))
 }
 
 /// Refuses requests that can't be meant.
@@ -131,9 +223,11 @@ pub(crate) async fn properties(
     encoded: Option<Struct>,
     options: &DecodeOptions,
 ) -> Result<PropertyMap, Status> {
-    let properties =
-        decode_optional(encoded.as_ref(), options).map_err(|error| status::of_codec("properties", &error))?;
-    hash_assets(properties, services).await
+    hash_assets(decoded(encoded, options)?, services).await
+}
+
+fn decoded(encoded: Option<Struct>, options: &DecodeOptions) -> Result<PropertyMap, Status> {
+    decode_optional(encoded.as_ref(), options).map_err(|error| status::of_codec("properties", &error))
 }
 
 async fn hash_assets(mut properties: PropertyMap, services: &Services) -> Result<PropertyMap, Status> {

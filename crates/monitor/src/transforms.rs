@@ -17,7 +17,7 @@ use crate::callbacks::Callbacks;
 use crate::status;
 
 /// The transforms of one resource.
-type Own = Arc<[Callback]>;
+pub(crate) type Own = Arc<[Callback]>;
 
 /// All transforms that are registered, and which resources they reach.
 #[derive(Default)]

@@ -1,6 +1,7 @@
 //! A monitor that is there before its engine: the gRPC services need a monitor, plugins need the
 //! address of the services, and the engine needs the plugins.
 
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
@@ -38,8 +39,19 @@ impl ResourceMonitor for LateMonitor {
         &self.info
     }
 
-    async fn register(&self, request: RegisterRequest) -> Result<RegisterReply, MonitorError> {
-        self.inner()?.register(request).await
+    // Written out so that the request isn't part of what waits.
+    fn register<'a, 'async_trait>(
+        &'a self,
+        request: RegisterRequest,
+    ) -> Pin<Box<dyn Future<Output = Result<RegisterReply, MonitorError>> + Send + 'async_trait>>
+    where
+        'a: 'async_trait,
+        Self: 'async_trait,
+    {
+        match self.inner() {
+            Ok(inner) => inner.register(request),
+            Err(error) => Box::pin(std::future::ready(Err(error))),
+        }
     }
 
     async fn register_outputs(&self, urn: Urn, outputs: PropertyMap) -> Result<(), MonitorError> {

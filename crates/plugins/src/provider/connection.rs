@@ -1,82 +1,26 @@
 //! The connection to one resource plugin: how many calls at once, and where a failure came from.
 
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures::TryFutureExt;
-use http::{HeaderMap, HeaderName, HeaderValue};
-use http_body_util::BodyExt;
+use http::Uri;
+use http::uri::InvalidUri;
 use purlin_diag::Diagnostic;
 use purlin_ports::ProviderError;
 use purlin_wire::MAX_MESSAGE_SIZE;
 use purlin_wire::pulumirpc::resource_provider_client::ResourceProviderClient;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use tonic::body::Body;
-use tonic::codegen::Service;
-use tonic::transport::{Channel, Endpoint, channel::ResponseFuture};
 use tonic::{Code, Response, Status};
+
+use super::transport::{FROM_SERVER, Transport};
 
 /// How long a plugin that has named its port may take to accept connections.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How much of one answer, and of all answers together, may be under way unread. The default of
-/// HTTP/2 lets large states wait for a round trip every 64 KiB.
-const STREAM_WINDOW: u32 = 4 << 20;
-const CONNECTION_WINDOW: u32 = 16 << 20;
 /// How long an answer may still be read after the process has ended.
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
-/// Put into the trailers of answers whose status the server itself has sent. A status without it
-/// was made up on this side: the connection broke, or the answer can't be read.
-const FROM_SERVER: HeaderName = HeaderName::from_static("purlin-from-server");
-const GRPC_STATUS: &str = "grpc-status";
-
 /// A client that can tell where a failure came from.
-pub(super) type Client = ResourceProviderClient<MarkOrigin<Channel>>;
-
-/// Marks answers whose status the server has sent.
-#[derive(Clone, Debug)]
-pub(super) struct MarkOrigin<S>(S);
-
-type Marked = fn(http::Response<Body>) -> http::Response<Body>;
-
-impl Service<http::Request<Body>> for MarkOrigin<Channel> {
-    type Response = http::Response<Body>;
-    type Error = tonic::transport::Error;
-    type Future = futures::future::MapOk<ResponseFuture, Marked>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.0.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        self.0.call(request).map_ok(mark as Marked)
-    }
-}
-
-fn mark(mut response: http::Response<Body>) -> http::Response<Body> {
-    if mark_headers(response.headers_mut()) {
-        return response;
-    }
-    response.map(|body| {
-        Body::new(body.map_frame(|mut frame| {
-            if let Some(trailers) = frame.trailers_mut() {
-                mark_headers(trailers);
-            }
-            frame
-        }))
-    })
-}
-
-fn mark_headers(headers: &mut HeaderMap) -> bool {
-    // A peer can't mark its own answers as something that they are not: a status is what counts.
-    headers.remove(FROM_SERVER);
-    let has_status = headers.contains_key(GRPC_STATUS);
-    if has_status {
-        headers.insert(FROM_SERVER, HeaderValue::from_static("1"));
-    }
-    has_status
-}
+pub(super) type Client = ResourceProviderClient<Transport>;
 
 /// Why a call gave no answer.
 #[derive(Debug)]
@@ -129,27 +73,24 @@ impl Connection {
             Diagnostic::error("plugin-connect", format!("{label} doesn't answer on port {port}: {what}"))
                 .with_hint("look at what the plugin printed, with debug output")
         };
-        let endpoint = Endpoint::from_shared(format!("http://127.0.0.1:{port}"))
-            .map_err(|e| failed(e.to_string()))?
-            .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW)
-            .tcp_nodelay(true);
+        let origin: Uri =
+            format!("http://127.0.0.1:{port}").parse().map_err(|e: InvalidUri| failed(e.to_string()))?;
         let connecting = async {
             loop {
-                match endpoint.connect().await {
-                    Ok(channel) => return channel,
+                match Transport::connect(port).await {
+                    Ok(transport) => return transport,
                     // A plugin may name its port a little before it listens.
                     Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
                 }
             }
         };
-        let channel = tokio::select! {
-            channel = tokio::time::timeout(CONNECT_TIMEOUT, connecting) => {
-                channel.map_err(|_| failed(format!("no connection within {CONNECT_TIMEOUT:?}")))?
+        let transport = tokio::select! {
+            transport = tokio::time::timeout(CONNECT_TIMEOUT, connecting) => {
+                transport.map_err(|_| failed(format!("no connection within {CONNECT_TIMEOUT:?}")))?
             }
             () = exited.cancelled() => return Err(failed("it has ended".into())),
         };
-        let client = ResourceProviderClient::new(MarkOrigin(channel))
+        let client = ResourceProviderClient::with_origin(transport, origin)
             .max_decoding_message_size(MAX_MESSAGE_SIZE)
             .max_encoding_message_size(MAX_MESSAGE_SIZE);
         Ok(Connection {

@@ -6,6 +6,7 @@ mod config;
 mod connection;
 mod errors;
 mod resources;
+mod transport;
 mod variables;
 
 use std::path::PathBuf;

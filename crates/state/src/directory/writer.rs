@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Write as _;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use purlin_diag::Diagnostic;
@@ -22,6 +23,14 @@ pub(crate) trait Sink: Send {
     fn commit(&mut self, entries: &[Entry]) -> Result<(), StateError>;
 }
 
+/// How long entries wait for company that nobody is held up by. It is little beside a call to a
+/// cloud, and much beside what making a batch durable takes.
+const PATIENCE: Duration = Duration::from_millis(5);
+
+/// How many operations have to be under way for the begin of one more to be no hurry: others keep
+/// the providers busy meanwhile.
+const BUSY: usize = 16;
+
 type Waiter = (u64, oneshot::Sender<Result<(), StateError>>);
 
 #[derive(Default)]
@@ -31,6 +40,12 @@ struct Queue {
     durable: u64,
     /// Whether somebody wants the queue written.
     wanted: bool,
+    /// Whether somebody wants it at once.
+    pressing: bool,
+    /// Begins among the entries.
+    begins: usize,
+    /// Operations whose begins are durable and whose ends were not appended yet.
+    under_way: usize,
     /// Whether something was ever wanted, so that what is left over matters.
     used: bool,
     closed: bool,
@@ -59,6 +74,16 @@ impl Shared {
         }
     }
 
+    /// Has the queue written: at once, or when it has company.
+    fn want(&self, queue: &mut Queue, pressing: bool) {
+        let woken = if pressing { queue.pressing } else { queue.wanted };
+        queue.wanted = true;
+        queue.pressing |= pressing;
+        if !woken {
+            self.wake.notify_one();
+        }
+    }
+
     fn fail(&self, error: StateError) {
         let mut queue = self.lock();
         queue.failed.get_or_insert(error);
@@ -75,10 +100,14 @@ pub(crate) struct JournalWriter {
 
 impl JournalWriter {
     pub(crate) fn start(sink: impl Sink + 'static) -> JournalWriter {
+        Self::with_patience(sink, PATIENCE)
+    }
+
+    fn with_patience(sink: impl Sink + 'static, patience: Duration) -> JournalWriter {
         let shared = Arc::new(Shared { queue: Mutex::default(), wake: Condvar::new() });
         let for_thread = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name("journal".to_owned());
-        let thread = thread.spawn(move || write(&for_thread, sink));
+        let thread = thread.spawn(move || write(&for_thread, sink, patience));
         let thread = match thread {
             Ok(thread) => Some(thread),
             Err(error) => {
@@ -94,22 +123,28 @@ impl JournalWriter {
     pub(crate) fn append(&self, entry: Entry) -> Promise {
         let only_keeps = matches!(&entry, Entry::End { op: None, changes }
             if changes.iter().all(|change| matches!(change, Change::Keep { .. })));
+        let (begins, ends) = match &entry {
+            Entry::Begin { .. } => (true, false),
+            Entry::End { op, .. } => (false, op.is_some()),
+        };
         let mut queue = self.shared.lock();
         queue.appended += 1;
         let number = queue.appended;
         if queue.closed {
             queue.failed.get_or_insert_with(closed);
         }
+        let patient = begins && queue.under_way >= BUSY;
         if queue.failed.is_none() {
             queue.entries.push(entry);
+            queue.begins += usize::from(begins);
+            queue.under_way = queue.under_way.saturating_sub(usize::from(ends));
             if !only_keeps {
-                queue.wanted = true;
                 queue.used = true;
-                self.shared.wake.notify_one();
+                self.shared.want(&mut queue, begins && !patient);
             }
         }
         drop(queue);
-        Promise { shared: Arc::clone(&self.shared), number }
+        Promise { shared: Arc::clone(&self.shared), number, patient }
     }
 
     /// What makes every append from now on fail, and every promise that isn't kept yet.
@@ -164,21 +199,31 @@ fn closed() -> StateError {
     ))
 }
 
-fn write(shared: &Shared, mut sink: impl Sink) {
+fn write(shared: &Shared, mut sink: impl Sink, patience: Duration) {
     loop {
         let mut queue = shared.lock();
         while !queue.wanted && !queue.closed {
             queue = shared.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
+        if !queue.pressing && !queue.closed {
+            let calm = |queue: &mut Queue| !queue.pressing && !queue.closed;
+            let waited = shared.wake.wait_timeout_while(queue, patience, calm);
+            queue = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
         let last = queue.closed;
         let entries = std::mem::take(&mut queue.entries);
+        let begins = std::mem::take(&mut queue.begins);
         queue.wanted = false;
+        queue.pressing = false;
         drop(queue);
         if !entries.is_empty() {
             let result = sink.commit(&entries);
             let mut queue = shared.lock();
             match result {
-                Ok(()) if queue.failed.is_none() => queue.durable += entries.len() as u64,
+                Ok(()) if queue.failed.is_none() => {
+                    queue.durable += entries.len() as u64;
+                    queue.under_way += begins;
+                }
                 Ok(()) => {}
                 Err(error) => {
                     queue.failed.get_or_insert(error);
@@ -197,6 +242,8 @@ fn write(shared: &Shared, mut sink: impl Sink) {
 pub(crate) struct Promise {
     shared: Arc<Shared>,
     number: u64,
+    /// Whether whoever waits for it is in no hurry.
+    patient: bool,
 }
 
 #[async_trait]
@@ -212,9 +259,8 @@ impl Durable for Promise {
             }
             let (sender, receiver) = oneshot::channel();
             queue.waiters.push((self.number, sender));
-            queue.wanted = true;
             queue.used = true;
-            self.shared.wake.notify_one();
+            self.shared.want(&mut queue, !self.patient);
             receiver
         };
         waiter.await.unwrap_or_else(|_| Err(closed()))
@@ -280,10 +326,22 @@ mod tests {
         }
     }
 
-    fn told() -> (JournalWriter, mpsc::Receiver<Vec<Entry>>, mpsc::Sender<Result<(), StateError>>) {
+    type Controlled = (JournalWriter, mpsc::Receiver<Vec<Entry>>, mpsc::Sender<Result<(), StateError>>);
+
+    fn told() -> Controlled {
+        told_with(PATIENCE)
+    }
+
+    fn told_with(patience: Duration) -> Controlled {
         let (batches, received) = mpsc::channel();
         let (order, orders) = mpsc::channel();
-        (JournalWriter::start(Told { batches, orders }), received, order)
+        (JournalWriter::with_patience(Told { batches, orders }, patience), received, order)
+    }
+
+    fn begin(op: u32) -> Entry {
+        let urn = purlin_model::Urn::new("s", "p", None, "a:b:C", &format!("r{op}"));
+        let resource = Arc::new(purlin_model::ResourceState::new(urn, true));
+        Entry::Begin { op: OpId(op), kind: purlin_model::OperationKind::Creating, resource }
     }
 
     fn end(op: u32) -> Entry {
@@ -327,6 +385,33 @@ mod tests {
         assert_eq!(batch.0, [keep(0), keep(1)]);
         order.send(Ok(())).unwrap();
         waiting.await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn ends_wait_for_company_and_begins_do_only_where_enough_is_under_way() {
+        let (writer, batches, order) = told_with(Duration::from_secs(3600));
+        drop(writer.append(end(0)));
+        for op in 1..=u32::try_from(BUSY).unwrap() {
+            drop(writer.append(begin(op)));
+            let batch = batches.recv().unwrap();
+            assert_eq!(batch.last(), Some(&begin(op)), "it is written at once");
+            assert_eq!(batch.len(), if op == 1 { 2 } else { 1 });
+            order.send(Ok(())).unwrap();
+        }
+        // The last batch has to be known to be durable before the next begin is judged.
+        let last = writer.append(keep(0));
+        order.send(Ok(())).unwrap();
+        Box::new(last).wait().await.unwrap();
+        assert_eq!(batches.recv().unwrap(), [keep(0)], "who waits is not kept waiting");
+
+        drop(writer.append(begin(101)));
+        drop(writer.append(begin(102)));
+        drop(writer.append(end(1)));
+        drop(writer.append(end(2)));
+        drop(writer.append(begin(103)));
+        assert_eq!(batches.recv().unwrap(), [begin(101), begin(102), end(1), end(2), begin(103)]);
+        order.send(Ok(())).unwrap();
+        writer.close();
     }
 
     #[tokio::test]
