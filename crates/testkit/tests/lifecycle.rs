@@ -16,3 +16,14 @@ fn lifecycle() {
         Err(wrong) => panic!("\n{wrong}"),
     }
 }
+
+#[test]
+fn nothing_breaks_in_other_orders_of_answers() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lifecycle");
+    let seeds: u64 = std::env::var("PURLIN_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(8);
+    for file in ["known.txt", "alias.txt", "provider.txt", "replace_with.txt"] {
+        if let Err(wrong) = purlin_testkit::lab::suite::in_any_order(&folder.join(file), 0..seeds) {
+            panic!("{file}\n{wrong}");
+        }
+    }
+}
