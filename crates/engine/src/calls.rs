@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use purlin_diag::Diagnostic;
 use purlin_journal::OpId;
-use purlin_model::{CustomTimeouts, ResourceState, Urn};
-use purlin_ports::{CallContext, DeploymentInfo, ProviderError};
+use purlin_model::{ResourceState, Urn};
+use purlin_ports::{DeploymentInfo, ProviderError};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -14,6 +14,7 @@ use crate::hooks::Hooks;
 use crate::message::Opened;
 use crate::pool::Pool;
 use crate::settings::EnginePorts;
+use crate::views::Desk;
 
 /// How many checks and diffs may be on their way: more than a plugin takes at once.
 const COMPARISONS: usize = 512;
@@ -44,6 +45,8 @@ pub(crate) struct Calls {
     pub(crate) stopping: CancellationToken,
     /// Cancelled when the user wants to wait no longer for what is in flight.
     pub(crate) abandon: CancellationToken,
+    /// Where providers say what they do to views.
+    pub(crate) desk: Desk,
     /// The hooks of the program.
     pub(crate) hooks: Hooks,
     next_op: AtomicU32,
@@ -60,7 +63,9 @@ impl Calls {
     ) -> Calls {
         let places = if parallel == 0 { Semaphore::MAX_PERMITS } else { parallel };
         let steps = places.saturating_mul(STEPS_A_PLACE).max(FEWEST_STEPS);
+        let secret = if monitor_address.is_empty() { String::new() } else { ports.entropy.uuid() };
         Calls {
+            desk: Desk::new(monitor_address.clone(), secret),
             ports,
             info,
             monitor_address,
@@ -78,10 +83,6 @@ impl Calls {
 
     pub(crate) fn next_op(&self) -> OpId {
         OpId(self.next_op.fetch_add(1, Ordering::Relaxed))
-    }
-
-    pub(crate) fn context(&self, urn: &Urn, timeouts: CustomTimeouts) -> CallContext {
-        CallContext { urn: urn.clone(), preview: self.info.dry_run, timeouts }
     }
 
     /// Opens both bags of a state.

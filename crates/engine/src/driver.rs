@@ -327,9 +327,12 @@ impl Driver {
     }
 
     /// A step has ended: record it, show it, tell the planner.
-    pub(crate) fn step_ended(&mut self, end: StepEnd) {
+    pub(crate) fn step_ended(&mut self, mut end: StepEnd) {
+        self.settle_views(&mut end);
         let old_state = end.old.as_ref().map(|old| &old.state);
-        if let Err(problem) = self.recorder.end_step(&end.step, end.begun.as_ref(), &end.outcome, old_state) {
+        let views = end.views.as_ref().map(|views| views.steps()).unwrap_or_default();
+        let recorded = self.recorder.end_step(&end.step, end.begun.as_ref(), &end.outcome, old_state, views);
+        if let Err(problem) = recorded {
             self.say(&problem);
             self.failed = true;
             self.inputs.push_back(Input::RunFailed);
@@ -363,7 +366,14 @@ impl Driver {
     fn conclude(&mut self, end: StepEnd) {
         match end.bearing {
             Bearing::Nothing => {}
-            Bearing::Step => self.show_end(&end),
+            Bearing::Step if hooks::deletes(end.step.op) => {
+                self.show_views(&end);
+                self.show_end(&end);
+            }
+            Bearing::Step => {
+                self.show_end(&end);
+                self.show_views(&end);
+            }
             Bearing::Run => {
                 self.show_end(&end);
                 self.failed = true;

@@ -15,6 +15,7 @@ use crate::driver::{Driver, is_default_provider};
 use crate::message::{Bearing, ChosenProvider, StepEnd, Waiting};
 use crate::perform::{self, Job};
 use crate::view::{planned, step_view};
+use crate::views::StepViews;
 
 impl Driver {
     pub(crate) fn effect(&mut self, effect: Effect) {
@@ -136,6 +137,10 @@ impl Driver {
             None => (Arc::default(), None),
         };
         let creates = matches!(step.op, StepOp::Create | StepOp::CreateReplacement);
+        let old_views = match &old_state {
+            Some(state) if !creates => self.planner.views_of(state),
+            _ => Vec::new(),
+        };
         let is_provider = purlin_model::urn::is_provider_type(step.urn.ty());
         let provider_id =
             if creates && is_provider { self.calls.ports.entropy.uuid() } else { String::new() };
@@ -147,6 +152,8 @@ impl Driver {
             provider_id,
             announced: AtomicBool::new(false),
             place: Mutex::default(),
+            old_views,
+            views: StepViews::default(),
         }
     }
 
@@ -177,6 +184,7 @@ impl Driver {
             old: None,
             problems: vec![problem],
             bearing: Bearing::Step,
+            views: None,
             place: None,
         });
     }
@@ -199,6 +207,7 @@ impl Driver {
             old: Some(old),
             problems: Vec::new(),
             bearing: Bearing::Step,
+            views: None,
             place: None,
         });
     }

@@ -10,8 +10,8 @@ use purlin_model::{PropertyMap, PropertyValue, ProviderRef, ReferenceId, Urn};
 use purlin_plan::ProviderQuery;
 use purlin_ports::{
     CallReply, CallRequest, ConstructArgs, DeploymentInfo, Hook, InvokeArgs, InvokeReply, InvokeRequest,
-    LogMessage, MonitorError, ProviderMethodArgs, ReadReply, ReadRequest, RegisterReply, RegisterRequest,
-    RegisterResult, ResourceMonitor,
+    LogMessage, MonitorError, ProviderMethodArgs, PublishedStep, ReadReply, ReadRequest, RegisterReply,
+    RegisterRequest, RegisterResult, ResourceMonitor,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -279,6 +279,10 @@ impl ResourceMonitor for Handle {
 
     async fn register_hook(&self, hook: Hook) -> Result<(), MonitorError> {
         self.calls.hooks.register(hook)
+    }
+
+    async fn publish_views(&self, token: String, steps: Vec<PublishedStep>) -> Result<(), MonitorError> {
+        self.calls.desk.publish(&token, steps)
     }
 
     async fn program_finished(&self) -> Result<(), MonitorError> {

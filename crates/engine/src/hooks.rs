@@ -64,7 +64,8 @@ fn kind(op: StepOp, when: When) -> Option<&'static str> {
     })
 }
 
-fn deletes(op: StepOp) -> bool {
+/// Whether a step deletes, or lets go of what was only read.
+pub(crate) fn deletes(op: StepOp) -> bool {
     matches!(op, StepOp::Delete | StepOp::DeleteReplaced | StepOp::Discard | StepOp::DiscardReplaced)
 }
 

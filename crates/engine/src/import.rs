@@ -19,7 +19,7 @@ pub(crate) async fn import(calls: &Calls, job: &Job) -> Outcome {
     };
     let id = if draft.id.is_empty() { &draft.import_id } else { &draft.id };
     let args = ReadArgs {
-        context: calls.context(&draft.urn, draft.custom_timeouts),
+        context: job.context(calls, &draft),
         id: id.clone(),
         inputs: Arc::default(),
         outputs: Arc::default(),

@@ -22,6 +22,7 @@ mod retry;
 mod secrecy;
 mod settings;
 mod view;
+mod views;
 
 pub use driver::Engine;
 pub use settings::{EnginePorts, EngineSettings, Program, Report};

@@ -11,6 +11,8 @@ use purlin_plan::{DiffFacts, ProviderQuery, ResId, Step, StepOutcome};
 use purlin_ports::{MonitorError, ReadReply, RegisterReply, RegisterRequest, RunOutcome};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
+use crate::views::StepViews;
+
 /// Where an answer goes.
 pub(crate) type Answer<T> = oneshot::Sender<Result<T, MonitorError>>;
 
@@ -54,6 +56,8 @@ pub(crate) struct StepEnd {
     pub(crate) new: Option<Opened>,
     pub(crate) problems: Vec<Diagnostic>,
     pub(crate) bearing: Bearing,
+    /// The views of the resource, where there may be any.
+    pub(crate) views: Option<Box<StepViews>>,
     /// The place in which the provider was called, to be given back when the end is dealt with.
     pub(crate) place: Option<OwnedSemaphorePermit>,
 }

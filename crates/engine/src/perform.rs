@@ -8,7 +8,7 @@ use purlin_journal::Entry;
 use purlin_model::event::{EngineEvent, StepOp};
 use purlin_model::{Bag, OperationKind, PropertyMap, ProviderRef, ResourceState, SealedValue};
 use purlin_plan::{After, Step, StepOutcome};
-use purlin_ports::{Operated, Provider, ProviderError, ReadArgs, ReadResult};
+use purlin_ports::{CallContext, Operated, Provider, ProviderError, ReadArgs, ReadResult};
 
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -18,6 +18,7 @@ use crate::message::{Bearing, Begun, Message, Opened, StepEnd};
 use crate::retry;
 use crate::secrecy::mark_secrets;
 use crate::view::{planned, step_view};
+use crate::views::{self, StepViews};
 
 /// A step with what the driver's tables know about it.
 pub(crate) struct Job {
@@ -33,9 +34,21 @@ pub(crate) struct Job {
     /// The place in which the provider is called. It is given back when the step's end has been
     /// dealt with, so that a failure keeps what waits for a place from being called.
     pub(crate) place: Mutex<Option<OwnedSemaphorePermit>>,
+    /// The views that the resource has.
+    pub(crate) old_views: Vec<Arc<ResourceState>>,
+    pub(crate) views: StepViews,
 }
 
 impl Job {
+    /// What a call about a state is told, beside its arguments.
+    pub(crate) fn context(&self, calls: &Calls, state: &ResourceState) -> CallContext {
+        CallContext {
+            status: self.views.status.clone(),
+            old_views: self.views.told(),
+            ..CallContext::new(self.step.urn.clone(), calls.info.dry_run, state.custom_timeouts)
+        }
+    }
+
     /// Shows that the step begins, once.
     fn announce(&self, calls: &Calls) {
         if self.announced.swap(true, Ordering::Relaxed) {
@@ -104,12 +117,15 @@ pub(crate) async fn perform(calls: Arc<Calls>, mut job: Job) -> Message {
             Err(problem) => return told(job, Outcome::failed(None, problem)),
         }
     }
+    if let Err(problem) = views::open(&calls, &mut job).await {
+        return told(job, Outcome::failed(None, problem));
+    }
     if let Some(due) = hooks::before(&job)
         && let Err(outcome) = before(&calls, &job, due).await
     {
         return told(job, *outcome);
     }
-    let outcome = match job.step.op {
+    let mut outcome = match job.step.op {
         StepOp::Same if matches!(job.step.after, After::Keep(_) | After::Stay(_)) => stay(&calls, &job),
         StepOp::Same => keep(&calls, &job).await,
         StepOp::Create | StepOp::CreateReplacement => create(&calls, &job).await,
@@ -122,6 +138,7 @@ pub(crate) async fn perform(calls: Arc<Calls>, mut job: Job) -> Message {
     if outcome.bearing != Bearing::Nothing {
         job.announce(&calls);
     }
+    outcome.problems.extend(views::close(&calls, &mut job).await);
     told(job, outcome)
 }
 
@@ -143,6 +160,7 @@ fn told(job: Job, outcome: Outcome) -> Message {
         new: outcome.new,
         problems: outcome.problems,
         bearing: outcome.bearing,
+        views: Some(Box::new(job.views)),
         place: job.place.into_inner().unwrap_or_else(PoisonError::into_inner),
     }))
 }
@@ -510,7 +528,7 @@ async fn read(calls: &Calls, job: &Job) -> Outcome {
         };
     }
     let args = ReadArgs {
-        context: calls.context(&state.urn, state.custom_timeouts),
+        context: job.context(calls, &state),
         id: state.id.clone(),
         inputs: Arc::default(),
         outputs: Arc::clone(&job.inputs),

@@ -7,7 +7,7 @@ use purlin_diag::Diagnostic;
 use purlin_journal::{Change, Entry, Fold, check_integrity};
 use purlin_model::event::StepOp;
 use purlin_model::{ResourceState, Snapshot};
-use purlin_plan::{After, Step, StepOutcome};
+use purlin_plan::{After, Step, StepOutcome, ViewStep};
 use purlin_ports::{Durable, UpdateSession};
 
 use crate::message::Begun;
@@ -42,18 +42,28 @@ impl Recorder {
         begun: Option<&Begun>,
         outcome: &StepOutcome,
         old: Option<&Arc<ResourceState>>,
+        views: &[ViewStep],
     ) -> Result<(), Diagnostic> {
         if let Some(begun) = begun {
             let entry =
                 Entry::Begin { op: begun.op, kind: begun.kind, resource: Arc::clone(&begun.resource) };
             self.fold(&entry)?;
         }
-        let changes = match outcome {
+        let mut changes = match outcome {
             StepOutcome::Done(state) => self.changes_of(step, state.as_ref(), old),
             StepOutcome::Partial(state) => self.changes_of(step, Some(state), old),
             StepOutcome::Failed => Vec::new(),
             StepOutcome::Unknown => return Ok(()),
         };
+        if !views.is_empty() {
+            let of_views = views.iter().flat_map(|view| {
+                view.after.iter().flat_map(|after| self::changes(after, view.new.as_ref(), None))
+            });
+            // Views stand behind their owner, and go before it.
+            let goes = changes.iter().any(|change| matches!(change, Change::Remove { .. }));
+            let place = if goes { 0 } else { changes.len() };
+            changes.splice(place..place, of_views.collect::<Vec<_>>());
+        }
         if changes.is_empty() && begun.is_none() {
             return Ok(());
         }

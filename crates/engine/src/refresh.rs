@@ -29,7 +29,7 @@ pub(crate) async fn refresh(calls: &Calls, job: &mut Job) -> Outcome {
         return Outcome::failed(None, problem);
     };
     let args = ReadArgs {
-        context: calls.context(&job.step.urn, old.state.custom_timeouts),
+        context: job.context(calls, &old.state),
         id: old.state.id.clone(),
         inputs: Arc::clone(&old.inputs),
         outputs: Arc::clone(&old.outputs),

@@ -24,7 +24,7 @@ pub(crate) async fn create(
     let mut retries = Retries::default();
     let mut half: Option<Operated> = None;
     loop {
-        let context = calls.context(&state.urn, state.custom_timeouts);
+        let context = job.context(calls, state);
         let inputs = Arc::clone(&job.inputs);
         let mut answer = match &half {
             None => in_place(calls, job, provider.create(CreateArgs { context, inputs })).await,
@@ -68,7 +68,7 @@ pub(crate) async fn update(
     let mut retries = Retries::default();
     loop {
         let args = UpdateArgs {
-            context: calls.context(&state.urn, state.custom_timeouts),
+            context: job.context(calls, state),
             id: old.state.id.clone(),
             old_inputs: Arc::clone(&old.inputs),
             old_outputs: Arc::clone(&old.outputs),
@@ -88,7 +88,7 @@ pub(crate) async fn delete(calls: &Calls, job: &Job, provider: &dyn Provider, ol
     let mut retries = Retries::default();
     loop {
         let args = DeleteArgs {
-            context: calls.context(&state.urn, state.custom_timeouts),
+            context: job.context(calls, state),
             id: state.id.clone(),
             inputs: Arc::clone(&old.inputs),
             outputs: Arc::clone(&old.outputs),

@@ -213,7 +213,7 @@ impl Calls {
 }
 
 fn context(resource: &Existing) -> CallContext {
-    CallContext { urn: resource.urn.clone(), preview: false, timeouts: CustomTimeouts::default() }
+    CallContext::new(resource.urn.clone(), false, CustomTimeouts::default())
 }
 
 async fn check(

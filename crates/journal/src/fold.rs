@@ -34,8 +34,8 @@ enum Gone {
 pub(crate) enum Position {
     /// A place in the run's order.
     Run(u32),
-    /// A place in the base.
-    Base(u32),
+    /// A place in the base, and one behind it: views that a refresh finds stand behind their owner.
+    Base(u32, u32),
 }
 
 /// A base snapshot with entries applied to it.
@@ -49,6 +49,8 @@ pub struct Fold {
     base_cells: Vec<Cell>,
     new_cells: HashMap<Slot, Cell>,
     order: Vec<Slot>,
+    /// New views of states that stand where the base has them.
+    behind: HashMap<Slot, Vec<Slot>>,
     living: usize,
     next_slot: u32,
     by_urn: HashMap<Urn, Vec<Slot>>,
@@ -73,6 +75,7 @@ impl Fold {
             base_cells,
             new_cells: HashMap::new(),
             order: Vec::new(),
+            behind: HashMap::new(),
             by_urn,
             referrers: ReverseIndex::default(),
             gone: HashMap::new(),
@@ -138,17 +141,20 @@ impl Fold {
         found
     }
 
-    /// The states of the base that have no place in the run's order yet, in their order.
+    /// The states that have no place in the run's order yet, in the order of the base.
     pub fn unplaced(&self) -> impl Iterator<Item = Slot> {
-        let cells = (0u32..).zip(&self.base_cells);
-        cells.filter(|(_, cell)| cell.place.is_none() && cell.state.is_some()).map(|(slot, _)| Slot(slot))
+        let base = (0u32..).map(Slot).take(self.base_cells.len());
+        let rest = base.flat_map(|slot| {
+            let behind = self.behind.get(&slot).map(Vec::as_slice).unwrap_or_default();
+            std::iter::once(slot).chain(behind.iter().copied())
+        });
+        rest.filter(|slot| self.cell(*slot).is_some_and(|c| c.place.is_none() && c.state.is_some()))
     }
 
     /// The list: the run's order, then what is left of the base in its order.
     pub fn states(&self) -> impl Iterator<Item = (Slot, &Arc<ResourceState>)> {
         let run = self.order.iter().copied();
-        let rest = (0u32..).zip(&self.base_cells).filter(|(_, cell)| cell.place.is_none());
-        run.chain(rest.map(|(slot, _)| Slot(slot))).filter_map(|slot| Some((slot, self.state(slot)?)))
+        run.chain(self.unplaced()).filter_map(|slot| Some((slot, self.state(slot)?)))
     }
 
     /// The operations that have begun and not ended, in the order of their numbers.
@@ -255,8 +261,25 @@ impl Fold {
     pub(crate) fn position(&self, slot: Slot) -> Position {
         match self.cell(slot).and_then(|cell| cell.place) {
             Some(place) => Position::Run(place),
-            None => Position::Base(slot.0),
+            None if (slot.0 as usize) < self.base_cells.len() => Position::Base(slot.0, 0),
+            None => self.position_behind(slot),
         }
+    }
+
+    fn position_behind(&self, slot: Slot) -> Position {
+        let found = self.behind.iter().find_map(|(owner, slots)| {
+            let place = slots.iter().position(|other| *other == slot)?;
+            Some((owner.0, u32::try_from(place).unwrap_or(u32::MAX).saturating_add(1)))
+        });
+        let (owner, place) = found.unwrap_or((u32::MAX, 0));
+        Position::Base(owner, place)
+    }
+
+    /// The state that a new view stands behind: its owner, if that has no place in the run's order.
+    fn owner_in_base(&self, state: &ResourceState, replaces: Option<Slot>) -> Option<Slot> {
+        let owner = self.live(state.view_of.as_ref()?)?;
+        let unplaced = (owner.0 as usize) < self.base_cells.len() && !self.is_placed(owner);
+        (unplaced && replaces.is_none()).then_some(owner)
     }
 
     /// The states that refer to a URN.
@@ -320,6 +343,9 @@ impl Fold {
     /// Gives a new state the next place, or that of the state that goes away if it has one: what
     /// stands behind that may refer to it.
     fn place(&mut self, slot: Slot, state: &Arc<ResourceState>, replaces: Option<Slot>) {
+        if let Some(owner) = self.owner_in_base(state, replaces) {
+            return self.place_behind(owner, slot, state);
+        }
         let position = self.position_for(replaces);
         let old = replaces.and_then(|old| self.take(old));
         let mut state = Arc::clone(state);
@@ -330,7 +356,7 @@ impl Fold {
         let next = u32::try_from(self.order.len()).unwrap_or(u32::MAX);
         let place = match position {
             Position::Run(place) => place,
-            Position::Base(_) => next,
+            Position::Base(..) => next,
         };
         self.new_cells.insert(slot, Cell { state: Some(state), place: Some(place) });
         match self.order.get_mut(place as usize) {
@@ -342,6 +368,18 @@ impl Fold {
         if let Some((from, to)) = renamed {
             self.rename(from, to);
         }
+    }
+
+    /// Puts a new view behind its owner, which stands where the base has it.
+    fn place_behind(&mut self, owner: Slot, slot: Slot, state: &Arc<ResourceState>) {
+        self.behind.entry(owner).or_default().push(slot);
+        let mut state = Arc::clone(state);
+        self.settle(&mut state, self.position_behind(slot));
+        self.by_urn.entry(state.urn.clone()).or_default().push(slot);
+        self.referrers.note(slot, None, &state);
+        self.new_cells.insert(slot, Cell { state: Some(state), place: None });
+        self.living += 1;
+        self.next_slot = self.next_slot.max(slot.0.saturating_add(1));
     }
 
     /// The position of a new state in the place of another.

@@ -19,6 +19,7 @@ mod position;
 mod register;
 mod server;
 mod status;
+mod status_service;
 mod transforms;
 mod version_range;
 

@@ -10,6 +10,7 @@ use purlin_wire::MAX_MESSAGE_SIZE;
 use purlin_wire::codegen::loader_server::LoaderServer;
 use purlin_wire::pulumirpc::engine_server::EngineServer;
 use purlin_wire::pulumirpc::resource_monitor_server::ResourceMonitorServer;
+use purlin_wire::pulumirpc::resource_status_server::ResourceStatusServer;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tonic::transport::Server;
@@ -19,6 +20,7 @@ use crate::MonitorSettings;
 use crate::engine_service::EngineService;
 use crate::loader_service::LoaderService;
 use crate::monitor_service::{MonitorService, Services};
+use crate::status_service::StatusService;
 
 /// How many calls one connection may have open: as good as any number, for each registration is a
 /// call that lasts until the resource's step has ended.
@@ -63,6 +65,7 @@ impl MonitorServer {
         let engine = EngineService::new(Arc::clone(&services));
         let (health_reporter, health) = tonic_health::server::health_reporter();
         health_reporter.set_serving::<ResourceMonitorServer<MonitorService>>().await;
+        let status = StatusService(Arc::clone(&services));
         let router = Server::builder()
             .max_concurrent_streams(CALLS_AT_ONCE)
             .initial_stream_window_size(STREAM_WINDOW)
@@ -74,6 +77,11 @@ impl MonitorServer {
             )
             .add_service(
                 EngineServer::new(engine)
+                    .max_decoding_message_size(MAX_MESSAGE_SIZE)
+                    .max_encoding_message_size(MAX_MESSAGE_SIZE),
+            )
+            .add_service(
+                ResourceStatusServer::new(status)
                     .max_decoding_message_size(MAX_MESSAGE_SIZE)
                     .max_encoding_message_size(MAX_MESSAGE_SIZE),
             )

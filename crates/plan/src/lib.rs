@@ -34,6 +34,7 @@ mod spare;
 mod step;
 mod table;
 mod target;
+mod views;
 
 pub use effect::{After, Effect, Reply, Step, StepReasons};
 pub use envelope::same_envelope;
@@ -45,3 +46,4 @@ pub use settings::{Mode, PlannedSteps, Settings};
 pub use step::StepId;
 pub use table::{Planner, ResId};
 pub use target::{Targets, UrnSet};
+pub use views::{PublishedView, ViewStep};

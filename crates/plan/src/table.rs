@@ -17,6 +17,7 @@ use crate::rule::{Rule, RuleCounts};
 use crate::scope::Scope;
 use crate::settings::{Mode, Settings};
 use crate::step::{StepId, Steps};
+use crate::views::Views;
 
 /// The number of a registration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -149,6 +150,7 @@ pub struct Planner {
     /// The steps under way of states that are carried on.
     pub(crate) carries: HashMap<Slot, StepId>,
     pub(crate) dependents: Option<Dependents>,
+    pub(crate) views: Views,
     pub(crate) replaced: HashSet<Urn>,
     /// The names that a refresh found gone: whoever keeps the list prunes references to them.
     pub(crate) vanished: HashSet<Urn>,
@@ -187,6 +189,7 @@ impl Planner {
             constraint,
             carries: HashMap::new(),
             dependents: None,
+            views: Views::of_base(base),
             replaced: HashSet::new(),
             vanished: HashSet::new(),
             unmade: HashSet::new(),

@@ -232,7 +232,7 @@ fn host(dir: &Path, builtin: BuiltinProviders) -> (PluginHost, Arc<Events>, Obse
 }
 
 fn create(name: &str) -> CreateArgs {
-    let context = CallContext { urn: urn(name), preview: false, timeouts: CustomTimeouts::default() };
+    let context = CallContext::new(urn(name), false, CustomTimeouts::default());
     CreateArgs { context, inputs: Arc::new(bag(&[("p", "x".into())])) }
 }
 

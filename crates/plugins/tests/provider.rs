@@ -20,7 +20,7 @@ use support::{Bench, Events, Fake, Seen, bag, cable, decode, options, provider_u
 use tokio_util::sync::CancellationToken;
 
 fn context(name: &str, preview: bool) -> CallContext {
-    CallContext { urn: urn(name), preview, timeouts: CustomTimeouts::default() }
+    CallContext::new(urn(name), preview, CustomTimeouts::default())
 }
 
 fn create(name: &str, inputs: PropertyMap) -> CreateArgs {

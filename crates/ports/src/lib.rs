@@ -9,6 +9,7 @@ mod language;
 mod monitor;
 mod provider;
 mod state;
+mod views;
 
 pub use ambient::{Clock, Entropy, EventSink};
 pub use hooks::{ErrorHook, ErrorHookCall, Hook, HookCall, HookKind, HookSide, ResourceHook};
@@ -26,3 +27,4 @@ pub use state::{
     BagCodec, CancelReport, Durable, HistoryEntry, LoadedStack, SecretsManager, StackId, StackSummary,
     StateError, StateStore, UpdateInfo, UpdateOutcome, UpdateSession,
 };
+pub use views::{PublishedState, PublishedStep, StatusAddress, View};

@@ -217,6 +217,15 @@ pub trait ResourceMonitor: Send + Sync {
         Err(MonitorError::Failed(format!("there is nobody to call the hook '{}'", hook.name)))
     }
 
+    /// Takes what a provider does to views, in the call that the token stands for.
+    async fn publish_views(
+        &self,
+        token: String,
+        steps: Vec<crate::PublishedStep>,
+    ) -> Result<(), MonitorError> {
+        Err(MonitorError::Failed(format!("nobody takes views ({}, {} steps)", token, steps.len())))
+    }
+
     /// Says that the program has registered everything, and waits until the deployment has ended.
     async fn program_finished(&self) -> Result<(), MonitorError>;
 

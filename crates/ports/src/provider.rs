@@ -45,6 +45,18 @@ pub struct CallContext {
     pub preview: bool,
     /// How long the operation may take.
     pub timeouts: CustomTimeouts,
+    /// Where the provider says what it does to views of the resource.
+    pub status: crate::StatusAddress,
+    /// The views that the resource has; none for what doesn't exist yet.
+    pub old_views: Vec<crate::View>,
+}
+
+impl CallContext {
+    /// A context without views.
+    pub fn new(urn: Urn, preview: bool, timeouts: CustomTimeouts) -> CallContext {
+        let status = crate::StatusAddress::default();
+        CallContext { urn, preview, timeouts, status, old_views: Vec::new() }
+    }
 }
 
 /// Arguments of `Check` (and of `CheckConfig`).

@@ -124,7 +124,7 @@ pub(crate) fn urn(token: &str) -> Urn {
 }
 
 fn context(token: &str, preview: bool) -> CallContext {
-    CallContext { urn: urn(token), preview, timeouts: CustomTimeouts::default() }
+    CallContext::new(urn(token), preview, CustomTimeouts::default())
 }
 
 pub(crate) fn check_args(token: &str, news: PropertyMap) -> CheckArgs {

@@ -10,6 +10,7 @@ mod buffer;
 pub mod calls;
 mod decode;
 pub mod details;
+mod diff;
 mod encode;
 mod error;
 mod options;
@@ -22,6 +23,7 @@ mod special;
 mod tests;
 
 pub use decode::{decode_map, decode_optional, decode_value};
+pub use diff::detailed_diff;
 pub use encode::{encode_map, encode_value};
 pub use error::{CodecError, CodecErrorKind};
 pub use options::{DecodeOptions, EncodeOptions, PeerFlags, Unknowns};

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use purlin_model::{PropertyMap, Urn};
 use purlin_ports::{
     CallReply, CallRequest, DeploymentInfo, Hook, InvokeReply, InvokeRequest, LogMessage, MonitorError,
-    ReadReply, ReadRequest, RegisterReply, RegisterRequest, ResourceMonitor,
+    PublishedStep, ReadReply, ReadRequest, RegisterReply, RegisterRequest, ResourceMonitor,
 };
 
 /// Passes everything on to a monitor that comes later. Before that, everything is being stopped.
@@ -72,6 +72,10 @@ impl ResourceMonitor for LateMonitor {
 
     async fn register_hook(&self, hook: Hook) -> Result<(), MonitorError> {
         self.inner()?.register_hook(hook).await
+    }
+
+    async fn publish_views(&self, token: String, steps: Vec<PublishedStep>) -> Result<(), MonitorError> {
+        self.inner()?.publish_views(token, steps).await
     }
 
     async fn program_finished(&self) -> Result<(), MonitorError> {

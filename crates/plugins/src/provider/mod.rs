@@ -270,8 +270,7 @@ async fn handshake(
         root_directory: folder.clone(),
         program_directory: folder,
         configure_with_urn: true,
-        // Views would need a server for resource statuses, which there is none of yet.
-        supports_views: false,
+        supports_views: true,
         supports_refresh_before_update: options.refresh_before_update,
         invoke_with_preview: true,
         mapper_target: target(&options.mapper_address),

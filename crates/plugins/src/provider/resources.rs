@@ -1,17 +1,16 @@
 //! The calls about resources.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use purlin_model::diff::PathDiff;
-use purlin_model::{DiffKind, PropertyMap};
+use purlin_model::PropertyMap;
 use purlin_ports::{
     CheckArgs, CheckResult, CreateArgs, DeleteArgs, DiffArgs, DiffChanges, DiffResult, Operated,
-    ProviderError, ReadArgs, ReadResult, UpdateArgs,
+    ProviderError, ReadArgs, ReadResult, UpdateArgs, View,
 };
 use purlin_wire::calls::{from_provider, to_provider};
 use purlin_wire::{
-    DecodeOptions, EncodeOptions, Struct, decode_map, decode_optional, encode_map, pulumirpc as rpc,
+    DecodeOptions, EncodeOptions, Struct, decode_map, decode_optional, detailed_diff, encode_map,
+    pulumirpc as rpc,
 };
 
 use super::bags::{Contents, mark_secrets};
@@ -31,10 +30,7 @@ pub(super) fn diff_result(answer: rpc::DiffResponse) -> DiffResult {
         Wire::DiffNone => DiffChanges::None,
         Wire::DiffSome => DiffChanges::Some,
     };
-    let detailed = answer.has_detailed_diff.then(|| {
-        let paths = answer.detailed_diff.into_iter();
-        paths.map(|(path, diff)| (path, path_diff(diff))).collect::<BTreeMap<_, _>>()
-    });
+    let detailed = answer.has_detailed_diff.then(|| detailed_diff(answer.detailed_diff));
     DiffResult {
         changes,
         replaces: answer.replaces,
@@ -44,18 +40,18 @@ pub(super) fn diff_result(answer: rpc::DiffResponse) -> DiffResult {
     }
 }
 
-fn path_diff(diff: rpc::PropertyDiff) -> PathDiff {
-    use rpc::property_diff::Kind as Wire;
-    // Kinds that a newer provider may know are changes, too.
-    let kind = match Wire::try_from(diff.kind) {
-        Ok(Wire::Add) => DiffKind::Add,
-        Ok(Wire::AddReplace) => DiffKind::AddReplace,
-        Ok(Wire::Delete) => DiffKind::Delete,
-        Ok(Wire::DeleteReplace) => DiffKind::DeleteReplace,
-        Ok(Wire::UpdateReplace) => DiffKind::UpdateReplace,
-        Ok(Wire::Update) | Err(_) => DiffKind::Update,
+/// Views as the provider left them.
+fn old_views(views: &[View], protocol: Protocol) -> Result<Vec<rpc::View>, ProviderError> {
+    let view = |view: &View| {
+        Ok(rpc::View {
+            r#type: view.ty.clone(),
+            name: view.name.clone(),
+            inputs: Some(send(&view.inputs, to_provider::OLD_VIEWS, protocol)?),
+            outputs: Some(send(&view.outputs, to_provider::OLD_VIEWS, protocol)?),
+            ..Default::default()
+        })
     };
-    PathDiff { kind, input_diff: diff.input_diff }
+    views.iter().map(view).collect()
 }
 
 impl PluginProvider {
@@ -131,7 +127,8 @@ impl PluginProvider {
             properties: Some(send(&inputs, to_provider::CREATE_REQUEST.unknowns(context.preview), protocol)?),
             timeout: context.timeouts.create,
             preview: context.preview,
-            ..Default::default()
+            resource_status_address: context.status.address,
+            resource_status_token: context.status.token,
         };
         let answer = self.connection.call(|mut c| async move { c.create(request).await }).await;
         let (answer, init_errors) = match answer {
@@ -181,7 +178,9 @@ impl PluginProvider {
             timeout: context.timeouts.update,
             ignore_changes,
             preview: context.preview,
-            ..Default::default()
+            old_views: old_views(&context.old_views, protocol)?,
+            resource_status_address: context.status.address,
+            resource_status_token: context.status.token,
         };
         let answer = self.connection.call(|mut c| async move { c.update(request).await }).await;
         let (answer, init_errors) = match answer {
@@ -232,7 +231,9 @@ impl PluginProvider {
             properties: Some(send(&outputs, to_provider::DELETE_REQUEST, protocol)?),
             old_inputs: Some(send(&inputs, to_provider::DELETE_REQUEST, protocol)?),
             timeout: context.timeouts.delete,
-            ..Default::default()
+            old_views: old_views(&context.old_views, protocol)?,
+            resource_status_address: context.status.address,
+            resource_status_token: context.status.token,
         };
         Ok(self.connection.call(|mut c| async move { c.delete(request).await }).await?)
     }
@@ -250,7 +251,9 @@ impl PluginProvider {
             properties: Some(send(&outputs, to_provider::READ_REQUEST, protocol)?),
             inputs: Some(send(&inputs, to_provider::READ_REQUEST, protocol)?),
             timeout: context.timeouts.read,
-            ..Default::default()
+            old_views: old_views(&context.old_views, protocol)?,
+            resource_status_address: context.status.address,
+            resource_status_token: context.status.token,
         };
         let answer = self.connection.call(|mut c| async move { c.read(request).await }).await;
         let (answer, init_errors) = match answer {

@@ -723,7 +723,7 @@ fn hide_secrets(value: &mut Value) {
 
 #[tokio::test]
 async fn a_deletion_is_nothing_to_do() {
-    let context = CallContext { urn: urn(token("Uuid")), preview: false, timeouts: Default::default() };
+    let context = CallContext::new(urn(token("Uuid")), false, Default::default());
     let args = DeleteArgs { context, id: "x".to_owned(), inputs: Arc::default(), outputs: Arc::default() };
     provider().delete(args).await.unwrap();
 }

@@ -1,0 +1,285 @@
+//! Views: resources that a provider shows inside one of its own. They are recorded with their
+//! owner, and go with it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use purlin_model::event::StepOp;
+use purlin_model::{ResourceState, Slot, Snapshot, Urn};
+
+use crate::effect::{After, Step};
+use crate::input::StepOutcome;
+use crate::table::{Fate, Planner};
+
+/// The views that there are, by the names of their owners.
+#[derive(Debug, Default)]
+pub(crate) struct Views {
+    of: HashMap<Urn, Vec<Slot>>,
+}
+
+impl Views {
+    /// The views of a base, whose slots are its resources in order.
+    pub(crate) fn of_base(base: &Snapshot) -> Views {
+        let mut views = Views::default();
+        for (slot, state) in (0u32..).zip(&base.resources) {
+            if let Some(owner) = &state.view_of {
+                views.of.entry(owner.clone()).or_default().push(Slot(slot));
+            }
+        }
+        views
+    }
+}
+
+/// What a provider says that it has done to a view, while it worked on the view's owner.
+#[derive(Clone, Debug)]
+pub struct PublishedView {
+    /// What it did.
+    pub op: StepOp,
+    /// The view's name; a view without a state before and after has nothing else.
+    pub urn: Urn,
+    /// What the view is now; `None` where it is gone.
+    pub state: Option<Arc<ResourceState>>,
+    /// Whether it went wrong: then nothing has changed.
+    pub failed: bool,
+}
+
+/// One step of a view.
+#[derive(Clone, Debug)]
+pub struct ViewStep {
+    /// What it does.
+    pub op: StepOp,
+    /// The view's name.
+    pub urn: Urn,
+    /// The state before.
+    pub old: Option<Arc<ResourceState>>,
+    /// The state after.
+    pub new: Option<Arc<ResourceState>>,
+    /// What it does to the list of states; `None` where it changes nothing.
+    pub after: Option<After>,
+    /// Its place among what was published; `None` where it follows from what became of the owner.
+    pub published: Option<usize>,
+    /// Whether people see it.
+    pub shown: bool,
+}
+
+/// What became of the owner.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Owner {
+    /// It is there.
+    Stays,
+    /// It was replaced, and the old one is gone.
+    Replaced,
+    /// It is gone.
+    Gone,
+    /// The step did nothing, or nobody knows what.
+    Untouched,
+}
+
+fn owner(step: &Step, outcome: &StepOutcome) -> Owner {
+    match (outcome, &step.after) {
+        (StepOutcome::Unknown, _) => Owner::Untouched,
+        (StepOutcome::Failed, After::Place { replaces: None, .. } | After::PlaceAndMark { .. }) => {
+            Owner::Untouched
+        }
+        (StepOutcome::Failed | StepOutcome::Partial(_), _) => Owner::Stays,
+        (StepOutcome::Done(_), After::MarkPendingReplacement(_)) => Owner::Gone,
+        (StepOutcome::Done(_), After::Remove(_)) if replaced(step.op) => Owner::Replaced,
+        (StepOutcome::Done(None), _) => Owner::Gone,
+        (StepOutcome::Done(Some(_)), _) => Owner::Stays,
+    }
+}
+
+fn replaced(op: StepOp) -> bool {
+    matches!(op, StepOp::DeleteReplaced | StepOp::DiscardReplaced)
+}
+
+fn removes(op: StepOp) -> bool {
+    replaced(op) || matches!(op, StepOp::Delete | StepOp::Discard | StepOp::RemovePendingReplace)
+}
+
+impl Planner {
+    /// The views of a state, as its provider left them.
+    pub fn views_of(&self, owner: &ResourceState) -> Vec<Arc<ResourceState>> {
+        let slots = self.views.of.get(&owner.urn).map(Vec::as_slice).unwrap_or_default();
+        let states = slots.iter().map(|slot| &self.entry(*slot).state);
+        states.filter(|view| owner.delete || !view.delete).cloned().collect()
+    }
+
+    /// Whether a step that has ended bears on views.
+    pub fn bears_on_views(&self, step: &Step, published: usize) -> bool {
+        published > 0
+            || !self.views.of.is_empty()
+                && (self.views.of.contains_key(&step.urn)
+                    || step.old.is_some_and(|old| self.views.of.contains_key(&self.entry(old).state.urn)))
+    }
+
+    /// What becomes of the views of a step's resource, in order. It is told with the step's outcome,
+    /// before that is, and is settled with it.
+    pub fn settle_views(
+        &mut self,
+        step: &Step,
+        outcome: &StepOutcome,
+        published: &[PublishedView],
+    ) -> Vec<ViewStep> {
+        let owner = owner(step, outcome);
+        let before = step.old.map_or_else(|| step.urn.clone(), |old| self.entry(old).state.urn.clone());
+        let mut alive = self.views.of.remove(&before).unwrap_or_default();
+        if before != step.urn {
+            alive.extend(self.views.of.remove(&step.urn).unwrap_or_default());
+        }
+        let mut steps = Vec::new();
+        let mut touched = Vec::new();
+        if owner != Owner::Untouched {
+            for (index, view) in published.iter().enumerate() {
+                let done = self.publish(step, view, &mut alive, &mut touched);
+                steps.push(ViewStep { published: Some(index), ..done });
+            }
+        }
+        let rest: Vec<Slot> = alive.iter().copied().filter(|slot| !touched.contains(slot)).collect();
+        for slot in rest {
+            steps.extend(self.follow(step, owner, slot, &mut alive));
+        }
+        if !alive.is_empty() {
+            let name = if owner == Owner::Stays { step.urn.clone() } else { before };
+            self.views.of.entry(name).or_default().extend(alive);
+        }
+        steps
+    }
+
+    /// One view as the provider says.
+    fn publish(
+        &mut self,
+        step: &Step,
+        view: &PublishedView,
+        alive: &mut Vec<Slot>,
+        touched: &mut Vec<Slot>,
+    ) -> ViewStep {
+        let live = self.find_view(alive, &view.urn, false);
+        let marked = self.find_view(alive, &view.urn, true);
+        let old = if replaced(view.op) { marked.or(live) } else { live };
+        let mut done = ViewStep {
+            op: view.op,
+            urn: view.urn.clone(),
+            old: old.map(|slot| Arc::clone(&self.entry(slot).state)),
+            new: view.state.clone(),
+            after: None,
+            published: None,
+            shown: true,
+        };
+        touched.extend(old);
+        if view.failed || view.op == StepOp::Replace {
+            return done;
+        }
+        let after = match (&view.state, old) {
+            _ if removes(view.op) => old.map(After::Remove),
+            (Some(_), Some(old)) if step.op == StepOp::Refresh => Some(After::Amend(old)),
+            (Some(state), Some(old)) if view.op == StepOp::CreateReplacement => {
+                Some(After::PlaceAndMark { slot: self.push_slot(Arc::clone(state), true), old })
+            }
+            (Some(state), replaces) => {
+                Some(After::Place { slot: self.push_slot(Arc::clone(state), true), replaces })
+            }
+            (None, old) => old.map(After::Keep),
+        };
+        if removes(view.op) {
+            done.new = None;
+        }
+        if let Some(after) = &after {
+            self.apply_view(after, view.state.as_ref(), alive, touched);
+        }
+        done.after = after;
+        done
+    }
+
+    /// A view of which the provider said nothing.
+    fn follow(&mut self, step: &Step, owner: Owner, slot: Slot, alive: &mut Vec<Slot>) -> Option<ViewStep> {
+        let state = Arc::clone(&self.entry(slot).state);
+        let goes = match owner {
+            Owner::Gone => !self.belongs_to_another(step, &state),
+            Owner::Replaced => state.delete && !self.belongs_to_another(step, &state),
+            Owner::Stays | Owner::Untouched => false,
+        };
+        let unchanged = step.op == StepOp::Same;
+        let (op, after) = if goes {
+            let op = if replaced(step.op) { StepOp::DeleteReplaced } else { StepOp::Delete };
+            (op, After::Remove(slot))
+        } else if owner == Owner::Stays && step.op != StepOp::Refresh && !removes(step.op) && !state.delete {
+            (StepOp::Same, After::Keep(slot))
+        } else {
+            return None;
+        };
+        self.apply_view(&after, None, alive, &mut Vec::new());
+        let new = (!goes).then(|| Arc::clone(&state));
+        let shown = goes || unchanged;
+        Some(ViewStep {
+            op,
+            urn: state.urn.clone(),
+            old: Some(state),
+            new,
+            after: Some(after),
+            published: None,
+            shown,
+        })
+    }
+
+    /// Whether another state of the owner's name keeps a view: of a name's states that wait for
+    /// deletion and the one that doesn't, each keeps views of its own kind.
+    fn belongs_to_another(&self, step: &Step, view: &ResourceState) -> bool {
+        let Some(old) = step.old else { return false };
+        let owner = &self.entry(old).state;
+        if owner.delete == view.delete {
+            return false;
+        }
+        let live = self.live.get(&owner.urn).copied().or_else(|| self.resource_by_urn(&owner.urn)?.slot);
+        owner.delete && live.is_some_and(|slot| slot != old && self.entry(slot).fate != Fate::Gone)
+    }
+
+    fn find_view(&self, alive: &[Slot], urn: &Urn, marked: bool) -> Option<Slot> {
+        let is = |slot: &&Slot| {
+            let state = &self.entry(**slot).state;
+            state.delete == marked && state.urn.ty() == urn.ty() && state.urn.name() == urn.name()
+        };
+        alive.iter().find(is).copied()
+    }
+
+    fn apply_view(
+        &mut self,
+        after: &After,
+        state: Option<&Arc<ResourceState>>,
+        alive: &mut Vec<Slot>,
+        touched: &mut Vec<Slot>,
+    ) {
+        match after {
+            After::Keep(_) | After::Stay(_) | After::MarkPendingReplacement(_) => {}
+            After::Place { slot, replaces } => {
+                if let Some(old) = replaces {
+                    self.view_gone(*old, alive);
+                }
+                alive.push(*slot);
+                touched.push(*slot);
+            }
+            After::PlaceAndMark { slot, old } => {
+                let mut marked = ResourceState::clone(&self.entry(*old).state);
+                marked.delete = true;
+                self.entry_mut(*old).state = Arc::new(marked);
+                alive.push(*slot);
+                touched.push(*slot);
+            }
+            After::Amend(slot) => {
+                if let Some(state) = state {
+                    self.entry_mut(*slot).state = Arc::clone(state);
+                }
+            }
+            After::Remove(slot) => self.view_gone(*slot, alive),
+        }
+    }
+
+    fn view_gone(&mut self, slot: Slot, alive: &mut Vec<Slot>) {
+        alive.retain(|other| *other != slot);
+        let urn = self.entry(slot).state.urn.clone();
+        self.entry_mut(slot).fate = Fate::Gone;
+        if self.live.get(&urn) == Some(&slot) {
+            self.live.remove(&urn);
+        }
+    }
+}
