@@ -57,7 +57,9 @@ impl Recorder {
         };
         if !views.is_empty() {
             let of_views = views.iter().flat_map(|view| {
-                view.after.iter().flat_map(|after| self::changes(after, view.new.as_ref(), None))
+                let mark = view.mark.map(|slot| Change::MarkDelete { slot });
+                let rest = view.after.iter().flat_map(|after| self::changes(after, view.new.as_ref(), None));
+                mark.into_iter().chain(rest)
             });
             // Views stand behind their owner, and go before it.
             let goes = changes.iter().any(|change| matches!(change, Change::Remove { .. }));

@@ -83,8 +83,7 @@ struct Published {
 impl StepViews {
     /// The views before a step, as a provider is told.
     pub(crate) fn told(&self) -> Vec<View> {
-        let views = self.old.iter().filter(|view| !view.state.delete);
-        let told = views.map(|view| View {
+        let told = self.old.iter().map(|view| View {
             ty: view.state.urn.ty().to_owned(),
             name: view.state.urn.name().to_owned(),
             inputs: Arc::clone(&view.inputs),
@@ -186,7 +185,10 @@ impl Driver {
         let early_refresh = end.step.op == StepOp::Refresh && !self.refreshing_command;
         let planning = self.calls.info.dry_run;
         for step in views.steps.iter().filter(|step| step.shown) {
-            let view = views.view(step);
+            let mut view = views.view(step);
+            if early_refresh {
+                view.op = StepOp::Refresh;
+            }
             let failed = step.published.is_some_and(|index| !views.published[index].step.error.is_empty());
             self.calls.ports.events.emit(EngineEvent::ResourcePre { step: view.clone(), planning });
             if failed {

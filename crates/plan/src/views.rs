@@ -54,6 +54,8 @@ pub struct ViewStep {
     pub old: Option<Arc<ResourceState>>,
     /// The state after.
     pub new: Option<Arc<ResourceState>>,
+    /// The state that waits for deletion from now on, as its owner does.
+    pub mark: Option<Slot>,
     /// What it does to the list of states; `None` where it changes nothing.
     pub after: Option<After>,
     /// Its place among what was published; `None` where it follows from what became of the owner.
@@ -89,6 +91,22 @@ fn owner(step: &Step, outcome: &StepOutcome) -> Owner {
     }
 }
 
+/// How a step that ended well leaves its resource in the list.
+#[derive(Clone, Copy)]
+struct Placing {
+    /// It takes a place in the run's order, so that its views have to follow it.
+    places: bool,
+    /// It is made a second time while the first is still there.
+    another: bool,
+}
+
+fn placing(after: &After, outcome: &StepOutcome) -> Placing {
+    let well = matches!(outcome, StepOutcome::Done(Some(_)) | StepOutcome::Partial(_));
+    let another = matches!(after, After::PlaceAndMark { .. });
+    let places = another || matches!(after, After::Keep(_) | After::Stay(_) | After::Place { .. });
+    Placing { places: places && well, another: another && well }
+}
+
 fn replaced(op: StepOp) -> bool {
     matches!(op, StepOp::DeleteReplaced | StepOp::DiscardReplaced)
 }
@@ -102,7 +120,7 @@ impl Planner {
     pub fn views_of(&self, owner: &ResourceState) -> Vec<Arc<ResourceState>> {
         let slots = self.views.of.get(&owner.urn).map(Vec::as_slice).unwrap_or_default();
         let states = slots.iter().map(|slot| &self.entry(*slot).state);
-        states.filter(|view| owner.delete || !view.delete).cloned().collect()
+        states.filter(|view| owner.delete == view.delete).cloned().collect()
     }
 
     /// Whether a step that has ended bears on views.
@@ -127,17 +145,24 @@ impl Planner {
         if before != step.urn {
             alive.extend(self.views.of.remove(&step.urn).unwrap_or_default());
         }
+        let state = match outcome {
+            StepOutcome::Done(state) => state.as_deref(),
+            StepOutcome::Partial(state) => Some(&**state),
+            StepOutcome::Failed | StepOutcome::Unknown => None,
+        };
+        let after = step.after(state, step.old.map(|old| &*self.entry(old).state));
+        let placing = placing(&after, outcome);
         let mut steps = Vec::new();
         let mut touched = Vec::new();
         if owner != Owner::Untouched {
             for (index, view) in published.iter().enumerate() {
-                let done = self.publish(step, view, &mut alive, &mut touched);
+                let done = self.publish(step, view, placing, &mut alive, &mut touched);
                 steps.push(ViewStep { published: Some(index), ..done });
             }
         }
         let rest: Vec<Slot> = alive.iter().copied().filter(|slot| !touched.contains(slot)).collect();
         for slot in rest {
-            steps.extend(self.follow(step, owner, slot, &mut alive));
+            steps.extend(self.follow(step, owner, placing, slot, &mut alive));
         }
         if !alive.is_empty() {
             let name = if owner == Owner::Stays { step.urn.clone() } else { before };
@@ -151,17 +176,24 @@ impl Planner {
         &mut self,
         step: &Step,
         view: &PublishedView,
+        placing: Placing,
         alive: &mut Vec<Slot>,
         touched: &mut Vec<Slot>,
     ) -> ViewStep {
         let live = self.find_view(alive, &view.urn, false);
         let marked = self.find_view(alive, &view.urn, true);
-        let old = if replaced(view.op) { marked.or(live) } else { live };
+        let of_replaced = removes(step.op) && step.old.is_some_and(|old| self.entry(old).state.delete);
+        let old = match (of_replaced, replaced(view.op)) {
+            (true, _) => marked,
+            (false, true) => marked.or(live),
+            (false, false) => live,
+        };
         let mut done = ViewStep {
             op: view.op,
             urn: view.urn.clone(),
             old: old.map(|slot| Arc::clone(&self.entry(slot).state)),
             new: view.state.clone(),
+            mark: None,
             after: None,
             published: None,
             shown: true,
@@ -172,15 +204,19 @@ impl Planner {
         }
         let after = match (&view.state, old) {
             _ if removes(view.op) => old.map(After::Remove),
-            (Some(_), Some(old)) if step.op == StepOp::Refresh => Some(After::Amend(old)),
-            (Some(state), Some(old)) if view.op == StepOp::CreateReplacement => {
-                Some(After::PlaceAndMark { slot: self.push_slot(Arc::clone(state), true), old })
+            (Some(state), Some(old)) if view.op == StepOp::CreateReplacement || placing.another => {
+                done.mark = Some(old);
+                Some(After::Place { slot: self.push_slot(Arc::clone(state), true), replaces: None })
             }
+            (Some(_), Some(old)) if !placing.places => Some(After::Amend(old)),
             (Some(state), replaces) => {
                 Some(After::Place { slot: self.push_slot(Arc::clone(state), true), replaces })
             }
-            (None, old) => old.map(After::Keep),
+            (None, old) => old.filter(|_| placing.places).map(After::Keep),
         };
+        if let Some(old) = done.mark {
+            self.mark_view(old);
+        }
         if removes(view.op) {
             done.new = None;
         }
@@ -192,7 +228,14 @@ impl Planner {
     }
 
     /// A view of which the provider said nothing.
-    fn follow(&mut self, step: &Step, owner: Owner, slot: Slot, alive: &mut Vec<Slot>) -> Option<ViewStep> {
+    fn follow(
+        &mut self,
+        step: &Step,
+        owner: Owner,
+        placing: Placing,
+        slot: Slot,
+        alive: &mut Vec<Slot>,
+    ) -> Option<ViewStep> {
         let state = Arc::clone(&self.entry(slot).state);
         let goes = match owner {
             Owner::Gone => !self.belongs_to_another(step, &state),
@@ -203,7 +246,19 @@ impl Planner {
         let (op, after) = if goes {
             let op = if replaced(step.op) { StepOp::DeleteReplaced } else { StepOp::Delete };
             (op, After::Remove(slot))
-        } else if owner == Owner::Stays && step.op != StepOp::Refresh && !removes(step.op) && !state.delete {
+        } else if placing.another && !state.delete {
+            self.mark_view(slot);
+            return Some(ViewStep {
+                op: StepOp::Same,
+                urn: state.urn.clone(),
+                old: None,
+                new: None,
+                mark: Some(slot),
+                after: None,
+                published: None,
+                shown: false,
+            });
+        } else if placing.places && !state.delete {
             (StepOp::Same, After::Keep(slot))
         } else {
             return None;
@@ -216,6 +271,7 @@ impl Planner {
             urn: state.urn.clone(),
             old: Some(state),
             new,
+            mark: None,
             after: Some(after),
             published: None,
             shown,
@@ -250,18 +306,14 @@ impl Planner {
         touched: &mut Vec<Slot>,
     ) {
         match after {
-            After::Keep(_) | After::Stay(_) | After::MarkPendingReplacement(_) => {}
+            After::Keep(_)
+            | After::Stay(_)
+            | After::MarkPendingReplacement(_)
+            | After::PlaceAndMark { .. } => {}
             After::Place { slot, replaces } => {
                 if let Some(old) = replaces {
                     self.view_gone(*old, alive);
                 }
-                alive.push(*slot);
-                touched.push(*slot);
-            }
-            After::PlaceAndMark { slot, old } => {
-                let mut marked = ResourceState::clone(&self.entry(*old).state);
-                marked.delete = true;
-                self.entry_mut(*old).state = Arc::new(marked);
                 alive.push(*slot);
                 touched.push(*slot);
             }
@@ -272,6 +324,12 @@ impl Planner {
             }
             After::Remove(slot) => self.view_gone(*slot, alive),
         }
+    }
+
+    fn mark_view(&mut self, slot: Slot) {
+        let mut marked = ResourceState::clone(&self.entry(slot).state);
+        marked.delete = true;
+        self.entry_mut(slot).state = Arc::new(marked);
     }
 
     fn view_gone(&mut self, slot: Slot, alive: &mut Vec<Slot>) {

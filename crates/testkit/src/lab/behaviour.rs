@@ -8,6 +8,7 @@ use purlin_ports::{DiffArgs, DiffChanges, DiffResult};
 
 use super::program::{Item, Program};
 use super::text;
+use super::views::ViewRules;
 
 /// A property of a resource, of a type or of all.
 #[derive(Clone, Debug)]
@@ -80,6 +81,8 @@ pub struct Behaviour {
     faults: Vec<Fault>,
     diffs: BTreeMap<String, FixedDiff>,
     constructs: BTreeMap<String, (Program, PropertyMap)>,
+    /// How views are published.
+    pub views: ViewRules,
 }
 
 /// What a `cloud` block does to what exists, rather than to how the cloud behaves.
@@ -142,6 +145,7 @@ impl Behaviour {
                     || (rest.first() == Some(&fault.call) && rest.get(1).is_none_or(|n| *n == fault.name)))
             }),
             "diff" => self.fixed_diff(rest, line)?,
+            "views" => self.views.line(rest)?,
             "drift" => return Ok(Some(Touch::Drift(first()?, pairs(&rest[1..])?))),
             "vanish" => return Ok(Some(Touch::Vanish(first()?))),
             "exists" => return Ok(Some(Touch::Exists(first()?, pairs(&rest[1..])?))),

@@ -6,17 +6,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use purlin_model::{OperationKind, PackageDescriptor, PropertyMap, PropertyValue, Urn};
 use purlin_ports::{
-    CheckArgs, CheckFailure, CheckResult, ConfigureArgs, ConstructArgs, ConstructResult, CreateArgs,
-    DeleteArgs, DiffArgs, DiffResult, InvokeArgs, InvokeResult, Operated, Provider, ProviderError,
-    ProviderHost, ProviderMethodArgs, ProviderMethodResult, ReadArgs, ReadResult, ResourceMonitor,
-    UpdateArgs,
+    CallContext, CheckArgs, CheckFailure, CheckResult, ConfigureArgs, ConstructArgs, ConstructResult,
+    CreateArgs, DeleteArgs, DiffArgs, DiffResult, InvokeArgs, InvokeResult, Operated, Provider,
+    ProviderError, ProviderHost, ProviderMethodArgs, ProviderMethodResult, PublishedStep, ReadArgs,
+    ReadResult, ResourceMonitor, UpdateArgs,
 };
 
 use super::behaviour::{Behaviour, Touch, Trouble};
 use super::gate::Gate;
 use super::program::Running;
 use super::session::Watch;
-use super::text;
+use super::{text, views};
 
 /// Something that exists.
 #[derive(Clone, Debug)]
@@ -165,6 +165,26 @@ impl Cloud {
     /// What must not happen and did.
     pub fn violations(&self) -> Vec<String> {
         std::mem::take(&mut self.lock().violations)
+    }
+
+    /// Notes something among the calls.
+    pub fn note(&self, line: String) {
+        self.lock().calls.push(line);
+    }
+
+    /// Tells the engine what is done to views.
+    async fn publish(&self, token: &str, steps: Vec<PublishedStep>) {
+        let monitor = self.lock().monitor.clone();
+        if let (Some(monitor), false) = (monitor, steps.is_empty())
+            && let Err(error) = monitor.publish_views(token.to_owned(), steps).await
+        {
+            self.lock().violations.push(format!("views are refused: {error}"));
+        }
+    }
+
+    async fn publish_made(&self, context: &CallContext, inputs: &PropertyMap) {
+        let steps = self.lock().behaviour.views.made(context, inputs);
+        self.publish(&context.status.token, steps).await;
     }
 
     fn trouble(&self, call: &str, urn: &Urn) -> Option<(Trouble, String)> {
@@ -363,6 +383,7 @@ impl Provider for Process {
         if args.context.preview {
             let trouble = self.cloud.look("foresee", urn, shown(&args.inputs)).await?;
             lost(trouble.as_ref())?;
+            self.cloud.publish_made(&args.context, &args.inputs).await;
             let inner = self.cloud.lock();
             inner.behaviour.compute(urn, None, &mut outputs);
             let refresh_before_update = inner.behaviour.refresh_before_update(urn);
@@ -370,6 +391,7 @@ impl Provider for Process {
         }
         let kind = OperationKind::Creating;
         let acting = self.cloud.act(kind, urn, "", shown(&args.inputs)).await?;
+        self.cloud.publish_made(&args.context, &args.inputs).await;
         let mut inner = self.cloud.lock();
         let number = inner.made.entry(urn.name().to_owned()).or_default();
         *number += 1;
@@ -395,11 +417,14 @@ impl Provider for Process {
         if args.context.preview {
             let trouble = self.cloud.look("foresee", urn, shown(&args.new_inputs)).await?;
             lost(trouble.as_ref())?;
+            self.cloud.publish_made(&args.context, &args.new_inputs).await;
             self.cloud.lock().behaviour.compute_again(urn, &args.old_outputs, None, &mut outputs);
             return Ok(Operated { outputs, refresh_before_update, ..Operated::default() });
         }
         let kind = OperationKind::Updating;
-        let acting = self.cloud.act(kind, urn, &args.id, shown(&args.new_inputs)).await?;
+        let about = format!("{}{}", shown(&args.new_inputs), views::told(&args.context));
+        let acting = self.cloud.act(kind, urn, &args.id, about).await?;
+        self.cloud.publish_made(&args.context, &args.new_inputs).await;
         let mut inner = self.cloud.lock();
         inner.turns += 1;
         let turn = inner.turns;
@@ -425,7 +450,10 @@ impl Provider for Process {
     async fn delete(&self, args: DeleteArgs) -> Result<(), ProviderError> {
         let urn = &args.context.urn;
         let kind = OperationKind::Deleting;
-        let acting = self.cloud.act(kind, urn, &args.id, format!(" {}", args.id)).await?;
+        let about = format!(" {}{}", args.id, views::told(&args.context));
+        let acting = self.cloud.act(kind, urn, &args.id, about).await?;
+        let steps = self.cloud.lock().behaviour.views.deleted(&args.context);
+        self.cloud.publish(&args.context.status.token, steps).await;
         if !acting.is_dropped() {
             self.cloud.lock().things.remove(&args.id);
         }
@@ -435,8 +463,11 @@ impl Provider for Process {
 
     async fn read(&self, args: ReadArgs) -> Result<ReadResult, ProviderError> {
         let urn = &args.context.urn;
-        let trouble = self.cloud.look("read", urn, format!(" {}", args.id)).await?;
+        let about = format!(" {}{}", args.id, views::told(&args.context));
+        let trouble = self.cloud.look("read", urn, about).await?;
         lost(trouble.as_ref())?;
+        let steps = self.cloud.lock().behaviour.views.read(&args.context);
+        self.cloud.publish(&args.context.status.token, steps).await;
         let inner = self.cloud.lock();
         let id = inner.behaviour.answered_id(args.id.clone());
         let thing = inner.things.get(&args.id).or_else(|| inner.things.get(&id));

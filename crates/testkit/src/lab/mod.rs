@@ -55,6 +55,10 @@
 //! `@version=`, `@url=`, `@package=` (of a provider), `@remote`, `@as=handle`, `@try`, `@early` (parallel: doesn't
 //! wait), `@position=`, `@trace=`. See [`options`].
 //!
+//! `hook <name>` registers a hook (`@dry`: in previews, too; `@quiet`: its failure is a warning; `@wrong` or
+//! `@wrong=text`: it fails), `errorhook <name>` one that hears of failures (`@retries=N`). Their calls are
+//! noted among those of the cloud.
+//!
 //! # Lines of a cloud
 //!
 //! `computed p`, `recomputed p` (changes with each update), `replaces p`, `dbr p`, `default p=value`,
@@ -64,7 +68,10 @@
 //! (`lost` takes effect and is not answered, `dropped` takes none); `heals [call [name]]`;
 //! `diff <name> none|some|unknown [replaces=p,q] [diffs=p] [detailed=path:kind,…] [dbr]` (a fixed answer);
 //! `detailed <name>` (diffs are told path by path); `refresh-before-update <name>`; `silent <name>` (reads tell no
-//! inputs); `answers <id> <other>` (reads of that id answer with another); `drift <name|id> p=value`, `vanish <name|id>`, `exists <id> p=value`; `reset`.
+//! inputs); `answers <id> <other>` (reads of that id answer with another); `drift <name|id> p=value`, `vanish <name|id>`, `exists <id> p=value`; `reset`;
+//! `views wrong <view> ["text"]`, `views replaced <view> [first]`, `views drift <name> view=value` (what the next read
+//! finds; `null` for gone), `views silent <name>`, `views heals`. A resource shows the views that its input `views`
+//! has.
 //! Ids are `name-1`, `name-2`, …; the package `missing` has no plugin. See [`behaviour`].
 //!
 //! # Options of an operation
@@ -95,6 +102,7 @@ pub mod checks;
 pub mod cloud;
 pub mod codec;
 pub mod gate;
+pub mod hooks;
 pub mod level;
 pub mod operation;
 pub mod options;
@@ -104,6 +112,7 @@ pub mod session;
 pub mod states;
 pub mod suite;
 pub mod text;
+pub mod views;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

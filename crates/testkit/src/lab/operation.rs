@@ -88,7 +88,7 @@ fn settings(mode: Mode) -> EngineSettings {
             ..DeploymentInfo::default()
         },
         parallel: 0,
-        monitor_address: String::new(),
+        monitor_address: "lab".into(),
         clear_pending_creates: false,
         legacy_refresh_diff: false,
         shown_config: BTreeMap::new(),
@@ -294,7 +294,7 @@ pub fn run(operation: &Operation, bench: Bench<'_>) -> Result<Ran, String> {
         let engine = Engine::new(operation.settings.clone(), ports, Arc::clone(bench.state));
         cloud.set_monitor(Some(engine.monitor()));
         let program = bench.program.map(|lines| {
-            let host = Host { program: lines.clone(), gate: gate.clone(), replies: Arc::clone(&replies) };
+            let host = Host { program: lines.clone(), cloud: cloud.clone(), replies: Arc::clone(&replies) };
             program(host, &engine, Arc::clone(&events) as _)
         });
         let storing = Arc::clone(&session);

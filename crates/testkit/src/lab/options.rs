@@ -11,7 +11,7 @@ use super::text::{self, Expr};
 pub struct Options(Vec<(String, String, Option<Expr>)>);
 
 /// Every option there is.
-const ALL: [&str; 32] = [
+const ALL: [&str; 36] = [
     "alias",
     "as",
     "dbr",
@@ -44,6 +44,10 @@ const ALL: [&str; 32] = [
     "trace",
     "noparent",
     "extra",
+    "dry",
+    "quiet",
+    "wrong",
+    "retries",
 ];
 
 /// Those whose value names resources.

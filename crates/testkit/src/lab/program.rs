@@ -15,7 +15,9 @@ use purlin_ports::{
 };
 use tokio_util::sync::CancellationToken;
 
+use super::cloud::Cloud;
 use super::gate::Gate;
+use super::hooks;
 use super::level::{Level, Riser};
 use super::options::{self, Options};
 use super::text::{self, Expr};
@@ -38,6 +40,10 @@ pub enum Verb {
     Invoke,
     /// Calls a method.
     Call,
+    /// Registers a hook.
+    Hook,
+    /// Registers a hook that hears of failures.
+    ErrorHook,
     /// Registers outputs.
     Outputs,
     /// Says that everything is registered, and waits for the end.
@@ -83,6 +89,8 @@ impl Item {
             "read" => Verb::Read,
             "invoke" => Verb::Invoke,
             "call" => Verb::Call,
+            "hook" => Verb::Hook,
+            "errorhook" => Verb::ErrorHook,
             "outputs" => Verb::Outputs,
             "signal" => Verb::Signal,
             "fails" => Verb::Fails,
@@ -180,6 +188,8 @@ pub struct Running {
     program: Program,
     monitor: Arc<dyn ResourceMonitor>,
     gate: Gate,
+    /// Where calls of hooks are noted.
+    cloud: Option<Cloud>,
     made: Mutex<HashMap<String, Made>>,
     replies: Arc<Mutex<Vec<String>>>,
     /// What stands for `{}` in names.
@@ -197,6 +207,7 @@ impl Running {
             program,
             monitor,
             gate,
+            cloud: None,
             made: Mutex::default(),
             replies: Arc::default(),
             prefix,
@@ -213,6 +224,12 @@ impl Running {
         self.lock().insert("args".into(), args);
         self.prefix.clone_from(&goal.name);
         self.component = Some(goal);
+        self
+    }
+
+    /// Where calls of its hooks are noted.
+    pub fn noting_in(mut self, cloud: Cloud) -> Running {
+        self.cloud = Some(cloud);
         self
     }
 
@@ -285,6 +302,7 @@ impl Running {
             Verb::Read => self.read(item).await,
             Verb::Invoke => self.invoke(item).await,
             Verb::Call => self.call(item).await,
+            Verb::Hook | Verb::ErrorHook => self.hook(item).await,
             Verb::Outputs => self.outputs(item).await,
             Verb::Signal => self.monitor.program_finished().await,
             Verb::Fails => return Err(Ended::Failed("the program failed".into())),
@@ -479,6 +497,17 @@ impl Running {
         Ok(())
     }
 
+    async fn hook(&self, item: &Item) -> Result<(), MonitorError> {
+        let Some(cloud) = &self.cloud else {
+            return Err(MonitorError::Invalid("components register no hooks".into()));
+        };
+        let hook = match item.verb {
+            Verb::Hook => hooks::hook(&item.name, &item.options, cloud),
+            _ => hooks::error_hook(&item.name, &item.options, cloud),
+        };
+        self.monitor.register_hook(hook).await
+    }
+
     async fn outputs(&self, item: &Item) -> Result<(), MonitorError> {
         let urn = self.urn_of(&item.name)?;
         let outputs = self.inputs(item);
@@ -515,8 +544,8 @@ pub enum Ended {
 pub struct Host {
     /// The program.
     pub program: Program,
-    /// Where its lines wait.
-    pub gate: Gate,
+    /// Where its lines wait, and where calls of its hooks are noted.
+    pub cloud: Cloud,
     /// What it is answered.
     pub replies: Arc<Mutex<Vec<String>>>,
 }
@@ -541,8 +570,8 @@ impl LanguageHost for Host {
     }
 
     async fn run(&self, request: RunRequest, cancel: CancellationToken) -> Result<RunOutcome, Diagnostic> {
-        let running = Running::new(self.program.clone(), request.monitor, self.gate.clone());
-        let running = running.replies(Arc::clone(&self.replies));
+        let running = Running::new(self.program.clone(), request.monitor, self.cloud.gate.clone());
+        let running = running.replies(Arc::clone(&self.replies)).noting_in(self.cloud.clone());
         let ended = tokio::select! {
             biased;
             ended = running.run() => ended,
