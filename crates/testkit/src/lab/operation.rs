@@ -88,7 +88,7 @@ fn settings(mode: Mode) -> EngineSettings {
             ..DeploymentInfo::default()
         },
         parallel: 0,
-        monitor_address: "lab".into(),
+        monitor_address: String::new(),
         clear_pending_creates: false,
         legacy_refresh_diff: false,
         shown_config: BTreeMap::new(),
@@ -267,6 +267,13 @@ fn program(host: Host, engine: &Engine, events: Arc<dyn EventSink>) -> Program {
     Program { host: Arc::new(host), request }
 }
 
+/// Whether anything has views, so that providers have to know where to publish them.
+fn shows_views(bench: &Bench<'_>) -> bool {
+    let items = bench.program.iter().flat_map(|program| &program.items);
+    items.flat_map(|item| &item.inputs).any(|(key, _)| key == "views")
+        || bench.state.resources.iter().any(|state| state.view_of.is_some())
+}
+
 /// Runs an operation to its end, its hanging or its crash.
 pub fn run(operation: &Operation, bench: Bench<'_>) -> Result<Ran, String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -291,7 +298,11 @@ pub fn run(operation: &Operation, bench: Bench<'_>) -> Result<Ran, String> {
             entropy: Arc::clone(bench.entropy) as Arc<dyn Entropy>,
             session: (!preview).then(|| Arc::clone(&session) as Arc<dyn UpdateSession>),
         };
-        let engine = Engine::new(operation.settings.clone(), ports, Arc::clone(bench.state));
+        let mut settings = operation.settings.clone();
+        if shows_views(&bench) {
+            settings.monitor_address = "lab".into();
+        }
+        let engine = Engine::new(settings, ports, Arc::clone(bench.state));
         cloud.set_monitor(Some(engine.monitor()));
         let program = bench.program.map(|lines| {
             let host = Host { program: lines.clone(), cloud: cloud.clone(), replies: Arc::clone(&replies) };
