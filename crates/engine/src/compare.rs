@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use purlin_diag::Diagnostic;
+use purlin_model::autonaming::Autonaming;
 use purlin_model::diff::{self, DetailedDiff, PathDiff};
 use purlin_model::path::ignore_changes;
 use purlin_model::urn::is_provider_type;
@@ -16,6 +17,7 @@ use purlin_ports::{
     CheckArgs, CheckFailure, CheckResult, DiffArgs, DiffChanges, DiffResult, Provider, ProviderError,
 };
 
+use crate::autoname::propose;
 use crate::calls::{Calls, provider_problem};
 use crate::message::{Message, Opened};
 use crate::pool::without_internal;
@@ -33,6 +35,7 @@ pub(crate) struct Subject {
     pub(crate) provider: Option<ProviderRef>,
     pub(crate) package: PackageDescriptor,
     pub(crate) seed: Vec<u8>,
+    pub(crate) autonaming: Option<Arc<Autonaming>>,
 }
 
 /// How the old state takes part in a check.
@@ -94,9 +97,17 @@ async fn try_check(
         Some(old) if plan.with_olds => Arc::clone(&old.inputs),
         _ => Arc::default(),
     };
-    let args = CheckArgs { urn: subject.urn.clone(), olds, news, random_seed: subject.seed.clone() };
+    let is_provider = is_provider_type(subject.urn.ty());
+    let autonaming = subject.autonaming.as_ref().filter(|_| !is_provider);
+    let args = CheckArgs {
+        urn: subject.urn.clone(),
+        olds,
+        news,
+        random_seed: subject.seed.clone(),
+        autonaming: autonaming.and_then(|naming| propose(naming, &subject.urn, &subject.seed)),
+    };
     let named = |e: ProviderError| provider_problem("check-failed", &subject.urn, "validating", &e);
-    if is_provider_type(subject.urn.ty()) {
+    if is_provider {
         let wanted = Arc::clone(&args.news);
         let result = check_provider(calls, subject, args).await.map_err(named)?;
         return Ok((old, put_back(&subject.urn, &wanted, result)?));

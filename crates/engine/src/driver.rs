@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use purlin_diag::Diagnostic;
+use purlin_model::autonaming::Autonaming;
 use purlin_model::event::{EngineEvent, OperationResult, StepOp};
 use purlin_model::{OperationKind, PropertyMap, ResourceState, Snapshot, Urn};
 use purlin_plan::{Input, Planner, RefreshScope, Registration, ResId, StepOutcome, Ticket};
@@ -49,6 +50,7 @@ pub(crate) struct Driver {
     messages: mpsc::UnboundedReceiver<Message>,
     pub(crate) recorder: Recorder,
     pub(crate) plan_book: PlanBook,
+    pub(crate) autonaming: Option<Arc<Autonaming>>,
     pub(crate) works: HashMap<ResId, Work>,
     pub(crate) waiting: HashMap<Ticket, Waiting>,
     next_ticket: u32,
@@ -100,6 +102,7 @@ impl Engine {
             messages,
             recorder,
             plan_book: PlanBook::new(&settings.plan),
+            autonaming: settings.plan.autonaming.clone(),
             works: HashMap::new(),
             waiting: HashMap::new(),
             next_ticket: 0,

@@ -88,6 +88,7 @@ impl Driver {
             provider: self.planner.provider(res).cloned(),
             package: self.planner.package(res).clone(),
             seed: work.map(|w| w.seed.clone()).unwrap_or_default(),
+            autonaming: self.autonaming.clone(),
         }
     }
 

@@ -4,6 +4,7 @@
 //! answer with messages. Every change of state leaves as a journal entry, everything that a person
 //! sees as an event.
 
+mod autoname;
 mod calls;
 mod compare;
 mod driver;

@@ -134,6 +134,7 @@ impl Calls {
             olds: Arc::default(),
             news: Arc::default(),
             random_seed: vec![0; 32],
+            autonaming: None,
         };
         let checked = provider.check_config(args).await?;
         let id = "00000000-0000-4000-8000-000000000000".to_owned();
@@ -222,7 +223,8 @@ async fn check(
     olds: Arc<PropertyMap>,
 ) -> Result<Arc<PropertyMap>, Failure> {
     let news = Arc::clone(&resource.inputs);
-    let args = CheckArgs { urn: resource.urn.clone(), olds, news, random_seed: vec![7; 32] };
+    let args =
+        CheckArgs { urn: resource.urn.clone(), olds, news, random_seed: vec![7; 32], autonaming: None };
     let checked = provider.check(args).await?;
     if let Some(failure) = checked.failures.first() {
         return Err(ProviderError::Rejected(format!("{}: {}", failure.property, failure.reason)));

@@ -4,6 +4,7 @@
 //! Nothing here knows a file format, a wire format, a clock or a task: adapters turn their own
 //! shapes into these and back.
 
+pub mod autonaming;
 pub mod cause;
 pub mod diff;
 pub mod event;

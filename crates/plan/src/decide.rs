@@ -168,11 +168,11 @@ impl Planner {
     }
 
     pub(crate) fn plan_same(&mut self, res: ResId, old: Slot, facts: &DiffFacts) {
-        if self.get(res).imported && facts.inputs_equal {
-            return self.settle_registered(res, old);
-        }
         if !self.allows_of(res, &[StepOp::Same]) {
             return;
+        }
+        if self.get(res).imported && facts.inputs_equal {
+            return self.settle_registered(res, old);
         }
         let state = Arc::clone(&self.entry(old).state);
         let mut draft = self.draft_over(res, &state);

@@ -45,6 +45,13 @@ impl Planner {
         {
             return self.fail(res);
         }
+        let steps: &[StepOp] = match replaced {
+            Some(_) => &[StepOp::ImportReplacement, StepOp::Replace],
+            None => &[StepOp::Import],
+        };
+        if !self.allows_of(res, steps) {
+            return;
+        }
         let resource = self.get(res);
         let draft =
             Arc::new(envelope::draft(&resource.goal, &resource.urn, resource.provider.as_ref(), None));

@@ -74,6 +74,7 @@ impl Planner {
     /// Enters a registration into the tables and claims its old state.
     pub(crate) fn admit(&mut self, ticket: Option<Ticket>, mut request: Registration, urn: Urn) -> ResId {
         self.inherit(&mut request.goal);
+        self.name_first(&mut request.goal);
         let providers = self.inherited_providers(&request.goal, std::mem::take(&mut request.providers));
         #[expect(clippy::cast_possible_truncation, reason = "registrations fit in memory")]
         let res = ResId(self.resources.len() as u32);
@@ -102,6 +103,14 @@ impl Planner {
             self.fail(res);
         }
         res
+    }
+
+    /// A resource that gets the name of the one that it replaces is made after that is deleted.
+    fn name_first(&self, goal: &mut Goal) {
+        let Some(autonaming) = &self.settings.autonaming else { return };
+        if goal.custom && !is_provider_type(&goal.ty) && autonaming.deletes_first(&goal.ty) {
+            goal.delete_before_replace = Some(true);
+        }
     }
 
     fn inherit(&mut self, goal: &mut Goal) {

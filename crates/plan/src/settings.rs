@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use purlin_model::autonaming::Autonaming;
 use purlin_model::event::StepOp;
 use purlin_model::update_plan::UpdatePlan;
 use purlin_model::{PackageDescriptor, PropertyMap, Urn};
@@ -56,6 +57,8 @@ pub struct Settings {
     pub package_config: BTreeMap<String, PropertyMap>,
     /// Packages that may not have a default provider; `*` for all but `pulumi`.
     pub disabled_default_providers: BTreeSet<String>,
+    /// How resources are named, where the configuration says it.
+    pub autonaming: Option<Arc<Autonaming>>,
     /// The update plan that is followed, if one is.
     pub update_plan: Option<Arc<UpdatePlan>>,
     /// Whether an update plan is recorded.
@@ -80,6 +83,7 @@ impl Settings {
             default_packages: BTreeMap::new(),
             package_config: BTreeMap::new(),
             disabled_default_providers: BTreeSet::new(),
+            autonaming: None,
             update_plan: None,
             records_plan: false,
         }

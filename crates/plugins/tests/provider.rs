@@ -13,7 +13,8 @@ use purlin_model::{
 use purlin_plugins::PluginProvider;
 use purlin_ports::{
     CallContext, CheckArgs, ConfigureArgs, ConstructArgs, CreateArgs, DeleteArgs, DeploymentInfo, DiffArgs,
-    DiffChanges, InvokeArgs, Provider, ProviderError, ProviderMethodArgs, ReadArgs, UpdateArgs,
+    DiffChanges, InvokeArgs, NameProposal, NamingMode, Provider, ProviderError, ProviderMethodArgs, ReadArgs,
+    UpdateArgs,
 };
 use purlin_wire::pulumirpc as rpc;
 use support::{Bench, Events, Fake, Seen, bag, cable, decode, options, provider_urn, secret, serve, urn};
@@ -49,7 +50,7 @@ fn read(name: &str, inputs: PropertyMap, outputs: PropertyMap) -> ReadArgs {
 }
 
 fn check(urn: purlin_model::Urn, news: PropertyMap) -> CheckArgs {
-    CheckArgs { urn, olds: Arc::default(), news: Arc::new(news), random_seed: vec![7; 32] }
+    CheckArgs { urn, olds: Arc::default(), news: Arc::new(news), random_seed: vec![7; 32], autonaming: None }
 }
 
 fn diff(name: &str, olds: PropertyMap, news: PropertyMap, preview: bool) -> DiffArgs {
@@ -115,6 +116,43 @@ async fn parameterization_comes_before_all_else_and_names_the_schema() {
     assert_eq!(bench.provider.schema().await.unwrap(), "{}");
     let Seen::Schema(request) = bench.fake.last() else { panic!() };
     assert_eq!((&*request.subpackage_name, &*request.subpackage_version), ("sub", "3.0.0"));
+}
+
+#[tokio::test]
+async fn a_plugin_is_told_how_to_name_what_it_makes() {
+    let proposal = |mode| NameProposal {
+        name: "proposed".into(),
+        mode,
+        warn_if_unsupported: mode == NamingMode::Enforce,
+    };
+    let named = |mode| CheckArgs { autonaming: Some(proposal(mode)), ..check(urn("r"), bag(&[])) };
+    let mut able = Fake::modern();
+    able.handshake.as_mut().unwrap().supports_autonaming_configuration = true;
+    let bench = Bench::new(able).await;
+    for (mode, number) in [(NamingMode::Propose, 0), (NamingMode::Enforce, 1), (NamingMode::Disable, 2)] {
+        bench.provider.check(named(mode)).await.unwrap();
+        let Seen::Check(request) = bench.fake.last() else { panic!() };
+        let told = request.autonaming.unwrap();
+        assert_eq!((&*told.proposed_name, told.mode), ("proposed", number));
+    }
+    assert!(bench.events.said().is_empty());
+}
+
+#[tokio::test]
+async fn a_plugin_that_cant_be_told_how_to_name_is_worth_a_warning_where_it_matters() {
+    let bench = Bench::new(Fake::modern()).await;
+    let named = |warn_if_unsupported| {
+        let mode = NamingMode::Enforce;
+        let proposal = NameProposal { name: "proposed".into(), mode, warn_if_unsupported };
+        CheckArgs { autonaming: Some(proposal), ..check(urn("r"), bag(&[])) }
+    };
+    bench.provider.check(named(false)).await.unwrap();
+    assert!(bench.events.said().is_empty());
+    bench.provider.check(named(true)).await.unwrap();
+    let Seen::Check(request) = bench.fake.last() else { panic!() };
+    assert!(request.autonaming.is_none());
+    let said = bench.events.said();
+    assert!(said[0].contains("does not support autonaming configuration"), "{said:?}");
 }
 
 #[tokio::test]

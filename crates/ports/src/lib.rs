@@ -20,8 +20,9 @@ pub use monitor::{
 };
 pub use provider::{
     CallContext, CheckArgs, CheckResult, ConfigureArgs, ConstructArgs, ConstructResult, CreateArgs,
-    DeleteArgs, DiffArgs, DiffChanges, DiffResult, InvokeArgs, InvokeResult, Operated, Provider,
-    ProviderError, ProviderHost, ProviderMethodArgs, ProviderMethodResult, ReadArgs, ReadResult, UpdateArgs,
+    DeleteArgs, DiffArgs, DiffChanges, DiffResult, InvokeArgs, InvokeResult, NameProposal, NamingMode,
+    Operated, Provider, ProviderError, ProviderHost, ProviderMethodArgs, ProviderMethodResult, ReadArgs,
+    ReadResult, UpdateArgs,
 };
 pub use state::{
     BagCodec, CancelReport, Durable, HistoryEntry, LoadedStack, SecretsManager, StackId, StackSummary,

@@ -70,6 +70,30 @@ pub struct CheckArgs {
     pub news: Arc<PropertyMap>,
     /// 32 bytes that make names unique.
     pub random_seed: Vec<u8>,
+    /// How the resource is to be named; `None` leaves it to the provider.
+    pub autonaming: Option<NameProposal>,
+}
+
+/// What a provider is told about the name of a resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NameProposal {
+    /// The name; empty where none may be made up.
+    pub name: String,
+    /// What it is.
+    pub mode: NamingMode,
+    /// Whether the user is to be told if the provider can't be told.
+    pub warn_if_unsupported: bool,
+}
+
+/// How much a proposed name binds a provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NamingMode {
+    /// A wish: the provider may adjust the name.
+    Propose,
+    /// The name has to be taken as it is.
+    Enforce,
+    /// No name may be made up.
+    Disable,
 }
 
 /// What `Check` answers.

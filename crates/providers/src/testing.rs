@@ -128,7 +128,13 @@ fn context(token: &str, preview: bool) -> CallContext {
 }
 
 pub(crate) fn check_args(token: &str, news: PropertyMap) -> CheckArgs {
-    CheckArgs { urn: urn(token), olds: Arc::default(), news: Arc::new(news), random_seed: vec![0; 32] }
+    CheckArgs {
+        urn: urn(token),
+        olds: Arc::default(),
+        news: Arc::new(news),
+        random_seed: vec![0; 32],
+        autonaming: None,
+    }
 }
 
 pub(crate) fn create_args(token: &str, inputs: PropertyMap, preview: bool) -> CreateArgs {

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use purlin_diag::Diagnostic;
 use purlin_languages::HostSettings;
+use purlin_model::autonaming::Autonaming;
 use purlin_model::state::SecretsProvider;
 use purlin_model::update_plan::UpdatePlan;
 use purlin_model::{PackageDescriptor, PropertyMap, PropertyValue};
 use purlin_plan::Mode;
 use purlin_ports::{DeploymentInfo, LanguageHost, ProgramInfo};
-use purlin_project::config::{ConfigInput, ConfigTarget, ResolvedConfig, Validation, resolve};
+use purlin_project::config::{ConfigInput, ConfigTarget, NamingContext, ResolvedConfig, Validation, resolve};
 use purlin_project::{Project, StackSettings, Value};
 
 use crate::config_values::ConfigSecrets;
@@ -171,6 +172,18 @@ impl<'c> Prepared<'c> {
                 .with_hint(format!("set it with --path '{key}[0]' <package>"))
                 .into()
         })
+    }
+
+    /// How resources are to be named, if the configuration says it.
+    pub(crate) fn autonaming(&self) -> Result<Option<Arc<Autonaming>>, CommandError> {
+        let id = &self.target.id;
+        let context = NamingContext {
+            organization: &id.organization,
+            project: &id.project,
+            stack: &id.name,
+            config: &self.config,
+        };
+        Ok(purlin_project::config::autonaming(context)?.map(Arc::new))
     }
 
     /// Installs what the program depends on, if need be, and says which packages it uses.

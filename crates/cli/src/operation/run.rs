@@ -248,6 +248,7 @@ impl Prepared<'_> {
         plan.exclude_protected = self.flags.exclude_protected;
         plan.default_packages = packages;
         plan.package_config = self.package_config();
+        plan.autonaming = self.autonaming()?;
         plan.disabled_default_providers = self.disabled_default_providers()?.into_iter().collect();
         let bags: Arc<dyn BagCodec> = Arc::new(SealedBags::new(manager));
         plan.update_plan = match &self.flags.plan_file {

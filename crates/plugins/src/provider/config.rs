@@ -147,6 +147,7 @@ impl PluginProvider {
                 byte_strings: false,
             },
             preview: answer.supports_preview,
+            autonaming: answer.supports_autonaming_configuration,
         }))
     }
 

@@ -80,6 +80,8 @@ impl ProviderOptions {
 struct Protocol {
     peer: PeerFlags,
     preview: bool,
+    /// Whether it can be told how to name resources.
+    autonaming: bool,
 }
 
 /// How far the configuration has come.
@@ -300,7 +302,8 @@ async fn handshake(
                 outputs: answer.accept_outputs,
                 byte_strings: answer.accepts_byte_string,
             };
-            Ok(Some(Protocol { peer, preview: true }))
+            let autonaming = answer.supports_autonaming_configuration;
+            Ok(Some(Protocol { peer, preview: true, autonaming }))
         }
         Err(failure) if failure.is_unimplemented() => Ok(None),
         Err(failure) => Err(start_failure(connection, "the handshake", failure)),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use purlin_model::PropertyMap;
 use purlin_ports::{
-    CheckArgs, CheckResult, CreateArgs, DeleteArgs, DiffArgs, DiffChanges, DiffResult, Operated,
+    CheckArgs, CheckResult, CreateArgs, DeleteArgs, DiffArgs, DiffChanges, DiffResult, NamingMode, Operated,
     ProviderError, ReadArgs, ReadResult, UpdateArgs, View,
 };
 use purlin_wire::calls::{from_provider, to_provider};
@@ -59,6 +59,7 @@ impl PluginProvider {
         let Access::Ready(protocol) = self.access().await? else {
             return Ok(CheckResult { inputs: PropertyMap::clone(&args.news), failures: Vec::new() });
         };
+        let autonaming = self.autonaming(&args, protocol);
         let request = rpc::CheckRequest {
             urn: args.urn.to_string(),
             name: args.urn.name().to_owned(),
@@ -67,7 +68,7 @@ impl PluginProvider {
             olds: Some(send(&args.olds, to_provider::CHECK_REQUEST, protocol)?),
             news: Some(send(&args.news, to_provider::CHECK_REQUEST, protocol)?),
             random_seed: args.random_seed.into(),
-            autonaming: None,
+            autonaming,
         };
         let answer = self.connection.call(|mut c| async move { c.check(request).await }).await?;
         let mut inputs = self.decode(answer.inputs.as_ref(), &from_provider::CHECK_RESPONSE)?;
@@ -75,6 +76,36 @@ impl PluginProvider {
             mark_secrets(&mut inputs, &args.news);
         }
         Ok(CheckResult { inputs, failures: failures(answer.failures) })
+    }
+
+    /// What the plugin is told about the name of a resource, if it can be told.
+    fn autonaming(
+        &self,
+        args: &CheckArgs,
+        protocol: Protocol,
+    ) -> Option<rpc::check_request::AutonamingOptions> {
+        use rpc::check_request::autonaming_options::Mode;
+        let proposal = args.autonaming.as_ref()?;
+        if !protocol.autonaming {
+            if proposal.warn_if_unsupported {
+                let message = format!(
+                    "{} resource has a custom autonaming setting but the provider does not support autonaming \
+                     configuration, consider upgrading to a newer version",
+                    args.urn
+                );
+                self.warn(message, Some(args.urn.clone()));
+            }
+            return None;
+        }
+        let mode = match proposal.mode {
+            NamingMode::Propose => Mode::Propose,
+            NamingMode::Enforce => Mode::Enforce,
+            NamingMode::Disable => Mode::Disable,
+        };
+        Some(rpc::check_request::AutonamingOptions {
+            proposed_name: proposal.name.clone(),
+            mode: mode.into(),
+        })
     }
 
     pub(super) async fn diff_call(&self, args: DiffArgs) -> Result<DiffResult, ProviderError> {

@@ -1,5 +1,6 @@
 //! Configuration: keys, values, places inside values, and what an operation is given.
 
+mod autonaming;
 mod input;
 mod key;
 mod map;
@@ -7,6 +8,7 @@ mod path;
 mod resolve;
 mod view;
 
+pub use autonaming::{NamingContext, autonaming};
 pub use input::{ConfigInput, InputType, looks_like_secret, refuse_plaintext_secret};
 pub use key::{ConfigKey, ConfigTarget};
 pub use map::ConfigMap;

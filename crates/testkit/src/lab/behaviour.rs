@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use purlin_model::diff::{DetailedDiff, PathDiff};
 use purlin_model::{DiffKind, PropertyMap, PropertyValue, Urn};
-use purlin_ports::{DiffArgs, DiffChanges, DiffResult};
+use purlin_ports::{CheckArgs, DiffArgs, DiffChanges, DiffResult, NamingMode};
 
 use super::program::{Item, Program};
 use super::text;
@@ -73,6 +73,8 @@ pub struct Behaviour {
     computed: Vec<Selector>,
     recomputed: Vec<Selector>,
     defaults: Vec<(Selector, PropertyValue)>,
+    names: Vec<Selector>,
+    scatters: Vec<Selector>,
     refuses: Vec<(Selector, String)>,
     detailed: Vec<String>,
     refresh_first: Vec<String>,
@@ -135,6 +137,8 @@ impl Behaviour {
                 let text = text::constant(&text)?.as_str().unwrap_or_default().to_owned();
                 self.refuses.push((Selector::read(&first()?), text));
             }
+            "names" => self.names.extend(selectors()),
+            "scatters" => self.scatters.extend(selectors()),
             "detailed" => self.detailed.extend_from_slice(rest),
             "refresh-before-update" => self.refresh_first.extend_from_slice(rest),
             "answers" => drop(self.answers.insert(first()?, rest.get(1).cloned().unwrap_or_default())),
@@ -245,6 +249,31 @@ impl Behaviour {
     pub fn defaults(&self, urn: &Urn, inputs: &mut PropertyMap) {
         for (selector, value) in self.defaults.iter().filter(|(selector, _)| selector.is_of(urn)) {
             inputs.entry(selector.property.clone()).or_insert_with(|| value.clone());
+        }
+    }
+
+    /// What a check makes up where nothing is given: the old value, else the proposed name, else one
+    /// made from the seed, or from a number that is always another one.
+    pub fn make_up(&self, args: &CheckArgs, number: &mut usize, inputs: &mut PropertyMap) {
+        let urn = &args.urn;
+        let missing =
+            |selector: &&Selector| selector.is_of(urn) && !args.news.contains_key(&selector.property);
+        for selector in self.names.iter().filter(missing) {
+            let old = args.olds.get(&selector.property).cloned();
+            let seed = args.random_seed.last().copied().unwrap_or_default();
+            let value = match (&args.autonaming, old) {
+                (Some(told), _) if told.mode == NamingMode::Disable => continue,
+                (_, Some(old)) => old,
+                (Some(told), None) => PropertyValue::text(&told.name),
+                (None, None) => PropertyValue::text(format!("{}-{seed:02x}", urn.name())),
+            };
+            inputs.insert(selector.property.clone(), value);
+        }
+        for selector in self.scatters.iter().filter(missing) {
+            *number += 1;
+            let made_up = PropertyValue::text(format!("{}-{number}", urn.name()));
+            let value = args.olds.get(&selector.property).cloned().unwrap_or(made_up);
+            inputs.insert(selector.property.clone(), value);
         }
     }
 

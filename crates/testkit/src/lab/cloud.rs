@@ -53,6 +53,8 @@ struct Inner {
     behaviour: Behaviour,
     things: BTreeMap<String, Thing>,
     made: BTreeMap<String, usize>,
+    /// How many values were made up that are always others.
+    scattered: usize,
     turns: usize,
     /// Counts calls and answers.
     clock: usize,
@@ -328,8 +330,9 @@ impl Process {
 
     fn check_inputs(&self, args: &CheckArgs) -> CheckResult {
         let mut inputs = PropertyMap::clone(&args.news);
-        let inner = self.cloud.lock();
+        let inner = &mut *self.cloud.lock();
         inner.behaviour.defaults(&args.urn, &mut inputs);
+        inner.behaviour.make_up(args, &mut inner.scattered, &mut inputs);
         let failures = inner.behaviour.refusals(&args.urn, &inputs);
         let failures =
             failures.into_iter().map(|(property, reason)| CheckFailure { property, reason }).collect();
@@ -368,7 +371,9 @@ impl Provider for Process {
 
     async fn check(&self, args: CheckArgs) -> Result<CheckResult, ProviderError> {
         let olds = if args.olds.is_empty() { "" } else { " over" };
-        let about = format!("{}{olds}{}", shown(&args.news), shown(&args.olds));
+        let named = args.autonaming.as_ref().map(|told| format!(" {:?}:{}", told.mode, told.name));
+        let named = named.unwrap_or_default().to_lowercase();
+        let about = format!("{}{olds}{}{named}", shown(&args.news), shown(&args.olds));
         self.cloud.look("check", &args.urn, about).await?;
         Ok(self.check_inputs(&args))
     }

@@ -62,6 +62,7 @@
 //! # Lines of a cloud
 //!
 //! `computed p`, `recomputed p` (changes with each update), `replaces p`, `dbr p`, `default p=value`,
+//! `names p` (made up from the proposed name or the seed), `scatters p` (made up anew each time),
 //! `refuses p ["text"]` where `p` is `property`, `name.property` or `type.property` (`*` for any property);
 //! `fails|partial|lost|dropped|unimplemented <call> <name|*> [once|twice] ["text"]` with calls `check`,
 //! `diff`, `create`, `foresee`, `update`, `delete`, `read`, `configure`, `check-config`, `diff-config`, `invoke`, `call`
@@ -78,6 +79,7 @@
 //!
 //! `preview`, `refresh`, `run-program`, `legacy-refresh-diff`, `import-pending=name:id`, `continue-on-error`, `exclude-protected`, `ignore-protect`, `clear-pending-creates`,
 //! `target=`, `exclude=`, `replace=` (URNs, `type::name` or names, with commas), `target-dependents`,
+//! `save-plan`, `plan` (follows the plan recorded last), `naming=default|verbatim|disabled|propose:pattern|enforce:pattern`,
 //! `exclude-dependents`, `parallel=N`, `package=name@version`, `disable=package`, `config=package:{…}`; `order=last|seed` (in which order
 //! answers come; as asked otherwise); `cancel=`, `abandon=`, `crash=` a moment: `create:a` (just before that call
 //! is answered) or `#7` (before the seventh answer); `store-fails=N` (no entry from the N-th on can be stored);
@@ -88,7 +90,7 @@
 //! First how it ended and the counts of the summary, then steps and diagnostics as they came. Views,
 //! by `show`: `same` (steps that change nothing), `all` (also root stack and default providers), `hints` (whole
 //! diagnostics), `calls`, `replies` (what the program is answered), `state`, `outputs` (of the stack), `entries`
-//! (the journal), `diff` (the keys of each step), `previews` (steps as they begin).
+//! (the journal), `plan` (the update plan recorded last), `diff` (the keys of each step), `previews` (steps as they begin).
 //!
 //! After each operation the lab checks by itself, and the case fails otherwise: the journal folds
 //! to a valid state at every prefix, the written state is valid and is what the journal says, no
@@ -117,6 +119,7 @@ pub mod views;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use purlin_model::update_plan::UpdatePlan;
 use purlin_model::{Snapshot, Urn};
 
 use crate::CountingEntropy;
@@ -145,6 +148,8 @@ pub struct Lab {
     program: Program,
     show: Vec<String>,
     memory: Memory,
+    /// The update plan that was recorded last.
+    plan: Option<Arc<UpdatePlan>>,
 }
 
 /// What is said of pending creates by the names of their resources, by URN. Names that are not
@@ -207,7 +212,14 @@ impl Lab {
         };
         let mut operation = operation.clone();
         operation.settings.plan.import_pending = pending_urns(&operation.import_pending, &before);
+        if operation.follows_plan {
+            let plan = self.plan.clone().ok_or("no operation has recorded a plan")?;
+            operation.settings.plan.update_plan = Some(plan);
+        }
         let mut ran = operation::run(&operation, bench)?;
+        if let Some(plan) = ran.report.as_mut().and_then(|report| report.update_plan.take()) {
+            self.plan = Some(Arc::new(plan));
+        }
         let cleared = operation.settings.clear_pending_creates;
         ran.violations = checks::check(&before, &ran, &self.cloud, cleared, &mut self.memory);
         self.state = Arc::clone(&ran.state);
@@ -217,6 +229,10 @@ impl Lab {
     /// The lines of a result.
     pub fn lines(&self, operation: &Operation, ran: &Ran) -> Vec<String> {
         let show: Vec<&str> = self.show.iter().chain(&operation.show).map(String::as_str).collect();
-        result::lines(ran, &show, &self.codec)
+        let mut lines = result::lines(ran, &show, &self.codec);
+        if show.contains(&"plan") {
+            lines.extend(self.plan.iter().flat_map(|plan| result::plan_lines(plan)));
+        }
+        lines
     }
 }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use purlin_engine::{Engine, EnginePorts, EngineSettings, Program, Report};
 use purlin_journal::{Entry, Fold};
+use purlin_model::autonaming::{Autonaming, Naming};
 use purlin_model::event::EngineEvent;
 use purlin_model::{PackageDescriptor, PropertyMap, Snapshot};
 use purlin_plan::{Mode, Settings, UrnSet};
@@ -63,6 +64,8 @@ pub struct Operation {
     pub show: Vec<String>,
     /// What pending creates have made: names of resources, with ids.
     pub import_pending: Vec<(String, String)>,
+    /// Whether it follows the update plan that was recorded last.
+    pub follows_plan: bool,
     /// Whether it is expected to do without a program.
     pub programless: bool,
 }
@@ -116,6 +119,7 @@ impl Operation {
             store_fails: None,
             show: Vec::new(),
             import_pending: Vec::new(),
+            follows_plan: false,
             programless: mode != Mode::Update,
         };
         operation.preview(preview);
@@ -162,6 +166,12 @@ impl Operation {
             "ignore-protect" => plan.ignore_protect = true,
             "exclude-protected" => plan.exclude_protected = true,
             "clear-pending-creates" => self.settings.clear_pending_creates = true,
+            "save-plan" => plan.records_plan = true,
+            "plan" => self.follows_plan = true,
+            "naming" => {
+                let default = naming(value)?;
+                plan.autonaming = Some(Arc::new(Autonaming { default, ..Autonaming::default() }));
+            }
             "parallel" => self.settings.parallel = number()?,
             "package" => {
                 let (name, version) = value.split_once('@').unwrap_or((value, ""));
@@ -190,6 +200,18 @@ impl Operation {
         }
         Ok(())
     }
+}
+
+fn naming(text: &str) -> Result<Naming, String> {
+    let pattern = |pattern: &str, enforce| Naming::Pattern { pattern: pattern.to_owned(), enforce };
+    Ok(match text.split_once(':').unwrap_or((text, "")) {
+        ("default", _) => Naming::Default,
+        ("verbatim", _) => Naming::Verbatim,
+        ("disabled", _) => Naming::Disabled,
+        ("propose", text) => pattern(text, false),
+        ("enforce", text) => pattern(text, true),
+        _ => return Err(format!("'{text}' is no way to name resources")),
+    })
 }
 
 /// A clock that stands still.

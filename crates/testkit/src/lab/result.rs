@@ -6,6 +6,7 @@ use purlin_diag::Severity;
 use purlin_journal::{Change, Entry};
 use purlin_model::Snapshot;
 use purlin_model::event::{EngineEvent, StepOp, StepView};
+use purlin_model::update_plan::{PlannedDiff, UpdatePlan};
 
 use super::codec::Codec;
 use super::operation::Ran;
@@ -32,6 +33,39 @@ pub fn lines(ran: &Ran, show: &[&str], codec: &Codec) -> Vec<String> {
     section("state", states::show(&ran.state, codec));
     let text = lines.into_iter().map(|line| format!("> {line}\n")).collect::<String>();
     text.lines().map(|line| line.trim_end().to_owned()).collect()
+}
+
+/// An update plan as lines: the steps of each resource, then how inputs and outputs change.
+pub fn plan_lines(plan: &UpdatePlan) -> Vec<String> {
+    let mut lines = vec!["> plan:".to_owned()];
+    for (urn, resource) in &plan.resources {
+        let steps: Vec<&str> = resource.steps.iter().map(|op| op.as_str()).collect();
+        let mut line = format!(">   {}: {}", states::label(urn), steps.join(", "));
+        match &resource.goal {
+            None => line.push_str(" (no goal)"),
+            Some(goal) => {
+                push_diff(&mut line, "", &goal.inputs);
+                push_diff(&mut line, "outputs ", &goal.outputs);
+                if let Some(first) = goal.delete_before_replace {
+                    let _ = write!(line, " dbr={first}");
+                }
+            }
+        }
+        lines.push(line);
+    }
+    lines
+}
+
+fn push_diff(line: &mut String, what: &str, diff: &PlannedDiff) {
+    if !diff.adds.is_empty() {
+        let _ = write!(line, " {what}+{}", text::map_line(&diff.adds));
+    }
+    if !diff.updates.is_empty() {
+        let _ = write!(line, " {what}~{}", text::map_line(&diff.updates));
+    }
+    if !diff.deletes.is_empty() {
+        let _ = write!(line, " {what}-[{}]", diff.deletes.join(", "));
+    }
 }
 
 fn head(ran: &Ran) -> String {
