@@ -12,6 +12,7 @@ use purlin_diag::Diagnostic;
 use purlin_model::event::StepOp;
 use purlin_model::{Cause, ResourceState, Slot, Urn};
 
+use crate::along::Along;
 use crate::cause;
 use crate::decide::StepSeed;
 use crate::effect::{After, Effect, StepReasons};
@@ -263,12 +264,19 @@ impl Planner {
         } else if !self.allows_cascade(&active) {
             self.stop();
         } else {
-            for (slot, reason) in active.condemned.iter().rev() {
-                self.cascades.reasons.insert(*slot, reason.clone());
-                self.delete_first(*slot, &active.condemned_urns, Arc::clone(&reason.1));
+            let slots: Vec<Slot> = active.condemned.keys().rev().copied().chain([active.old]).collect();
+            let along = Along::new(self, &slots);
+            for slot in along.order(&slots) {
+                let cause = match active.condemned.get(&slot) {
+                    Some(reason) => {
+                        self.cascades.reasons.insert(slot, reason.clone());
+                        Arc::clone(&reason.1)
+                    }
+                    None => Arc::new(Cause::Replaced),
+                };
+                self.delete_first(slot, &along, cause);
             }
             let facts = self.facts_of_root(active.root);
-            self.delete_first(active.old, &active.condemned_urns, Arc::new(Cause::Replaced));
             self.create_after_delete(active.root, active.old, facts);
         }
         self.release(&active);
@@ -304,11 +312,15 @@ impl Planner {
 
     /// A delete that goes before a replacement. It waits for every open step of a state that refers
     /// to what is deleted, the deletes of this and earlier cascades among them.
-    fn delete_first(&mut self, slot: Slot, condemned: &HashSet<Urn>, cause: Arc<Cause>) {
+    fn delete_first(&mut self, slot: Slot, along: &Along, cause: Arc<Cause>) {
         let state = Arc::clone(&self.entry(slot).state);
-        let wait: BTreeSet<StepId> = self.open_steps_on(&state.urn).collect();
-        let with = state.deleted_with.as_ref().is_some_and(|urn| condemned.contains(urn));
-        let calls = !(state.retain_on_delete || state.external || with);
+        let mut wait: BTreeSet<StepId> = self.open_steps_on(&state.urn).collect();
+        for taken in along.all_taken(slot) {
+            wait.extend(self.open_steps_on(&self.entry(taken).state.urn));
+        }
+        wait.extend(along.taker(slot).and_then(|taker| self.delete_under_way(taker)));
+        wait.extend(along.needs(slot).iter().filter_map(|need| self.delete_under_way(*need)));
+        let calls = !(state.retain_on_delete || state.external || along.is_taken(slot));
         let seed = StepSeed {
             op: StepOp::DeleteReplaced,
             res: None,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use purlin_model::Slot;
 use purlin_model::event::StepOp;
 
+use crate::along::Along;
 use crate::decide::StepSeed;
 use crate::effect::{After, StepReasons};
 use crate::graph::{Node, StateGraph};
@@ -16,6 +17,11 @@ use crate::table::{Fate, Planner, SlotEntry};
 /// What is to be deleted, in the order of the list: what the run registered, then what is left of
 /// the base.
 pub(crate) type Condemned = BTreeMap<(u32, Slot), StepOp>;
+
+/// The steps of nodes that have one so far.
+fn steps_of<'a>(steps: &'a [Option<StepId>], nodes: &'a [u32]) -> impl Iterator<Item = StepId> + 'a {
+    nodes.iter().filter_map(|node| steps[*node as usize])
+}
 
 fn seed(op: StepOp, slot: Slot, after: After) -> StepSeed {
     StepSeed {
@@ -59,24 +65,38 @@ impl Planner {
 
     fn delete_in_order(&mut self, condemned: &Condemned) {
         let graph = StateGraph::new(self, condemned.keys().map(|(_, slot)| *slot));
+        let slots: Vec<Slot> = condemned.keys().rev().map(|(_, slot)| *slot).collect();
+        let along = Along::new(self, &slots);
         let mut steps: Vec<Option<StepId>> = vec![None; graph.len()];
         for (number, node, dependents) in graph.dependents_first() {
-            let wait: BTreeSet<StepId> =
-                dependents.iter().filter_map(|other| steps[*other as usize]).collect();
-            steps[number] = match node {
-                Node::Group => Some(self.steps.add_gate(&wait)),
-                Node::State(slot) => {
-                    let op = condemned.get(&self.rank(slot)).copied().unwrap_or(StepOp::Delete);
-                    Some(self.delete_last(slot, op, &graph, &wait))
-                }
+            let Node::State(slot) = node else {
+                steps[number] = Some(self.steps.add_gate(&steps_of(&steps, dependents).collect()));
+                continue;
             };
+            if along.taker(slot).is_some() {
+                continue;
+            }
+            let taken = along.all_taken(slot);
+            let needed = taken.iter().flat_map(|taken| graph.dependents_of(*taken));
+            let needed: Vec<u32> = needed.copied().collect();
+            let mut wait: BTreeSet<StepId> = steps_of(&steps, &needed).collect();
+            for slot in [slot].into_iter().chain(taken) {
+                wait.extend(steps_of(&steps, graph.dependents_of(slot)));
+                // What takes it along goes first, and so does some of what it needs.
+                let first = along.needs(slot).iter().copied().chain(along.taker(slot));
+                wait.extend(first.filter_map(|first| graph.number(first).and_then(|number| steps[number])));
+                let op = condemned.get(&self.rank(slot)).copied().unwrap_or(StepOp::Delete);
+                let id = self.delete_last(slot, op, along.is_taken(slot), &std::mem::take(&mut wait));
+                if let Some(number) = graph.number(slot) {
+                    steps[number] = Some(id);
+                }
+            }
         }
     }
 
     /// A delete at the end of a run.
-    fn delete_last(&mut self, slot: Slot, op: StepOp, graph: &StateGraph, wait: &BTreeSet<StepId>) -> StepId {
+    fn delete_last(&mut self, slot: Slot, op: StepOp, with: bool, wait: &BTreeSet<StepId>) -> StepId {
         let state = Arc::clone(&self.entry(slot).state);
-        let with = state.deleted_with.as_ref().is_some_and(|urn| graph.has(urn));
         let calls = !(state.retain_on_delete
             || state.external
             || with

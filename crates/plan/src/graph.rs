@@ -25,7 +25,6 @@ pub(crate) struct StateGraph {
     nodes: Vec<Node>,
     dependents: Vec<Vec<u32>>,
     at: HashMap<Slot, u32>,
-    urns: HashSet<Urn>,
 }
 
 /// What stands below a state.
@@ -44,12 +43,7 @@ impl StateGraph {
     /// Looks only at these states, in their order. What a state refers to stands before it, so the
     /// graph has no cycles.
     pub(crate) fn new(planner: &Planner, slots: impl Iterator<Item = Slot>) -> StateGraph {
-        let mut graph = StateGraph {
-            nodes: Vec::new(),
-            dependents: Vec::new(),
-            at: HashMap::new(),
-            urns: HashSet::new(),
-        };
+        let mut graph = StateGraph { nodes: Vec::new(), dependents: Vec::new(), at: HashMap::new() };
         let mut by_urn: HashMap<&Urn, Vec<u32>> = HashMap::new();
         let mut below: HashMap<&Urn, Below> = HashMap::new();
         let mut parents: HashMap<&Urn, &Urn> = HashMap::new();
@@ -64,7 +58,6 @@ impl StateGraph {
             }
             let node = graph.push(Node::State(slot), needs);
             graph.at.insert(slot, node);
-            graph.urns.insert(state.urn.clone());
             by_urn.entry(&state.urn).or_default().push(node);
             if let Some(parent) = &state.parent {
                 parents.insert(&state.urn, parent);
@@ -105,14 +98,19 @@ impl StateGraph {
         nodes.map(|(number, (node, dependents))| (number, *node, dependents.as_slice()))
     }
 
+    /// The number of a state's node.
+    pub(crate) fn number(&self, slot: Slot) -> Option<usize> {
+        self.at.get(&slot).map(|number| *number as usize)
+    }
+
+    /// The numbers of what depends on a state.
+    pub(crate) fn dependents_of(&self, slot: Slot) -> &[u32] {
+        self.number(slot).map_or(&[], |number| self.dependents[number].as_slice())
+    }
+
     /// How many nodes there are.
     pub(crate) fn len(&self) -> usize {
         self.nodes.len()
-    }
-
-    /// Whether a URN is that of one of the states.
-    pub(crate) fn has(&self, urn: &Urn) -> bool {
-        self.urns.contains(urn)
     }
 
     /// These states and everything that they need.

@@ -8,6 +8,7 @@
 //! Preview, update, refresh and destroy are one planner with another [`Mode`].
 
 mod alias;
+mod along;
 mod carry;
 mod cascade;
 mod cause;

@@ -308,7 +308,8 @@ impl Planner {
             state.created.clone_from(&old_state.created);
             state.modified.clone_from(&old_state.modified);
         }
-        let managed = old_state.as_ref().is_some_and(|s| !s.external);
+        // Reading the very thing that a state manages lets it go: nothing is deleted.
+        let managed = old_state.as_ref().is_some_and(|s| !s.external && s.id != id);
         let deleted = old.is_some_and(|old| self.is_recreated(old));
         let wait_for = old.and_then(|old| self.delete_under_way(old));
         let state = Arc::new(state);

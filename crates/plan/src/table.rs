@@ -283,7 +283,7 @@ impl Planner {
     /// The state of a registration that ended well, with its slot.
     pub fn registered(&self, urn: &Urn) -> Option<(Slot, &Arc<ResourceState>)> {
         let slot = self.resource_by_urn(urn)?.slot?;
-        Some((slot, self.state(slot)))
+        (self.entry(slot).fate != Fate::Gone).then(|| (slot, self.state(slot)))
     }
 
     /// The newest state of a URN that is not waiting for deletion: of this run, else of the base.

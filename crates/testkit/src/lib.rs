@@ -3,6 +3,7 @@
 mod ambient;
 pub mod lab;
 mod null_monitor;
+pub mod world;
 
 pub use ambient::{CollectedEvents, CountingEntropy};
 pub use null_monitor::{NullMonitor, Seen};

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use purlin_journal::{Change, Entry, check_integrity};
+use purlin_model::event::{EngineEvent, StepOp};
 use purlin_model::{OperationKind, ResourceState, Snapshot, Urn};
 
 use super::cloud::{Act, Cloud, Thing};
@@ -47,11 +48,11 @@ pub fn check(before: &Snapshot, ran: &Ran, cloud: &Cloud, cleared: bool, memory:
         }
     }
     note_forgotten(before, cleared, memory);
-    note_unknown(&ran.acts, memory);
+    note_unknown(ran, memory);
     lost(before, ran, cloud, memory, &mut found);
     ghosts(&ran.state, cloud, memory, &mut found);
     doubles(&ran.acts, &mut found);
-    overtakes(before, &ran.acts, &mut found);
+    overtakes(before, ran, &mut found);
     found
 }
 
@@ -63,9 +64,11 @@ fn note_forgotten(before: &Snapshot, cleared: bool, memory: &mut Memory) {
 }
 
 /// What was deleted and nobody was told so.
-fn note_unknown(acts: &[Act], memory: &mut Memory) {
-    let untold = acts.iter().filter(|act| act.kind == OperationKind::Deleting && !act.told);
+fn note_unknown(ran: &Ran, memory: &mut Memory) {
+    let untold = ran.acts.iter().filter(|act| act.kind == OperationKind::Deleting && !act.told);
     memory.vague.extend(untold.map(|act| act.id.clone()));
+    let pending = ran.state.pending_operations.iter().filter(|p| p.kind == OperationKind::Deleting);
+    memory.vague.extend(pending.map(|p| p.resource.id.clone()));
 }
 
 /// Every state that the operation knew.
@@ -167,24 +170,44 @@ fn doubles(acts: &[Act], found: &mut Vec<String>) {
 }
 
 /// Nothing is deleted while something still depends on it.
-fn overtakes(before: &Snapshot, acts: &[Act], found: &mut Vec<String>) {
+fn overtakes(before: &Snapshot, ran: &Ran, found: &mut Vec<String>) {
+    let acts = &ran.acts;
+    // What is deleted for a replacement may go before what depends on it and stays.
+    let replaced: BTreeSet<&str> = ran
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            EngineEvent::ResourcePre { step, .. } if step.op == StepOp::DeleteReplaced => {
+                step.old.as_ref().map(|old| old.state.id.as_str())
+            }
+            _ => None,
+        })
+        .collect();
     let states: BTreeMap<&str, &ResourceState> = before
         .resources
         .iter()
         .filter(|state| !state.id.is_empty())
         .map(|state| (state.id.as_str(), &**state))
         .collect();
+    // What an operation wrote may have let go of it.
+    let still = |id: &str, urn: &Urn| {
+        let latest = known(before, &ran.entries).filter(|state| state.id == id).last();
+        latest.is_none_or(|state| refers(state, urn))
+    };
     let of_urn = |urn: &Urn| before.resources.iter().filter(|state| state.urn == *urn).count();
     for delete in acts.iter().filter(|act| act.kind == OperationKind::Deleting && act.effect) {
         let Some(gone) = states.get(delete.id.as_str()).filter(|gone| !gone.delete && of_urn(&gone.urn) == 1)
         else {
             continue;
         };
-        let replaced = acts.iter().any(|act| act.kind == OperationKind::Creating && act.urn == gone.urn);
+        if replaced.contains(delete.id.as_str()) {
+            continue;
+        }
         let changes = |act: &&Act| act.kind != OperationKind::Creating && act.id != delete.id;
         for act in acts.iter().filter(changes) {
-            let depends = states.get(act.id.as_str()).is_some_and(|state| refers(state, &gone.urn));
-            if depends && !replaced && delete.started < act.ended {
+            let depends = states.get(act.id.as_str()).is_some_and(|state| refers(state, &gone.urn))
+                && (act.kind == OperationKind::Updating || still(&act.id, &gone.urn));
+            if depends && delete.started < act.ended {
                 found.push(format!("'{}' was deleted before '{}', which depends on it", delete.id, act.id));
             }
         }

@@ -133,15 +133,18 @@ impl Cloud {
 
     /// Puts a thing there.
     pub fn put(&self, id: &str, thing: Thing) {
-        let mut inner = self.lock();
-        // Ids that come are new ones.
+        self.lock().things.insert(id.to_owned(), thing);
+    }
+
+    /// Ids that come are not this one.
+    pub fn spend(&self, id: &str) {
         if let Some((name, number)) = id.rsplit_once('-')
             && let Ok(number) = number.parse::<usize>()
         {
+            let mut inner = self.lock();
             let made = inner.made.entry(name.to_owned()).or_default();
             *made = number.max(*made);
         }
-        inner.things.insert(id.to_owned(), thing);
     }
 
     /// Takes a thing away.

@@ -195,6 +195,7 @@ impl Lab {
                 self.cloud.put(&state.id, Thing { urn: Some(state.urn.clone()), inputs, outputs });
             }
         }
+        snapshot.resources.iter().for_each(|state| self.cloud.spend(&state.id));
         self.state = Arc::new(snapshot);
         self.memory.touched(&self.state, &self.cloud);
         Ok(())

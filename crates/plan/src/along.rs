@@ -1,0 +1,130 @@
+//! What goes along with the deletion of another (`deletedWith`): its provider is not called, so it
+//! must not be forgotten before the other is really deleted. It goes right after that one, which
+//! waits for everything that needs what goes along.
+
+use std::collections::HashMap;
+
+use purlin_model::{ResourceState, Slot, Urn};
+
+use crate::table::Planner;
+
+/// Who takes whom along, among states that are all to be deleted.
+#[derive(Debug, Default)]
+pub(crate) struct Along {
+    taken_by: HashMap<Slot, Slot>,
+    /// Those of them that go right after what takes them along. One whose provider comes between
+    /// goes before.
+    takes: HashMap<Slot, Vec<Slot>>,
+    follows: HashMap<Slot, Slot>,
+    /// What those that follow refer to.
+    needs: HashMap<Slot, Vec<Slot>>,
+}
+
+/// Whether deleting a state deletes what is deleted with it. What is left alone, or was only read,
+/// takes nothing along.
+fn takes_along(state: &ResourceState) -> bool {
+    !state.retain_on_delete && !state.external
+}
+
+impl Along {
+    /// Looks at the states in the order in which they are to be deleted.
+    pub(crate) fn new(planner: &Planner, slots: &[Slot]) -> Along {
+        let mut along = Along::default();
+        let with = |slot: &Slot| planner.entry(*slot).state.deleted_with.as_ref();
+        if slots.iter().all(|slot| with(slot).is_none()) {
+            return along;
+        }
+        // An old copy that an earlier run left takes along old copies only.
+        let left = |slot: &Slot| planner.entry(*slot).state.delete && !planner.entry(*slot).marked;
+        let mut by_urn: HashMap<(&Urn, bool), Slot> = HashMap::new();
+        for slot in slots {
+            let state = &planner.entry(*slot).state;
+            if takes_along(state) {
+                by_urn.insert((&state.urn, left(slot)), *slot);
+            }
+        }
+        let places: HashMap<Slot, usize> = slots.iter().copied().zip(0..).collect();
+        let mut providers: HashMap<&Urn, usize> = HashMap::new();
+        for (slot, place) in
+            slots.iter().zip(0..).filter(|(slot, _)| planner.entry(**slot).state.is_provider())
+        {
+            providers.entry(&planner.entry(*slot).state.urn).or_insert(place);
+        }
+        // What stands first in the list comes first here, so that it is known what a taker follows.
+        let mut roots: HashMap<Slot, Slot> = HashMap::new();
+        for slot in slots.iter().rev() {
+            let taker = |urn| {
+                let live = by_urn.get(&(urn, false));
+                if left(slot) { by_urn.get(&(urn, true)).or(live) } else { live }
+            };
+            let Some(other) = with(slot).and_then(taker).filter(|other| *other != slot) else { continue };
+            along.taken_by.insert(*slot, *other);
+            let state = &planner.entry(*slot).state;
+            let root = roots.get(other).copied().unwrap_or(*other);
+            let provider = state.provider.as_ref().and_then(|provider| providers.get(provider.urn()));
+            if !state.is_provider() && provider.is_none_or(|place| *place > places[&root]) {
+                along.takes.entry(*other).or_default().push(*slot);
+                along.follows.insert(*slot, *other);
+                roots.insert(*slot, root);
+            }
+        }
+        along.takes.values_mut().for_each(|taken| taken.reverse());
+        along.note_needs(planner, slots);
+        along
+    }
+
+    fn note_needs(&mut self, planner: &Planner, slots: &[Slot]) {
+        if self.follows.is_empty() {
+            return;
+        }
+        let mut named: HashMap<&Urn, Vec<Slot>> = HashMap::new();
+        for slot in slots {
+            named.entry(&planner.entry(*slot).state.urn).or_default().push(*slot);
+        }
+        for slot in self.follows.keys() {
+            let found = planner.entry(*slot).state.references().filter_map(|urn| named.get(urn)).flatten();
+            self.needs.insert(*slot, found.copied().collect());
+        }
+    }
+
+    /// What a state that goes along refers to: some of it may go first.
+    pub(crate) fn needs(&self, slot: Slot) -> &[Slot] {
+        self.needs.get(&slot).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether a state goes along with another.
+    pub(crate) fn is_taken(&self, slot: Slot) -> bool {
+        self.taken_by.contains_key(&slot)
+    }
+
+    /// The state that takes another along and goes before it.
+    pub(crate) fn taker(&self, slot: Slot) -> Option<Slot> {
+        self.follows.get(&slot).copied()
+    }
+
+    /// What a state takes along, directly and by way of others.
+    pub(crate) fn all_taken(&self, slot: Slot) -> Vec<Slot> {
+        let mut all: Vec<Slot> = Vec::new();
+        let mut next = 0;
+        let direct = |slot: &Slot| self.takes.get(slot).into_iter().flatten().copied();
+        all.extend(direct(&slot));
+        while let Some(taken) = all.get(next).copied() {
+            next += 1;
+            all.extend(direct(&taken));
+        }
+        all
+    }
+
+    /// The order of deletion in which everything that goes along follows what takes it.
+    pub(crate) fn order(&self, slots: &[Slot]) -> Vec<Slot> {
+        if self.follows.is_empty() {
+            return slots.to_vec();
+        }
+        let mut order = Vec::with_capacity(slots.len());
+        for slot in slots.iter().filter(|slot| !self.follows.contains_key(slot)) {
+            order.push(*slot);
+            order.extend(self.all_taken(*slot));
+        }
+        order
+    }
+}

@@ -1,0 +1,165 @@
+//! The seeded world: from one seed a random valid state, a random program over it, a random cloud and
+//! random operations, written as a case of the lab, run, and held against what must be true of any
+//! run. A case that breaks something shrinks, and is printed as it would stand in a file of cases.
+
+pub mod draw;
+pub mod shrink;
+pub mod tally;
+
+use purlin_model::event::{EngineEvent, OperationResult, StepOp};
+use purlin_plan::{Rule, RuleCounts};
+
+use crate::lab::Lab;
+use crate::lab::case::{self, Block, Case};
+use crate::lab::operation::{Operation, Ran};
+
+/// What came of a case.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// What must not happen and did.
+    pub violations: Vec<String>,
+    /// How often each rule decided something.
+    pub rules: Vec<u32>,
+    /// The most resources that an operation knew.
+    pub resources: usize,
+    /// The steps that changed something.
+    pub changes: usize,
+    /// The most calls under way at once.
+    pub calls: usize,
+    /// How the operations ended, in order.
+    pub results: Vec<&'static str>,
+}
+
+impl Outcome {
+    fn add(&mut self, ran: &Ran, before: usize) {
+        if let Some(report) = &ran.report {
+            for (count, rule) in self.rules.iter_mut().zip(Rule::ALL) {
+                *count += RuleCounts::of(&report.rules, *rule);
+            }
+        }
+        self.resources = self.resources.max(before).max(ran.state.resources.len());
+        self.changes += steps(ran).len();
+        self.calls = self.calls.max(ran.most_calls);
+        let result = ran.report.as_ref().map(|report| report.result.as_str());
+        self.results.push(result.unwrap_or("died"));
+    }
+}
+
+/// The steps that changed something, or that a preview says would.
+fn steps(ran: &Ran) -> Vec<String> {
+    let quiet = [StepOp::Same, StepOp::Read, StepOp::Refresh];
+    let shown = ran.events.iter().filter_map(|event| match event {
+        EngineEvent::ResourcePre { step, .. } if !quiet.contains(&step.op) => {
+            Some(format!("{} {}", step.op.as_str(), step.urn))
+        }
+        _ => None,
+    });
+    shown.collect()
+}
+
+/// Runs the case of a text.
+pub fn play(text: &str) -> Result<Outcome, String> {
+    let (_, cases) = case::read_file(text)?;
+    let mut outcome = Outcome { rules: vec![0; Rule::ALL.len()], ..Outcome::default() };
+    for case in &cases {
+        play_case(case, &mut outcome)?;
+    }
+    Ok(outcome)
+}
+
+/// An operation that ended, as the next one may be held against it.
+struct Former {
+    /// The line without the order of answers.
+    line: String,
+    steps: Vec<String>,
+    succeeded: bool,
+    cascades: bool,
+}
+
+fn play_case(case: &Case, outcome: &mut Outcome) -> Result<(), String> {
+    let mut lab = Lab::default();
+    let mut former: Option<Former> = None;
+    let mut faulty = false;
+    for (block, text) in &case.blocks {
+        let before = lab.state.resources.len();
+        if let Block::Cloud(lines) = block {
+            let faults = ["fails", "partial", "lost", "dropped", "refuses", "unimplemented"];
+            let fails = |line: &String| faults.iter().any(|word| line.starts_with(word));
+            faulty |= lines.iter().any(fails);
+            faulty &= !lines.iter().any(|line| line == "heals");
+        }
+        let Some(ran) = lab.block(block)? else {
+            former = None;
+            continue;
+        };
+        let Block::Operation(operation, _) = block else { continue };
+        outcome.add(&ran, before);
+        outcome.violations.extend(ran.violations.iter().cloned());
+        let now = describe(text, &ran);
+        if let Some(former) = &former {
+            outcome.violations.extend(compare(former, &now, operation));
+        }
+        outcome.violations.extend(leftovers(operation, &ran));
+        former = (undisturbed(operation) && !faulty).then_some(now);
+    }
+    Ok(())
+}
+
+fn undisturbed(operation: &Operation) -> bool {
+    operation.cancel.is_none() && operation.abandon.is_none() && operation.crash.is_none()
+}
+
+fn describe(text: &str, ran: &Ran) -> Former {
+    let line = text.lines().next().unwrap_or_default();
+    let line =
+        line.split_whitespace().filter(|word| !word.starts_with("order=")).collect::<Vec<_>>().join(" ");
+    let mut steps = steps(ran);
+    steps.sort();
+    let report = ran.report.as_ref();
+    Former {
+        line,
+        steps,
+        succeeded: report.is_some_and(|report| report.result == OperationResult::Succeeded),
+        cascades: report.is_some_and(|report| report.rules.of(Rule::CascadeRoot) > 0),
+    }
+}
+
+/// What an operation that follows another must be.
+fn compare(former: &Former, now: &Former, operation: &Operation) -> Option<String> {
+    let up = now.line.starts_with("up") && undisturbed(operation);
+    if !up || !former.succeeded {
+        return None;
+    }
+    let same = former.line.strip_prefix("preview") == now.line.strip_prefix("up");
+    if former.line.starts_with("preview") && same {
+        if now.succeeded && !former.cascades && !now.cascades && former.steps != now.steps {
+            let difference = difference(&former.steps, &now.steps);
+            return Some(format!("the preview foresaw other steps: {difference}"));
+        }
+        return None;
+    }
+    if former.line.starts_with("up") && !now.line.contains(" refresh") {
+        if !now.succeeded {
+            return Some("a second run fails".into());
+        }
+        if !now.steps.is_empty() {
+            return Some(format!("a second run changes something: {}", now.steps.join(", ")));
+        }
+    }
+    None
+}
+
+fn difference(foreseen: &[String], done: &[String]) -> String {
+    let less = foreseen.iter().filter(|step| !done.contains(step)).map(|step| format!("-{step}"));
+    let more = done.iter().filter(|step| !foreseen.contains(step)).map(|step| format!("+{step}"));
+    less.chain(more).collect::<Vec<_>>().join(", ")
+}
+
+/// A destroy that went well leaves nothing.
+fn leftovers(operation: &Operation, ran: &Ran) -> Option<String> {
+    let plan = &operation.settings.plan;
+    let destroys = plan.mode == purlin_plan::Mode::Destroy && !plan.preview && !plan.exclude_protected;
+    let succeeded = ran.report.as_ref().is_some_and(|report| report.result == OperationResult::Succeeded);
+    let left = ran.state.resources.first().filter(|_| destroys && succeeded)?;
+    Some(format!("a destroy went well and left {}", left.urn))
+}
