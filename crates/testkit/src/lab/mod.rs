@@ -192,10 +192,10 @@ impl Lab {
         let mut snapshot = Snapshot::default();
         for line in lines {
             if let Some((state, inputs, outputs)) = states::read(line, &mut snapshot, &self.codec)? {
+                self.cloud.spend(&state.id);
                 self.cloud.put(&state.id, Thing { urn: Some(state.urn.clone()), inputs, outputs });
             }
         }
-        snapshot.resources.iter().for_each(|state| self.cloud.spend(&state.id));
         self.state = Arc::new(snapshot);
         self.memory.touched(&self.state, &self.cloud);
         Ok(())

@@ -296,6 +296,10 @@ impl World {
             let fits = res.kind == Kind::Custom || flag == "protect" || flag == "retain";
             if fits && self.choices.one_in(odds) {
                 let _ = write!(options, " @{flag}");
+                if flag == "pendingReplacement" {
+                    // New ones are not called like the one that is gone.
+                    options.push_str(&format!(" id=gone-{}", res.name));
+                }
                 if flag == "pendingReplacement" || flag == "external" {
                     break;
                 }
