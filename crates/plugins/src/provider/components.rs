@@ -15,6 +15,7 @@ use purlin_wire::{MAX_MESSAGE_SIZE, encode_map, encode_value, pulumirpc as rpc};
 
 use super::bags::{has_secrets, mark_all};
 use super::errors::{failures, not_sendable};
+use super::method;
 use super::{Access, PluginProvider, Protocol};
 
 fn texts(urns: &[Urn]) -> Vec<String> {
@@ -67,8 +68,7 @@ impl PluginProvider {
         }
         let preview = args.info.dry_run;
         let request = construct_request(args, protocol)?;
-        let answer =
-            self.connection.call_unbounded(|mut c| async move { c.construct(request).await }).await?;
+        let answer = self.connection.call_unbounded(method::CONSTRUCT, request).await?;
         let urn = Urn::parse(&answer.urn).ok_or_else(|| {
             ProviderError::Rejected(format!(
                 "{} gave {:?} as the URN of a component",
@@ -109,7 +109,7 @@ impl PluginProvider {
             args: Some(encode_map(&args.args, &options).map_err(|e| not_sendable(&e))?),
             preview: args.preview,
         };
-        let answer = self.connection.call(|mut c| async move { c.invoke(request).await }).await?;
+        let answer = self.connection.call(method::INVOKE, request).await?;
         let mut result = self.decode(answer.r#return.as_ref(), &from_provider::INVOKE_RESPONSE)?;
         if !protocol.peer.secrets && has_secrets(&args.args) {
             mark_all(&mut result);
@@ -142,7 +142,7 @@ impl PluginProvider {
             accepts_output_values: true,
             ..Default::default()
         };
-        let answer = self.connection.call_unbounded(|mut c| async move { c.call(request).await }).await?;
+        let answer = self.connection.call_unbounded(method::CALL, request).await?;
         let options = from_provider::component_response(info.dry_run);
         Ok(ProviderMethodResult {
             result: self.decode(answer.r#return.as_ref(), &options)?,

@@ -12,6 +12,7 @@ use tonic::Code;
 use super::bags::{has_unknowns, mark_secrets};
 use super::connection::CallFailure;
 use super::errors::{failures, not_readable, not_sendable};
+use super::method;
 use super::resources::diff_result;
 use super::{Configured, PluginProvider, Protocol};
 
@@ -57,7 +58,7 @@ impl PluginProvider {
             news: Some(plain(&news)?),
             ..Default::default()
         };
-        let answer = self.connection.call(|mut c| async move { c.check_config(request).await }).await;
+        let answer = self.connection.call(method::CHECK_CONFIG, request).await;
         let answer = match answer {
             Err(failure) if is_unimplemented(&failure, &args.urn) => {
                 return Ok(CheckResult { inputs: PropertyMap::clone(&news), failures: Vec::new() });
@@ -81,7 +82,7 @@ impl PluginProvider {
             news: Some(plain(&args.new_inputs)?),
             ignore_changes: args.ignore_changes,
         };
-        match self.connection.call(|mut c| async move { c.diff_config(request).await }).await {
+        match self.connection.call(method::DIFF_CONFIG, request).await {
             Ok(answer) => Ok(diff_result(answer)),
             // No answer must not replace the provider, and with it all that it manages.
             Err(failure) if is_unimplemented(&failure, &args.urn) => Ok(DiffResult::default()),
@@ -137,7 +138,7 @@ impl PluginProvider {
             name: Some(args.urn.name().to_owned()),
             r#type: Some(args.urn.ty().to_owned()),
         };
-        let answer = self.connection.call(|mut c| async move { c.configure(request).await }).await?;
+        let answer = self.connection.call(method::CONFIGURE, request).await?;
         Ok(Some(Protocol {
             peer: PeerFlags {
                 secrets: answer.accept_secrets,

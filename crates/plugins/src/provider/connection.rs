@@ -2,25 +2,20 @@
 
 use std::time::Duration;
 
-use http::Uri;
-use http::uri::InvalidUri;
+use prost::Message;
 use purlin_diag::Diagnostic;
 use purlin_ports::ProviderError;
-use purlin_wire::MAX_MESSAGE_SIZE;
-use purlin_wire::pulumirpc::resource_provider_client::ResourceProviderClient;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, Response, Status};
+use tonic::{Code, Status};
 
-use super::transport::{FROM_SERVER, Transport};
+use super::method::Method;
+use super::transport::{Failure, Transport};
 
 /// How long a plugin that has named its port may take to accept connections.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an answer may still be read after the process has ended.
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
-
-/// A client that can tell where a failure came from.
-pub(super) type Client = ResourceProviderClient<Transport>;
 
 /// Why a call gave no answer.
 #[derive(Debug)]
@@ -55,7 +50,7 @@ impl From<CallFailure> for ProviderError {
 
 /// The connection to one plugin.
 pub(super) struct Connection {
-    client: Client,
+    transport: Transport,
     label: String,
     exited: CancellationToken,
     slots: Semaphore,
@@ -73,8 +68,6 @@ impl Connection {
             Diagnostic::error("plugin-connect", format!("{label} doesn't answer on port {port}: {what}"))
                 .with_hint("look at what the plugin printed, with debug output")
         };
-        let origin: Uri =
-            format!("http://127.0.0.1:{port}").parse().map_err(|e: InvalidUri| failed(e.to_string()))?;
         let connecting = async {
             loop {
                 match Transport::connect(port).await {
@@ -90,11 +83,8 @@ impl Connection {
             }
             () = exited.cancelled() => return Err(failed("it has ended".into())),
         };
-        let client = ResourceProviderClient::with_origin(transport, origin)
-            .max_decoding_message_size(MAX_MESSAGE_SIZE)
-            .max_encoding_message_size(MAX_MESSAGE_SIZE);
         Ok(Connection {
-            client,
+            transport,
             label,
             exited,
             slots: Semaphore::new(max_calls.clamp(1, Semaphore::MAX_PERMITS)),
@@ -107,24 +97,41 @@ impl Connection {
     }
 
     /// Makes a call as soon as there is a slot for it.
-    pub(super) async fn call<T, F>(&self, make: impl FnOnce(Client) -> F) -> Result<T, CallFailure>
+    pub(super) fn call<'a, Q, A>(
+        &'a self,
+        method: Method<Q, A>,
+        request: Q,
+    ) -> impl Future<Output = Result<A, CallFailure>> + Send + use<'a, Q, A>
     where
-        F: Future<Output = Result<Response<T>, Status>>,
+        Q: Message,
+        A: Message + Default,
     {
-        // The semaphore is never closed.
-        let _slot = self.slots.acquire().await.ok();
-        self.call_unbounded(make).await
+        let call = self.call_unbounded(method, request);
+        async move {
+            // The semaphore is never closed.
+            let _slot = self.slots.acquire().await.ok();
+            call.await
+        }
     }
 
     /// Makes a call at once. Calls that make other calls on the same plugin must not hold a slot.
-    pub(super) async fn call_unbounded<T, F>(&self, make: impl FnOnce(Client) -> F) -> Result<T, CallFailure>
+    pub(super) fn call_unbounded<'a, Q, A>(
+        &'a self,
+        method: Method<Q, A>,
+        request: Q,
+    ) -> impl Future<Output = Result<A, CallFailure>> + Send + use<'a, Q, A>
     where
-        F: Future<Output = Result<Response<T>, Status>>,
+        Q: Message,
+        A: Message + Default,
     {
+        let call = self.transport.call(method.path, &request);
+        async move { self.settled(call).await }
+    }
+
+    async fn settled<A>(&self, call: impl Future<Output = Result<A, Failure>>) -> Result<A, CallFailure> {
         if self.exited.is_cancelled() {
             return Err(CallFailure::NotMade(format!("{} has ended", self.label)));
         }
-        let call = make(self.client.clone());
         tokio::pin!(call);
         let answer = tokio::select! {
             biased;
@@ -132,29 +139,19 @@ impl Connection {
             () = self.exited.cancelled() => tokio::time::timeout(LAST_ANSWERS, call).await.ok(),
         };
         match answer {
-            Some(Ok(response)) => Ok(response.into_inner()),
-            Some(Err(status)) if status.metadata().contains_key(FROM_SERVER.as_str()) => {
-                Err(CallFailure::Server(status))
+            Some(Ok(answer)) => Ok(answer),
+            Some(Err(Failure::Status(status))) => Err(CallFailure::Server(status)),
+            Some(Err(Failure::NotSent(why))) => {
+                Err(CallFailure::NotMade(format!("{} can't be called: {why}", self.label)))
             }
-            Some(Err(status)) => Err(self.lost(&status)),
+            Some(Err(Failure::Lost(why))) if self.exited.is_cancelled() => {
+                Err(CallFailure::Lost(format!("{} ended during the call: {why}", self.label)))
+            }
+            Some(Err(Failure::Lost(why))) => Err(CallFailure::Lost(format!(
+                "the connection to {} was lost during the call: {why}",
+                self.label
+            ))),
             None => Err(CallFailure::Lost(format!("{} ended during the call", self.label))),
         }
-    }
-
-    fn lost(&self, status: &Status) -> CallFailure {
-        let mut message = if self.exited.is_cancelled() {
-            format!("{} ended during the call", self.label)
-        } else {
-            format!("the connection to {} was lost during the call", self.label)
-        };
-        message.push_str(": ");
-        message.push_str(status.message());
-        let mut source = std::error::Error::source(status);
-        while let Some(cause) = source {
-            message.push_str(": ");
-            message.push_str(&cause.to_string());
-            source = cause.source();
-        }
-        CallFailure::Lost(message)
     }
 }

@@ -5,6 +5,7 @@ mod components;
 mod config;
 mod connection;
 mod errors;
+mod method;
 mod resources;
 mod transport;
 mod variables;
@@ -167,10 +168,10 @@ impl PluginProvider {
         let failed = |what: &str, failure: CallFailure| start_failure(&connection, what, failure);
         if process.is_none() {
             let attach = rpc::PluginAttach { address: options.engine_address.clone() };
-            let attached = connection.call(|mut c| async move { c.attach(attach).await }).await;
+            let attached = connection.call(method::ATTACH, attach).await;
             attached.map_err(|e| failed("attaching", e))?;
         }
-        let info = connection.call(|mut c| async move { c.get_plugin_info(()).await }).await;
+        let info = connection.call(method::GET_PLUGIN_INFO, ()).await;
         let version = info.map_err(|e| failed("asking for its version", e))?.version;
         if let Some(parameterization) = &package.parameterization {
             let value = rpc::parameterize_request::ParametersValue {
@@ -181,7 +182,7 @@ impl PluginProvider {
             let request = rpc::ParameterizeRequest {
                 parameters: Some(rpc::parameterize_request::Parameters::Value(value)),
             };
-            let answer = connection.call(|mut c| async move { c.parameterize(request).await }).await;
+            let answer = connection.call(method::PARAMETERIZE, request).await;
             let what = format!("turning it into the package {}", parameterization.name);
             answer.map_err(|e| failed(&what, e))?;
         }
@@ -283,7 +284,7 @@ async fn handshake(
     let trying = async {
         loop {
             let request = request.clone();
-            match connection.call(|mut c| async move { c.handshake(request).await }).await {
+            match connection.call(method::HANDSHAKE, request).await {
                 Err(CallFailure::Server(status)) if status.code() == Code::Unavailable => {
                     tokio::time::sleep(Duration::from_millis(10)).await;
                 }
@@ -373,7 +374,7 @@ impl Provider for PluginProvider {
         };
         let request =
             rpc::GetSchemaRequest { version: 0, subpackage_name: name, subpackage_version: version };
-        let answer = self.connection.call(|mut c| async move { c.get_schema(request).await }).await?;
+        let answer = self.connection.call(method::GET_SCHEMA, request).await?;
         Ok(answer.schema)
     }
 
@@ -382,7 +383,7 @@ impl Provider for PluginProvider {
     }
 
     async fn cancel(&self) {
-        let call = self.connection.call_unbounded(|mut c| async move { c.cancel(()).await });
+        let call = self.connection.call_unbounded(method::CANCEL, ());
         match tokio::time::timeout(CANCEL_TIMEOUT, call).await {
             Ok(Err(failure)) if !failure.is_unimplemented() => {}
             Err(_) => {}

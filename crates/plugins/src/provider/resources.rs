@@ -16,6 +16,7 @@ use purlin_wire::{
 use super::bags::{Contents, mark_secrets};
 use super::config::require_known;
 use super::errors::{failures, half_made, not_readable, not_sendable, outcome_not_readable};
+use super::method;
 use super::{Access, PluginProvider, Protocol};
 
 fn send(map: &PropertyMap, options: EncodeOptions, protocol: Protocol) -> Result<Struct, ProviderError> {
@@ -70,7 +71,7 @@ impl PluginProvider {
             random_seed: args.random_seed.into(),
             autonaming,
         };
-        let answer = self.connection.call(|mut c| async move { c.check(request).await }).await?;
+        let answer = self.connection.call(method::CHECK, request).await?;
         let mut inputs = self.decode(answer.inputs.as_ref(), &from_provider::CHECK_RESPONSE)?;
         if !protocol.peer.secrets {
             mark_secrets(&mut inputs, &args.news);
@@ -126,7 +127,7 @@ impl PluginProvider {
             news: Some(send(&args.new_inputs, options, protocol)?),
             ignore_changes: args.ignore_changes,
         };
-        let answer = self.connection.call(|mut c| async move { c.diff(request).await }).await?;
+        let answer = self.connection.call(method::DIFF, request).await?;
         Ok(diff_result(answer))
     }
 
@@ -161,7 +162,7 @@ impl PluginProvider {
             resource_status_address: context.status.address,
             resource_status_token: context.status.token,
         };
-        let answer = self.connection.call(|mut c| async move { c.create(request).await }).await;
+        let answer = self.connection.call(method::CREATE, request).await;
         let (answer, init_errors) = match answer {
             Ok(answer) => (answer, Vec::new()),
             Err(failure) => {
@@ -213,7 +214,7 @@ impl PluginProvider {
             resource_status_address: context.status.address,
             resource_status_token: context.status.token,
         };
-        let answer = self.connection.call(|mut c| async move { c.update(request).await }).await;
+        let answer = self.connection.call(method::UPDATE, request).await;
         let (answer, init_errors) = match answer {
             Ok(answer) => (answer, Vec::new()),
             Err(failure) => {
@@ -266,7 +267,7 @@ impl PluginProvider {
             resource_status_address: context.status.address,
             resource_status_token: context.status.token,
         };
-        Ok(self.connection.call(|mut c| async move { c.delete(request).await }).await?)
+        Ok(self.connection.call(method::DELETE, request).await?)
     }
 
     pub(super) async fn read_call(&self, args: ReadArgs) -> Result<ReadResult, ProviderError> {
@@ -286,7 +287,7 @@ impl PluginProvider {
             resource_status_address: context.status.address,
             resource_status_token: context.status.token,
         };
-        let answer = self.connection.call(|mut c| async move { c.read(request).await }).await;
+        let answer = self.connection.call(method::READ, request).await;
         let (answer, init_errors) = match answer {
             Ok(answer) => (answer, Vec::new()),
             Err(failure) => {

@@ -1,40 +1,55 @@
-//! HTTP/2 to one plugin on this machine.
+//! Calls of gRPC over HTTP/2 to one plugin on this machine.
 //!
-//! A channel for remote services has layers that reconnect, balance and queue; each call would wake
-//! three more tasks. Here a call is a stream of the one connection there is, and when that is lost,
-//! so is the plugin.
+//! A client for remote services has layers that reconnect, balance and queue: a call would wake
+//! several tasks and be a future of many kilobytes. Here a call is a stream of the one connection
+//! there is; when that is lost, so is the plugin. And it is always known whether a status came from
+//! the plugin or nothing came at all, which decides whether a call has failed or its outcome is
+//! unknown.
 
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::future::Future;
 
-use futures::future::BoxFuture;
 use h2::RecvStream;
-use h2::client::SendRequest;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
-use http_body::Frame;
-use http_body_util::BodyExt as _;
+use h2::client::{ResponseFuture, SendRequest};
+use http::header::{CONTENT_TYPE, TE, USER_AGENT};
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderValue, Method, Request, Uri};
+use prost::Message;
+use prost::bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
+use purlin_wire::MAX_MESSAGE_SIZE;
 use tokio::net::TcpStream;
-use tonic::body::Body;
-use tonic::codegen::{Bytes, Service};
+use tonic::{Code, Status};
 
 /// How much of one answer, and of all answers together, may be under way unread. The default of
 /// HTTP/2 lets large states wait for a round trip every 64 KiB.
 const STREAM_WINDOW: u32 = 4 << 20;
 const CONNECTION_WINDOW: u32 = 16 << 20;
 
-/// Put into the trailers of answers whose status the server itself has sent. A status without it
-/// was made up on this side: the connection broke, or the answer can't be read.
-pub(super) const FROM_SERVER: HeaderName = HeaderName::from_static("purlin-from-server");
-const GRPC_STATUS: &str = "grpc-status";
+/// What stands before a message: whether it is compressed, and its length in four bytes.
+const PREFIX: usize = 5;
+
+/// Why a call gave no answer.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The plugin has sent this status.
+    Status(Status),
+    /// The call has not left this process.
+    NotSent(String),
+    /// Something came in between, or the answer can't be read.
+    Lost(String),
+}
 
 /// The sending end of a connection.
 #[derive(Clone, Debug)]
-pub(super) struct Transport(SendRequest<Bytes>);
+pub(super) struct Transport {
+    sender: SendRequest<Bytes>,
+    authority: Authority,
+}
 
 impl Transport {
     /// Connects to a port of this machine. The connection lives in a task of its own until the last
     /// sender is dropped or the other side hangs up.
     pub(super) async fn connect(port: u16) -> std::io::Result<Transport> {
+        let authority = Authority::try_from(format!("127.0.0.1:{port}")).map_err(std::io::Error::other)?;
         let stream = TcpStream::connect(("127.0.0.1", port)).await?;
         stream.set_nodelay(true)?;
         let (sender, connection) = h2::client::Builder::new()
@@ -48,79 +63,145 @@ impl Transport {
             // Whoever waits for an answer learns of the end.
             let _ = connection.await;
         });
-        Ok(Transport(sender))
-    }
-}
-
-impl Service<Request<Body>> for Transport {
-    type Response = Response<Answer>;
-    type Error = h2::Error;
-    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.0.poll_ready(cx)
+        Ok(Transport { sender, authority })
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let mut sender = self.0.clone();
-        Box::pin(async move {
-            let (head, body) = request.into_parts();
-            // A message encoded in memory: there is no error that it could have.
-            let message = body.collect().await.map(|all| all.to_bytes()).unwrap_or_default();
-            let (answer, mut stream) = sender.send_request(Request::from_parts(head, ()), false)?;
-            stream.send_data(message, true)?;
-            let mut answer = answer.await?;
-            mark(answer.headers_mut());
-            Ok(answer.map(|stream| Answer { stream, read: false }))
-        })
-    }
-}
-
-/// Marks a status that the server has sent. A peer can't mark its own answers as something that
-/// they are not: a status is what counts.
-fn mark(headers: &mut HeaderMap) {
-    headers.remove(FROM_SERVER);
-    if headers.contains_key(GRPC_STATUS) {
-        headers.insert(FROM_SERVER, HeaderValue::from_static("1"));
-    }
-}
-
-/// The body of an answer.
-#[derive(Debug)]
-pub(super) struct Answer {
-    stream: RecvStream,
-    /// Whether all data was read, so that the trailers are next.
-    read: bool,
-}
-
-impl http_body::Body for Answer {
-    type Data = Bytes;
-    type Error = h2::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
-        if !self.read {
-            match ready!(self.stream.poll_data(cx)) {
-                Some(Ok(data)) => {
-                    // It fails only where the stream has ended, which the next poll says.
-                    let _ = self.stream.flow_control().release_capacity(data.len());
-                    return Poll::Ready(Some(Ok(Frame::data(data))));
-                }
-                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-                None => self.read = true,
-            }
+    /// Calls a method by its path, `/package.Service/Method`. The request is encoded at once: the
+    /// future holds nothing but bytes.
+    pub(super) fn call<Q, A>(
+        &self,
+        path: &'static str,
+        request: &Q,
+    ) -> impl Future<Output = Result<A, Failure>> + Send + use<Q, A>
+    where
+        Q: Message,
+        A: Message + Default,
+    {
+        let message = encode(request);
+        let head = self.head(path);
+        let sender = self.sender.clone();
+        async move {
+            let message = message?;
+            let mut sender = sender.ready().await.map_err(|error| Failure::NotSent(error.to_string()))?;
+            let (answer, mut stream) =
+                sender.send_request(head, false).map_err(|error| Failure::NotSent(error.to_string()))?;
+            stream.send_data(message, true).map_err(lost)?;
+            let bytes = answered(answer).await?;
+            A::decode(bytes).map_err(|error| Failure::Lost(format!("the answer can't be read: {error}")))
         }
-        Poll::Ready(ready!(self.stream.poll_trailers(cx)).transpose().map(|trailers| {
-            trailers.map(|mut trailers| {
-                mark(&mut trailers);
-                Frame::trailers(trailers)
-            })
-        }))
     }
 
-    fn is_end_stream(&self) -> bool {
-        self.stream.is_end_stream()
+    fn head(&self, path: &'static str) -> Request<()> {
+        let mut uri = http::uri::Parts::default();
+        uri.scheme = Some(Scheme::HTTP);
+        uri.authority = Some(self.authority.clone());
+        uri.path_and_query = Some(PathAndQuery::from_static(path));
+        let mut head = Request::new(());
+        *head.method_mut() = Method::POST;
+        // All three parts are there, which is all that it takes.
+        *head.uri_mut() = Uri::from_parts(uri).unwrap_or_default();
+        let headers = head.headers_mut();
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+        headers.insert(USER_AGENT, HeaderValue::from_static(concat!("purlin/", env!("CARGO_PKG_VERSION"))));
+        head
+    }
+}
+
+fn lost(error: h2::Error) -> Failure {
+    Failure::Lost(error.to_string())
+}
+
+fn encode(request: &impl Message) -> Result<Bytes, Failure> {
+    let length = request.encoded_len();
+    let prefix = u32::try_from(length).ok().filter(|_| length <= MAX_MESSAGE_SIZE);
+    let Some(prefix) = prefix else {
+        return Err(Failure::NotSent(format!("the message of {length} bytes is too large")));
+    };
+    let mut message = BytesMut::with_capacity(PREFIX + length);
+    message.put_u8(0);
+    message.put_u32(prefix);
+    request.encode_raw(&mut message);
+    Ok(message.freeze())
+}
+
+/// Waits for the answer: its message, without what stands before it.
+async fn answered(answer: ResponseFuture) -> Result<Bytes, Failure> {
+    let (head, mut stream) = answer.await.map_err(lost)?.into_parts();
+    // Where there is nothing to say but a status, it stands among the first headers.
+    if let Some(status) = Status::from_header_map(&head.headers) {
+        refuse(status)?;
+    }
+    let body = read(&mut stream).await?;
+    let trailers = stream.trailers().await.map_err(lost)?;
+    match trailers.as_ref().and_then(Status::from_header_map) {
+        Some(status) => refuse(status)?,
+        None => return Err(Failure::Lost(format!("the answer ended without a status ({})", head.status))),
+    }
+    message_of(body)
+}
+
+fn refuse(status: Status) -> Result<(), Failure> {
+    if status.code() == Code::Ok { Ok(()) } else { Err(Failure::Status(status)) }
+}
+
+async fn read(stream: &mut RecvStream) -> Result<Bytes, Failure> {
+    let mut first = Bytes::new();
+    let mut rest = BytesMut::new();
+    while let Some(part) = stream.data().await {
+        let part = part.map_err(lost)?;
+        // It fails only where the stream has ended, which the next turn says.
+        let _ = stream.flow_control().release_capacity(part.len());
+        if first.is_empty() {
+            first = part;
+        } else {
+            rest.extend_from_slice(&part);
+        }
+        if first.len() + rest.len() > MAX_MESSAGE_SIZE + PREFIX {
+            return Err(Failure::Lost("the answer is too large".to_owned()));
+        }
+    }
+    if rest.is_empty() {
+        return Ok(first);
+    }
+    let mut whole = BytesMut::with_capacity(first.len() + rest.len());
+    whole.extend_from_slice(&first);
+    whole.extend_from_slice(&rest);
+    Ok(whole.freeze())
+}
+
+fn message_of(mut body: Bytes) -> Result<Bytes, Failure> {
+    if body.len() < PREFIX {
+        return Err(Failure::Lost("the answer has no message".to_owned()));
+    }
+    let compressed = body.get_u8() != 0;
+    let length = body.get_u32() as usize;
+    if compressed || length != body.len() {
+        return Err(Failure::Lost("the answer is not one message in plain form".to_owned()));
+    }
+    Ok(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use purlin_wire::pulumirpc::{ErrorResourceInitFailed, InvokeRequest};
+
+    #[test]
+    fn a_message_comes_out_as_it_went_in() {
+        let request = ErrorResourceInitFailed { id: "i".into(), ..Default::default() };
+        let bytes = encode(&request).unwrap();
+        let message = message_of(bytes).unwrap();
+        assert_eq!(ErrorResourceInitFailed::decode(message).unwrap(), request);
+        let empty = message_of(encode(&InvokeRequest::default()).unwrap()).unwrap();
+        assert!(empty.is_empty());
+    }
+
+    #[test]
+    fn what_is_no_single_plain_message_is_lost() {
+        for body in [&b""[..], b"\0\0\0", b"\x01\0\0\0\0", b"\0\0\0\0\x02a", b"\0\0\0\0\0\0\0\0\0\0"] {
+            let answer = message_of(Bytes::copy_from_slice(body));
+            assert!(matches!(answer, Err(Failure::Lost(_))), "{body:?}");
+        }
     }
 }
