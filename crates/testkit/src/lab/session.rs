@@ -45,7 +45,7 @@ fn lock(inner: &Mutex<Inner>) -> MutexGuard<'_, Inner> {
 
 impl Watch {
     /// Whether the begin of an operation that has not ended is stored. What exists may have another
-    /// name there.
+    /// name there; what was half created is completed by an update.
     pub fn is_stored(&self, kind: OperationKind, urn: &Urn, id: &str) -> bool {
         let stored = self.stored.value();
         let inner = lock(&self.inner);
@@ -53,7 +53,7 @@ impl Watch {
         for (number, entry) in (1..).zip(&inner.entries) {
             match entry {
                 Entry::Begin { op, kind: k, resource }
-                    if *k == kind
+                    if (*k == kind || (*k, kind) == (OperationKind::Creating, OperationKind::Updating))
                         && (resource.urn == *urn || (!id.is_empty() && resource.id == id))
                         && number <= stored =>
                 {
