@@ -242,6 +242,9 @@ impl Driver {
                 let state = self.planner.current(&urn).map(|(_, state)| Arc::clone(state));
                 let _ = answer.send(state);
             }
+            Message::Inherit { parent, package, answer } => {
+                let _ = answer.send(self.inherited(&parent, package.as_deref()));
+            }
             Message::ProgramSignal { answer } => {
                 self.signals.push(answer);
                 self.feed(Input::ProgramEnded { ok: true });

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use purlin_diag::Diagnostic;
 use purlin_journal::Change;
 use purlin_model::event::{EngineEvent, StepOp};
-use purlin_model::{PropertyMap, Slot};
+use purlin_model::{PropertyMap, Slot, Urn};
 use purlin_plan::{After, Effect, Input, Reply, ResId, Step, StepOutcome, Ticket};
-use purlin_ports::{MonitorError, ReadReply, RegisterReply, RegisterResult};
+use purlin_ports::{Inherited, MonitorError, ReadReply, RegisterReply, RegisterResult};
 
 use crate::compare::{self, CheckPlan, Subject};
 use crate::driver::{Driver, is_default_provider};
@@ -18,6 +18,19 @@ use crate::view::{planned, step_view};
 use crate::views::StepViews;
 
 impl Driver {
+    /// What a resource below another inherits.
+    pub(crate) fn inherited(&self, parent: &Urn, package: Option<&str>) -> Inherited {
+        let Some((goal, provider)) = self.planner.handed_on(parent, package) else {
+            return Inherited::default();
+        };
+        Inherited {
+            protect: goal.protect,
+            retain_on_delete: goal.retain_on_delete,
+            deleted_with: goal.deleted_with.clone(),
+            provider: provider.cloned(),
+        }
+    }
+
     pub(crate) fn effect(&mut self, effect: Effect) {
         match effect {
             Effect::Check { res, olds, for_replacement } => self.check(res, olds, for_replacement),

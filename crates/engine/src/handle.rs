@@ -9,9 +9,9 @@ use purlin_model::event::EngineEvent;
 use purlin_model::{PropertyMap, PropertyValue, ProviderRef, ReferenceId, Urn};
 use purlin_plan::ProviderQuery;
 use purlin_ports::{
-    CallReply, CallRequest, ConstructArgs, DeploymentInfo, Hook, InvokeArgs, InvokeReply, InvokeRequest,
-    LogMessage, MonitorError, ProviderMethodArgs, PublishedStep, ReadReply, ReadRequest, RegisterReply,
-    RegisterRequest, RegisterResult, ResourceMonitor,
+    CallReply, CallRequest, ConstructArgs, DeploymentInfo, Hook, Inherited, InvokeArgs, InvokeReply,
+    InvokeRequest, LogMessage, MonitorError, ProviderMethodArgs, PublishedStep, ReadReply, ReadRequest,
+    RegisterReply, RegisterRequest, RegisterResult, ResourceMonitor,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -195,6 +195,13 @@ impl ResourceMonitor for Handle {
         Box::pin(async move {
             if sent { reply.await.map_err(|_| MonitorError::Stopping)? } else { Err(MonitorError::Stopping) }
         })
+    }
+
+    async fn inherited(&self, parent: &Urn, package: Option<&str>) -> Result<Inherited, MonitorError> {
+        let (answer, reply) = oneshot::channel();
+        let (parent, package) = (parent.clone(), package.map(str::to_owned));
+        self.inbox.send(Message::Inherit { parent, package, answer }).map_err(|_| MonitorError::Stopping)?;
+        reply.await.map_err(|_| MonitorError::Stopping)
     }
 
     async fn register_outputs(&self, urn: Urn, outputs: PropertyMap) -> Result<(), MonitorError> {

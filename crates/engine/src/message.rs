@@ -8,7 +8,7 @@ use purlin_journal::OpId;
 use purlin_model::update_plan::PlannedDiff;
 use purlin_model::{Bag, OperationKind, PropertyMap, ProviderRef, ResourceState, Slot, Urn};
 use purlin_plan::{DiffFacts, ProviderQuery, ResId, Step, StepOutcome};
-use purlin_ports::{MonitorError, ReadReply, RegisterReply, RegisterRequest, RunOutcome};
+use purlin_ports::{Inherited, MonitorError, ReadReply, RegisterReply, RegisterRequest, RunOutcome};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::views::StepViews;
@@ -106,6 +106,11 @@ pub(crate) enum Message {
     Find {
         urn: Urn,
         answer: oneshot::Sender<Option<Arc<ResourceState>>>,
+    },
+    Inherit {
+        parent: Urn,
+        package: Option<String>,
+        answer: oneshot::Sender<Inherited>,
     },
     ProgramSignal {
         answer: Answer<()>,

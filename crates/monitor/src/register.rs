@@ -126,7 +126,8 @@ async fn attend(services: &Services, mut arrival: Box<Arrival>) -> Result<Box<Ar
     let mut properties = hash_assets(std::mem::take(&mut arrival.properties), services).await?;
     if !arrival.transforms.is_empty() {
         properties = dependencies::into_outputs(properties, &arrival.by_property);
-        let options = std::mem::take(&mut arrival.options);
+        let mut options = std::mem::take(&mut arrival.options);
+        fill_in(services, &arrival, &mut options).await?;
         let (parent, custom) = (arrival.parent.as_ref(), arrival.request.custom);
         let subject = Subject { ty: &arrival.ty, name: &arrival.name, parent, custom };
         (properties, arrival.options) =
@@ -137,6 +138,30 @@ async fn attend(services: &Services, mut arrival: Box<Arrival>) -> Result<Box<Ar
     }
     arrival.properties = properties;
     Ok(arrival)
+}
+
+/// Transforms see what a resource inherits as if it were said.
+async fn fill_in(
+    services: &Services,
+    arrival: &Arrival,
+    options: &mut TransformResourceOptions,
+) -> Result<(), Status> {
+    let served = arrival.request.custom || arrival.request.remote;
+    let package = served.then(|| packages::of_token(&arrival.ty));
+    if let (true, Some(own)) = (options.provider.is_empty(), package.and_then(|p| options.providers.get(p))) {
+        options.provider.clone_from(own);
+    }
+    let Some(parent) = &arrival.parent else { return Ok(()) };
+    let inherited = services.monitor.inherited(parent, package).await.map_err(|e| status::of_monitor(&e))?;
+    options.protect = options.protect.or(inherited.protect);
+    options.retain_on_delete = options.retain_on_delete.or(inherited.retain_on_delete);
+    if let (true, Some(urn)) = (options.deleted_with.is_empty(), inherited.deleted_with) {
+        options.deleted_with = urn.to_string();
+    }
+    if let (true, Some(provider)) = (options.provider.is_empty(), inherited.provider) {
+        options.provider = provider.to_string();
+    }
+    Ok(())
 }
 
 type Answering<'a> = BoxFuture<'a, Result<RegisterReply, Status>>;

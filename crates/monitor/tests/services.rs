@@ -5,11 +5,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use purlin_model::{Alias, AliasParent, OutputValue, PropertyMap, PropertyValue, Urn};
+use purlin_model::{Alias, AliasParent, OutputValue, PropertyMap, PropertyValue, ProviderRef, Urn};
 use purlin_monitor::{MonitorServer, MonitorSettings};
 use purlin_ports::{
-    CallReply, CallRequest, DeploymentInfo, InvokeReply, InvokeRequest, LogMessage, MonitorError, ReadReply,
-    ReadRequest, RegisterReply, RegisterRequest, RegisterResult, ResourceMonitor,
+    CallReply, CallRequest, DeploymentInfo, Inherited, InvokeReply, InvokeRequest, LogMessage, MonitorError,
+    ReadReply, ReadRequest, RegisterReply, RegisterRequest, RegisterResult, ResourceMonitor,
 };
 use purlin_testkit::{CountingEntropy, NullMonitor};
 use purlin_wire::pulumirpc::alias::spec::Parent;
@@ -229,6 +229,81 @@ async fn options_are_read_in_all_their_forms() {
         assert_eq!(status.code(), Code::InvalidArgument);
         assert!(status.message().contains(text), "{status:?}");
     }
+}
+
+/// Has something to hand on.
+struct Heir(NullMonitor);
+
+#[async_trait::async_trait]
+impl ResourceMonitor for Heir {
+    fn info(&self) -> &DeploymentInfo {
+        self.0.info()
+    }
+    async fn register(&self, request: RegisterRequest) -> Result<RegisterReply, MonitorError> {
+        self.0.register(request).await
+    }
+    async fn register_outputs(&self, _: Urn, _: PropertyMap) -> Result<(), MonitorError> {
+        unreachable!()
+    }
+    async fn read(&self, _: ReadRequest) -> Result<ReadReply, MonitorError> {
+        unreachable!()
+    }
+    async fn invoke(&self, _: InvokeRequest) -> Result<InvokeReply, MonitorError> {
+        unreachable!()
+    }
+    async fn call(&self, _: CallRequest) -> Result<CallReply, MonitorError> {
+        unreachable!()
+    }
+    async fn inherited(&self, parent: &Urn, package: Option<&str>) -> Result<Inherited, MonitorError> {
+        assert_eq!((parent.name(), package), ("shelf", Some("faultcloud")));
+        Ok(Inherited {
+            protect: Some(true),
+            retain_on_delete: Some(true),
+            deleted_with: Some(urn("along")),
+            provider: ProviderRef::parse("urn:pulumi:dev::shop::pulumi:providers:faultcloud::p::id-1"),
+        })
+    }
+    async fn program_finished(&self) -> Result<(), MonitorError> {
+        unreachable!()
+    }
+    fn log(&self, _: LogMessage) {}
+}
+
+#[tokio::test]
+async fn transforms_see_what_a_resource_inherits() {
+    let calls = Arc::new(Mutex::new(Vec::new()));
+    let incoming = tonic::transport::server::TcpIncoming::bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let target = incoming.local_addr().unwrap().to_string();
+    let marker = CallbacksServer::new(Marker(Arc::clone(&calls)));
+    tokio::spawn(tonic::transport::Server::builder().add_service(marker).serve_with_incoming(incoming));
+    let callback = Callback { target, token: "own".to_owned(), accepts_byte_string: false };
+
+    let monitor = Arc::new(Heir(NullMonitor::recording(info())));
+    let (_server, mut client) = serve(Arc::clone(&monitor) as Arc<dyn ResourceMonitor>).await;
+    let parent = urn("shelf").to_string();
+    let plain = RegisterResourceRequest { parent, transforms: vec![callback], ..object("thing") };
+    let named = "urn:pulumi:dev::shop::pulumi:providers:faultcloud::q::id-2".to_owned();
+    let explicit = RegisterResourceRequest {
+        name: "explicit".to_owned(),
+        retain_on_delete: Some(false),
+        provider: named.clone(),
+        ..plain.clone()
+    };
+    let given = RegisterResourceRequest {
+        name: "given".to_owned(),
+        providers: [("faultcloud".to_owned(), named)].into(),
+        ..plain.clone()
+    };
+    for request in [plain, explicit, given] {
+        client.register_resource(request).await.unwrap();
+    }
+    let seen = monitor.0.seen();
+    let goal = |name: &str| seen.named(name).unwrap().goal.clone();
+    let served = |name: &str| goal(name).provider.unwrap().id().to_owned();
+    assert_eq!(goal("thing").retain_on_delete, Some(true));
+    assert_eq!(goal("thing").deleted_with, Some(urn("along")));
+    assert_eq!(goal("explicit").retain_on_delete, Some(false));
+    assert_eq!([served("thing"), served("explicit"), served("given")], ["id-1", "id-2", "id-2"]);
 }
 
 #[tokio::test]

@@ -120,6 +120,19 @@ impl Planner {
         Urn::new(&self.settings.stack, &self.settings.project, None, &ty, &default_name(request))
     }
 
+    /// What a resource below another has from it: the parent's goal, with what that inherited, and the
+    /// provider of a package. A local component has no package of its own.
+    pub fn handed_on(&self, parent: &Urn, package: Option<&str>) -> Option<(&Goal, Option<&ProviderRef>)> {
+        let parent = self.resource_by_urn(parent)?;
+        let provider = match (package, parent.goal.custom) {
+            (Some(package), true) => parent.provider.as_ref().filter(|p| p.package() == package),
+            (Some(package), false) => parent.providers.get(package),
+            (None, true) => parent.provider.as_ref(),
+            (None, false) => parent.goal.provider.as_ref(),
+        };
+        Some((&parent.goal, provider))
+    }
+
     fn default_provider(&mut self, package: &PackageDescriptor) -> Choice {
         let request = self.complete(package);
         let name = request.package();

@@ -15,7 +15,7 @@ pub use ambient::{Clock, Entropy, EventSink};
 pub use hooks::{ErrorHook, ErrorHookCall, Hook, HookCall, HookKind, HookSide, ResourceHook};
 pub use language::{LanguageHost, ProgramInfo, RunOutcome, RunRequest};
 pub use monitor::{
-    CallReply, CallRequest, CheckFailure, DeploymentInfo, InvokeReply, InvokeRequest, LogMessage,
+    CallReply, CallRequest, CheckFailure, DeploymentInfo, Inherited, InvokeReply, InvokeRequest, LogMessage,
     MonitorError, ReadReply, ReadRequest, RegisterReply, RegisterRequest, RegisterResult, ResourceMonitor,
 };
 pub use provider::{

@@ -191,6 +191,19 @@ impl std::fmt::Display for MonitorError {
 
 impl std::error::Error for MonitorError {}
 
+/// What a resource has from its parent where it says nothing itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inherited {
+    /// Whether it is protected.
+    pub protect: Option<bool>,
+    /// Whether it stays when it is deleted.
+    pub retain_on_delete: Option<bool>,
+    /// The resource whose deletion deletes it.
+    pub deleted_with: Option<Urn>,
+    /// The provider that serves it.
+    pub provider: Option<ProviderRef>,
+}
+
 /// What programs (and plugins that construct components) can ask of the engine.
 #[async_trait]
 pub trait ResourceMonitor: Send + Sync {
@@ -199,6 +212,11 @@ pub trait ResourceMonitor: Send + Sync {
 
     /// Registers a resource and waits until its step has ended.
     async fn register(&self, request: RegisterRequest) -> Result<RegisterReply, MonitorError>;
+
+    /// What a resource below another inherits. `package` is its own; local components have none.
+    async fn inherited(&self, _parent: &Urn, _package: Option<&str>) -> Result<Inherited, MonitorError> {
+        Ok(Inherited::default())
+    }
 
     /// Records the outputs of a component or of the root stack.
     async fn register_outputs(&self, urn: Urn, outputs: PropertyMap) -> Result<(), MonitorError>;

@@ -7,8 +7,8 @@ use std::sync::{Arc, OnceLock};
 use async_trait::async_trait;
 use purlin_model::{PropertyMap, Urn};
 use purlin_ports::{
-    CallReply, CallRequest, DeploymentInfo, Hook, InvokeReply, InvokeRequest, LogMessage, MonitorError,
-    PublishedStep, ReadReply, ReadRequest, RegisterReply, RegisterRequest, ResourceMonitor,
+    CallReply, CallRequest, DeploymentInfo, Hook, Inherited, InvokeReply, InvokeRequest, LogMessage,
+    MonitorError, PublishedStep, ReadReply, ReadRequest, RegisterReply, RegisterRequest, ResourceMonitor,
 };
 
 /// Passes everything on to a monitor that comes later. Before that, everything is being stopped.
@@ -68,6 +68,10 @@ impl ResourceMonitor for LateMonitor {
 
     async fn call(&self, request: CallRequest) -> Result<CallReply, MonitorError> {
         self.inner()?.call(request).await
+    }
+
+    async fn inherited(&self, parent: &Urn, package: Option<&str>) -> Result<Inherited, MonitorError> {
+        self.inner()?.inherited(parent, package).await
     }
 
     async fn register_hook(&self, hook: Hook) -> Result<(), MonitorError> {
