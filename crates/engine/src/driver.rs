@@ -7,8 +7,8 @@ use purlin_diag::Diagnostic;
 use purlin_model::autonaming::Autonaming;
 use purlin_model::event::{EngineEvent, OperationResult, StepOp};
 use purlin_model::{OperationKind, PropertyMap, ResourceState, Snapshot, Urn};
-use purlin_plan::{Input, Planner, RefreshScope, Registration, ResId, StepOutcome, Ticket};
-use purlin_ports::{ResourceMonitor, RunOutcome, UpdateOutcome};
+use purlin_plan::{Existence, Input, Planner, RefreshScope, Registration, ResId, StepOutcome, Ticket};
+use purlin_ports::{MonitorError, ResourceMonitor, RunOutcome, UpdateOutcome};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -50,6 +50,8 @@ pub(crate) struct Driver {
     messages: mpsc::UnboundedReceiver<Message>,
     pub(crate) recorder: Recorder,
     pub(crate) plan_book: PlanBook,
+    /// Calls that wait until what they depend on is no longer on its way.
+    pub(crate) asked_for: Vec<(Vec<Urn>, Answer<bool>)>,
     pub(crate) autonaming: Option<Arc<Autonaming>>,
     pub(crate) works: HashMap<ResId, Work>,
     pub(crate) waiting: HashMap<Ticket, Waiting>,
@@ -102,6 +104,7 @@ impl Engine {
             messages,
             recorder,
             plan_book: PlanBook::new(&settings.plan),
+            asked_for: Vec::new(),
             autonaming: settings.plan.autonaming.clone(),
             works: HashMap::new(),
             waiting: HashMap::new(),
@@ -238,12 +241,17 @@ impl Driver {
             }
             Message::Outputs { urn, outputs, answer } => self.outputs(urn, outputs, answer),
             Message::OutputsSealed(sealed) => self.outputs_sealed(*sealed),
-            Message::Find { urn, answer } => {
-                let state = self.planner.current(&urn).map(|(_, state)| Arc::clone(state));
+            Message::Find { urn, of_run, answer } => {
+                let found = if of_run { self.planner.registered(&urn) } else { self.planner.current(&urn) };
+                let state = found.map(|(_, state)| Arc::clone(state));
                 let _ = answer.send(state);
             }
             Message::Inherit { parent, package, answer } => {
                 let _ = answer.send(self.inherited(&parent, package.as_deref()));
+            }
+            Message::Exist { urns, answer } => {
+                self.asked_for.push((urns, answer));
+                self.answer_existence();
             }
             Message::ProgramSignal { answer } => {
                 self.signals.push(answer);
@@ -302,6 +310,26 @@ impl Driver {
             for effect in self.planner.handle(input) {
                 self.effect(effect);
             }
+        }
+        if !self.asked_for.is_empty() {
+            self.answer_existence();
+        }
+    }
+
+    /// Answers those who ask whether resources exist, unless one of these is still on its way.
+    fn answer_existence(&mut self) {
+        for (urns, answer) in std::mem::take(&mut self.asked_for) {
+            let existence = self.planner.existence(&urns);
+            let reply = match (self.planner.is_stopping(), existence) {
+                (true, _) => Err(MonitorError::Stopping),
+                (false, Existence::All) => Ok(true),
+                (false, Existence::NotAll) => Ok(false),
+                (false, Existence::OnTheWay) => {
+                    self.asked_for.push((urns, answer));
+                    continue;
+                }
+            };
+            let _ = answer.send(reply);
         }
     }
 

@@ -38,9 +38,16 @@ impl Handle {
         self.ask(|answer| Message::NeedProvider { query: Box::new(query), answer }).await
     }
 
-    async fn find(&self, urn: &Urn) -> Result<Option<Arc<purlin_model::ResourceState>>, MonitorError> {
+    /// The state of a resource; with `of_run` only if this run has registered it.
+    async fn find(
+        &self,
+        urn: &Urn,
+        of_run: bool,
+    ) -> Result<Option<Arc<purlin_model::ResourceState>>, MonitorError> {
         let (answer, reply) = oneshot::channel();
-        self.inbox.send(Message::Find { urn: urn.clone(), answer }).map_err(|_| MonitorError::Stopping)?;
+        self.inbox
+            .send(Message::Find { urn: urn.clone(), of_run, answer })
+            .map_err(|_| MonitorError::Stopping)?;
         reply.await.map_err(|_| MonitorError::Stopping)
     }
 
@@ -63,6 +70,7 @@ impl Handle {
                 parent: goal.parent.clone(),
                 providers: request.providers.clone(),
                 package: request.package,
+                function: false,
             })
             .await?;
         let label = format!("{} {}", goal.ty, goal.name);
@@ -129,9 +137,10 @@ impl Handle {
             parent: None,
             providers: std::collections::BTreeMap::new(),
             package: purlin_model::PackageDescriptor::new("pulumi", ""),
+            function: true,
         })
         .await?;
-        let Some(state) = self.find(&urn).await? else {
+        let Some(state) = self.find(&urn, true).await? else {
             return Err(MonitorError::Failed(format!("unknown resource {urn}")));
         };
         let outputs = self
@@ -151,19 +160,12 @@ impl Handle {
         Ok(InvokeReply { result, ..InvokeReply::default() })
     }
 
-    /// Whether something that a call depends on does not exist yet, as happens in previews.
-    async fn awaits_something(&self, urns: &[Urn]) -> Result<bool, MonitorError> {
-        if !self.calls.info.dry_run {
-            return Ok(false);
+    /// Whether all that a call depends on exists; waits for what is on its way.
+    async fn exist(&self, urns: &[Urn]) -> Result<bool, MonitorError> {
+        if urns.is_empty() {
+            return Ok(true);
         }
-        for urn in urns {
-            match self.find(urn).await? {
-                Some(state) if state.custom && state.id.is_empty() => return Ok(true),
-                Some(_) => {}
-                None => return Ok(true),
-            }
-        }
-        Ok(false)
+        self.ask(|answer| Message::Exist { urns: urns.to_vec(), answer }).await
     }
 }
 
@@ -225,13 +227,13 @@ impl ResourceMonitor for Handle {
     }
 
     async fn invoke(&self, request: InvokeRequest) -> Result<InvokeReply, MonitorError> {
-        if request.token == GET_RESOURCE {
-            return self.get_resource(&request.args).await;
-        }
         let unknown_args =
             self.calls.info.dry_run && request.args.values().any(PropertyValue::contains_unknowns);
-        if unknown_args || self.awaits_something(&request.depends_on).await? {
+        if unknown_args || !self.exist(&request.depends_on).await? {
             return Ok(InvokeReply { unknown: true, ..InvokeReply::default() });
+        }
+        if request.token == GET_RESOURCE {
+            return self.get_resource(&request.args).await;
         }
         let chosen = self
             .provider(ProviderQuery {
@@ -239,6 +241,7 @@ impl ResourceMonitor for Handle {
                 parent: request.parent,
                 providers: std::collections::BTreeMap::new(),
                 package: request.package,
+                function: true,
             })
             .await?;
         let provider = self
@@ -266,6 +269,7 @@ impl ResourceMonitor for Handle {
                 parent: None,
                 providers: std::collections::BTreeMap::new(),
                 package: request.package,
+                function: false,
             })
             .await?;
         let provider = self.calls.pool.get(&chosen.provider).await.map_err(|e| {
@@ -326,6 +330,6 @@ impl Handle {
             };
             return Ok(Some(ProviderRef::new(reference.urn.clone(), id)));
         }
-        Ok(self.find(&reference.urn).await?.and_then(|state| state.provider.clone()))
+        Ok(self.find(&reference.urn, false).await?.and_then(|state| state.provider.clone()))
     }
 }

@@ -103,14 +103,21 @@ pub(crate) enum Message {
         answer: Answer<()>,
     },
     OutputsSealed(Box<SealedOutputs>),
+    /// The state of a resource; with `of_run` only if this run has registered it.
     Find {
         urn: Urn,
+        of_run: bool,
         answer: oneshot::Sender<Option<Arc<ResourceState>>>,
     },
     Inherit {
         parent: Urn,
         package: Option<String>,
         answer: oneshot::Sender<Inherited>,
+    },
+    /// Whether resources exist, once none of them is on its way any more.
+    Exist {
+        urns: Vec<Urn>,
+        answer: Answer<bool>,
     },
     ProgramSignal {
         answer: Answer<()>,

@@ -38,6 +38,8 @@ pub struct ProviderQuery {
     pub providers: BTreeMap<String, ProviderRef>,
     /// The package.
     pub package: PackageDescriptor,
+    /// Whether it is about a function: what serves a parent that is no component doesn't serve it.
+    pub function: bool,
 }
 
 /// What a diff found out.

@@ -19,6 +19,7 @@ mod deletes;
 mod dependents;
 mod effect;
 mod envelope;
+mod existence;
 mod graph;
 mod import;
 mod input;
@@ -39,6 +40,7 @@ mod views;
 
 pub use effect::{After, Effect, Reply, Step, StepReasons};
 pub use envelope::same_envelope;
+pub use existence::Existence;
 pub use input::{DiffFacts, Input, ProviderQuery, Registration, StepOutcome, Ticket};
 pub use planned::{Wanted, diff_violation, planned_diff};
 pub use rule::{Rule, RuleCounts};

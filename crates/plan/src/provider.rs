@@ -241,12 +241,9 @@ impl Planner {
                 providers.entry(package.clone()).or_insert_with(|| provider.clone());
             }
         }
-        match self.choose_provider(
-            query.explicit.as_ref(),
-            &query.providers,
-            query.parent.as_ref(),
-            &query.package,
-        ) {
+        let heir =
+            query.parent.as_ref().filter(|_| !query.function || parent.is_some_and(|p| !p.goal.custom));
+        match self.choose_provider(query.explicit.as_ref(), &query.providers, heir, &query.package) {
             Choice::Settled(provider) => {
                 self.reply(Some(ticket), Reply::Provider { provider, providers });
             }

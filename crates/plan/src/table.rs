@@ -10,6 +10,7 @@ use crate::cascade::Cascades;
 use crate::constraint::Constraint;
 use crate::dependents::Dependents;
 use crate::effect::{Effect, Reply};
+use crate::existence::Children;
 use crate::input::{DiffFacts, Input, StepOutcome, Ticket};
 use crate::provider::Defaults;
 use crate::refresh::Refreshed;
@@ -147,6 +148,7 @@ pub struct Planner {
     pub(crate) steps: Steps,
     pub(crate) cascades: Cascades,
     pub(crate) constraint: Constraint,
+    pub(crate) children: Children,
     /// The steps under way of states that are carried on.
     pub(crate) carries: HashMap<Slot, StepId>,
     pub(crate) dependents: Option<Dependents>,
@@ -187,6 +189,7 @@ impl Planner {
             steps: Steps::default(),
             cascades: Cascades::default(),
             constraint,
+            children: Children::default(),
             carries: HashMap::new(),
             dependents: None,
             views: Views::of_base(base),

@@ -214,6 +214,7 @@ fn any_query(choices: &mut Choices, made: &[(Urn, bool)]) -> Item {
         parent: parent.clone(),
         providers: BTreeMap::new(),
         package: PackageDescriptor::new("t", ""),
+        function: false,
     };
     Item { name: "f".into(), after: parent.into_iter().collect(), act: Act::Ask(Box::new(query)) }
 }

@@ -404,7 +404,8 @@ impl Reader {
         let explicit = option("provider").map(|name| self.provider_of(name));
         let after = parent.iter().cloned().chain(explicit.iter().map(|p| p.urn().clone())).collect();
         let package = PackageDescriptor::new(option("package").unwrap_or("t"), "");
-        let query = ProviderQuery { explicit, parent, providers: Default::default(), package };
+        let query =
+            ProviderQuery { explicit, parent, providers: Default::default(), package, function: true };
         self.scenario.program.push(Item { name: rest[0].to_owned(), after, act: Act::Ask(Box::new(query)) });
     }
 }

@@ -510,7 +510,9 @@ impl Provider for Process {
     }
 
     async fn invoke(&self, args: InvokeArgs) -> Result<InvokeResult, ProviderError> {
-        self.cloud.lock().calls.push(format!("invoke {}{}", args.token, shown(&args.args)));
+        let config = self.config.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default();
+        let by = if config.is_empty() { String::new() } else { format!(" by{}", shown(&config)) };
+        self.cloud.lock().calls.push(format!("invoke {}{}{by}", args.token, shown(&args.args)));
         self.cloud.gate.pass(format!("invoke {}", args.token)).await;
         let trouble = self.cloud.lock().behaviour.trouble("invoke", &args.token);
         lost(no(trouble)?.as_ref())?;
