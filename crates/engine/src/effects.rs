@@ -41,7 +41,7 @@ impl Driver {
                 let old = work.old.clone().ok_or_else(|| Arc::clone(self.planner.state(old)));
                 let (calls, inbox) = (Arc::clone(&self.calls), self.inbox.clone());
                 tokio::spawn(async move {
-                    let place = calls.comparisons.acquire().await;
+                    let place = calls.diffs.acquire().await;
                     let diff = compare::diff(Arc::clone(&calls), subject, old, inputs, old_provider);
                     let message = Box::pin(diff).await;
                     drop(place);
@@ -134,7 +134,7 @@ impl Driver {
         let subject = self.subject(res);
         let (calls, inbox) = (Arc::clone(&self.calls), self.inbox.clone());
         tokio::spawn(async move {
-            let place = calls.comparisons.acquire().await;
+            let place = calls.checks.acquire().await;
             let message = Box::pin(compare::check(Arc::clone(&calls), subject, plan)).await;
             drop(place);
             let _ = inbox.send(message);

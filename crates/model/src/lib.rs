@@ -9,6 +9,7 @@ pub mod cause;
 pub mod diff;
 pub mod event;
 pub mod goal;
+pub mod map;
 pub mod package;
 pub mod path;
 pub mod state;
@@ -19,11 +20,12 @@ pub mod value;
 pub use cause::{Cause, Causes, PropertyCause};
 pub use diff::{DiffKind, PropertyDiff, ValueDiff};
 pub use goal::{Alias, AliasParent, CustomTimeouts, Goal};
+pub use map::PropertyMap;
 pub use package::{PackageDescriptor, Parameterization};
 pub use path::{PathElement, PropertyPath};
 pub use state::{Bag, OperationKind, PendingOperation, RawText, ResourceState, SealedValue, Slot, Snapshot};
 pub use urn::{ProviderRef, UNKNOWN_ID, Urn};
 pub use value::{
-    Archive, ArchiveSource, Asset, AssetOrArchive, AssetSource, OutputValue, PropertyMap, PropertyValue,
-    ReferenceId, ResourceReference,
+    Archive, ArchiveSource, Asset, AssetOrArchive, AssetSource, OutputValue, PropertyValue, ReferenceId,
+    ResourceReference,
 };

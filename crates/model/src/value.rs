@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
+pub use crate::map::PropertyMap;
 use crate::urn::Urn;
-
-/// An object's properties by name. Names are kept sorted, as checkpoints have them.
-pub type PropertyMap = BTreeMap<String, PropertyValue>;
 
 /// One value, of any kind that the protocol knows.
 #[derive(Clone, Debug)]

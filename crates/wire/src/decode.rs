@@ -11,16 +11,15 @@ use crate::special::Parts;
 
 /// Decodes a bag of properties.
 pub fn decode_map(properties: &Struct, options: &DecodeOptions) -> Result<PropertyMap, CodecError> {
-    let decoder = Decoder { options };
-    let mut map = PropertyMap::new();
+    let mut entries = Vec::with_capacity(properties.entries.len());
     for bytes in &properties.entries {
         let entry = reader::entry(bytes)?;
         if entry.0 == SIGNATURE_KEY {
             return Err(Fail::from(CodecErrorKind::ReservedKey).in_key(entry.0).into());
         }
-        decoder.property(entry, crate::MAX_DEPTH, &mut map)?;
+        entries.push(entry);
     }
-    Ok(map)
+    Ok(Decoder { options }.properties(&mut entries, crate::MAX_DEPTH)?)
 }
 
 /// Decodes a bag of properties that a message may lack; a missing one is empty.
@@ -43,12 +42,18 @@ pub(crate) struct Decoder<'a> {
 }
 
 impl Decoder<'_> {
-    fn property(self, (key, bytes): Entry<'_>, depth: usize, map: &mut PropertyMap) -> Coded<()> {
-        match self.value(bytes, depth).map_err(|fail| fail.in_key(key))? {
-            Some(value) => map.insert(key.to_owned(), value),
-            None => map.remove(key),
-        };
-        Ok(())
+    /// Maps come in any order; sorted first, each property is appended. Of equal keys the last
+    /// counts.
+    fn properties(self, entries: &mut [Entry<'_>], depth: usize) -> Coded<PropertyMap> {
+        entries.sort_by_key(|entry| entry.0);
+        let mut map = PropertyMap::with_capacity(entries.len());
+        for (key, bytes) in entries {
+            match self.value(bytes, depth).map_err(|fail| fail.in_key(key))? {
+                Some(value) => map.insert((*key).to_owned(), value),
+                None => map.remove(key),
+            };
+        }
+        Ok(map)
     }
 
     pub(crate) fn value(self, bytes: &[u8], depth: usize) -> Coded<Option<PropertyValue>> {
@@ -100,11 +105,8 @@ impl Decoder<'_> {
     }
 
     fn plain_object(self, parts: &Parts<'_>, depth: usize) -> Coded<PropertyValue> {
-        let mut map = PropertyMap::new();
-        for entry in &parts.entries {
-            self.property(*entry, depth, &mut map)?;
-        }
-        Ok(PropertyValue::Object(map))
+        let mut entries = parts.entries.clone();
+        Ok(PropertyValue::Object(self.properties(&mut entries, depth)?))
     }
 
     /// A special value that doesn't wrap another.

@@ -1,5 +1,7 @@
 //! What a program consists of, each part with its place in the file.
 
+use std::sync::Arc;
+
 use purlin_diag::Span;
 use purlin_project::yaml::Location;
 
@@ -244,8 +246,8 @@ pub struct ResourceDecl {
     pub default_provider: Option<Flag>,
     /// The properties.
     pub properties: Properties,
-    /// The options.
-    pub options: ResourceOptions,
+    /// The options: one for all resources that have none.
+    pub options: Arc<ResourceOptions>,
     /// The resource is read, not managed.
     pub get: Option<Get>,
 }

@@ -77,7 +77,8 @@ fn a_value() -> impl Strategy<Value = PropertyValue> {
         let output = (proptest::option::of(inner.clone()), any::<bool>(), vec(a_urn(), 0..3));
         prop_oneof![
             vec(inner.clone(), 0..5).prop_map(PropertyValue::Array),
-            btree_map(".{0,6}", inner.clone(), 0..5).prop_map(PropertyValue::Object),
+            btree_map(".{0,6}", inner.clone(), 0..5)
+                .prop_map(|map| PropertyValue::Object(map.into_iter().collect())),
             inner.prop_map(|value| PropertyValue::Secret(Box::new(value))),
             output.prop_map(|(value, secret, mut dependencies)| {
                 let value = value.filter(|value| *value != PropertyValue::Unknown);
@@ -90,7 +91,7 @@ fn a_value() -> impl Strategy<Value = PropertyValue> {
 }
 
 fn a_bag() -> impl Strategy<Value = PropertyMap> {
-    btree_map(".{0,6}", a_value(), 0..5)
+    btree_map(".{0,6}", a_value(), 0..5).prop_map(|map| map.into_iter().collect())
 }
 
 proptest! {

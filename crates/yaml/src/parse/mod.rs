@@ -6,25 +6,29 @@ mod options;
 mod program;
 mod record;
 
+use std::sync::Arc;
+
 use purlin_diag::{Diagnostic, Severity};
 use purlin_project::yaml::{Location, Node};
 
 pub(crate) use expr::function_name;
 
 use crate::program::YamlProgram;
-use crate::syntax::{Invoke, StackReference};
+use crate::syntax::{Invoke, ResourceOptions, StackReference};
 
 /// What has been read and what is wrong with it.
+#[derive(Default)]
 pub(crate) struct Parser {
     pub(crate) problems: Vec<Diagnostic>,
     pub(crate) invokes: Vec<Invoke>,
     pub(crate) stacks: Vec<StackReference>,
+    pub(crate) no_options: Arc<ResourceOptions>,
 }
 
 /// Reads a program. The diagnostics are warnings if there is a program, and hold at least one error
 /// if there is none.
 pub(crate) fn parse(root: &Node) -> (Option<YamlProgram>, Vec<Diagnostic>) {
-    let mut parser = Parser { problems: Vec::new(), invokes: Vec::new(), stacks: Vec::new() };
+    let mut parser = Parser::default();
     let program = parser.program(root);
     let Parser { mut problems, .. } = parser;
     problems.sort_by_key(|p| p.span.as_ref().map_or((0, 0), |span| (span.line, span.column)));

@@ -1,5 +1,7 @@
 //! Resource declarations and their options.
 
+use std::sync::Arc;
+
 use purlin_project::yaml::Node;
 
 use super::record::{Unknown, article};
@@ -41,7 +43,7 @@ impl Parser {
         let mut name = None;
         let mut default_provider = None;
         let mut properties = Properties::Absent;
-        let mut options = ResourceOptions::default();
+        let mut options = Arc::clone(&self.no_options);
         let mut get = None;
         for (field, entry) in self.record(node, &what, RESOURCE, Unknown::Ignore) {
             let value = &entry.value;
@@ -53,7 +55,7 @@ impl Parser {
                 "name" => name = self.literal(value, &format!("the name of {what}")),
                 "defaultProvider" => default_provider = self.flag(value, "defaultProvider"),
                 "properties" => properties = self.properties(value, &what),
-                "options" => options = self.options(value),
+                "options" => options = Arc::new(self.options(value)),
                 "get" => get = self.get(value, &what),
                 _ => {}
             }
