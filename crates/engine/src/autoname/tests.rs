@@ -1,3 +1,5 @@
+//! Names, and the generator against the one that the official engine uses.
+
 use super::*;
 
 /// Drawn by the library that the official engine uses.

@@ -5,6 +5,7 @@
 #![allow(unreachable_pub, reason = "each test is a crate of its own")]
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
+pub mod builtin;
 pub mod cloud;
 pub mod program;
 pub mod session;
