@@ -8,7 +8,7 @@ use purlin_model::autonaming::Autonaming;
 use purlin_model::event::{EngineEvent, OperationResult, StepOp};
 use purlin_model::{OperationKind, PropertyMap, ResourceState, Snapshot, Urn};
 use purlin_plan::{Existence, Input, Planner, RefreshScope, Registration, ResId, StepOutcome, Ticket};
-use purlin_ports::{MonitorError, ResourceMonitor, RunOutcome, UpdateOutcome};
+use purlin_ports::{MonitorError, PolicyPack, ResourceMonitor, RunOutcome, UpdateOutcome};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -17,6 +17,7 @@ use crate::handle::Handle;
 use crate::hooks;
 use crate::message::{Answer, Bearing, Message, Opened, StepEnd, Waiting};
 use crate::plan_book::PlanBook;
+use crate::policy::Packs;
 use crate::pool::Pool;
 use crate::record::Recorder;
 use crate::settings::{EnginePorts, EngineSettings, Program, Report};
@@ -50,6 +51,7 @@ pub(crate) struct Driver {
     messages: mpsc::UnboundedReceiver<Message>,
     pub(crate) recorder: Recorder,
     pub(crate) plan_book: PlanBook,
+    pub(crate) packs: Packs,
     /// Calls that wait until what they depend on is no longer on its way.
     pub(crate) asked_for: Vec<(Vec<Urn>, Answer<bool>)>,
     pub(crate) autonaming: Option<Arc<Autonaming>>,
@@ -104,6 +106,7 @@ impl Engine {
             messages,
             recorder,
             plan_book: PlanBook::new(&settings.plan),
+            packs: Arc::new([]),
             asked_for: Vec::new(),
             autonaming: settings.plan.autonaming.clone(),
             works: HashMap::new(),
@@ -134,6 +137,16 @@ impl Engine {
         Engine { driver, handle }
     }
 
+    /// Has policy packs look at what is wanted and at what comes out.
+    #[must_use]
+    pub fn with_policies(mut self, packs: Vec<Arc<dyn PolicyPack>>) -> Engine {
+        if !packs.is_empty() {
+            self.driver.planner.check_all();
+            self.driver.packs = packs.into();
+        }
+        self
+    }
+
     /// The engine as programs see it.
     pub fn monitor(&self) -> Arc<dyn ResourceMonitor> {
         Arc::clone(&self.handle) as Arc<dyn ResourceMonitor>
@@ -152,9 +165,16 @@ impl Engine {
             program.request.monitor = Arc::clone(&handle) as Arc<dyn ResourceMonitor>;
             program
         });
+        let packs = Arc::clone(&driver.packs);
+        let stopped = stop.clone();
+        let judges = tokio::spawn(async move {
+            stopped.cancelled().await;
+            futures::future::join_all(packs.iter().map(|pack| pack.cancel())).await;
+        });
         let watcher = tokio::spawn(watch(driver.inbox.clone(), Arc::clone(&driver.calls), stop, abandon));
         let report = driver.run().await;
         watcher.abort();
+        judges.abort();
         report
     }
 }
@@ -259,6 +279,8 @@ impl Driver {
                 self.release_signals();
             }
             Message::ProgramExited(outcome) => self.program_exited(outcome),
+            Message::Judged { res, inputs, verdict } => self.judged(res, inputs, verdict),
+            Message::StackJudged(verdict) => self.stack_judged(verdict),
             Message::Checked { res, old, inputs, problems } => self.checked(res, old, inputs, &problems),
             Message::Diffed { res, old, facts } => {
                 if let (Some(old), Some(work)) = (old, self.works.get_mut(&res)) {
@@ -350,11 +372,13 @@ impl Driver {
         }
         if let Some(inputs) = inputs {
             work.inputs = Arc::clone(&inputs);
-            if !std::mem::replace(&mut work.checked, true)
-                && let Err(problem) = self.plan_checked(res, &inputs)
-            {
+            let first = !std::mem::replace(&mut work.checked, true);
+            if first && let Err(problem) = self.plan_checked(res, &inputs) {
                 self.say(&problem);
                 return self.feed(Input::Stop);
+            }
+            if self.judge(res, &inputs, first) {
+                return;
             }
         }
         self.feed(Input::Checked { res, accepted });

@@ -69,8 +69,10 @@ impl Driver {
             Effect::Finish { ok } => {
                 let left = self.planner.left_alone().filter(|state| !is_default_provider(&state.urn)).count();
                 self.recorder.count_many(StepOp::Same, left);
-                self.finished = Some(ok);
-                self.settle_stack_outputs(ok);
+                if !self.judge_stack(ok) {
+                    self.finished = Some(ok);
+                    self.settle_stack_outputs(ok);
+                }
             }
         }
     }

@@ -16,6 +16,7 @@ mod message;
 mod outputs;
 mod perform;
 mod plan_book;
+mod policy;
 mod pool;
 mod record;
 mod refresh;

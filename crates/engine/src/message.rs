@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::policy::Verdict;
 use purlin_diag::Diagnostic;
 use purlin_journal::OpId;
 use purlin_model::update_plan::PlannedDiff;
@@ -129,6 +130,13 @@ pub(crate) enum Message {
         inputs: Option<Arc<PropertyMap>>,
         problems: Vec<Diagnostic>,
     },
+    Judged {
+        res: ResId,
+        /// The inputs, put right.
+        inputs: Arc<PropertyMap>,
+        verdict: Result<Verdict, Diagnostic>,
+    },
+    StackJudged(Result<Verdict, Diagnostic>),
     Diffed {
         res: ResId,
         old: Option<Opened>,

@@ -17,6 +17,8 @@ pub(crate) struct Constraint {
     planned: Option<HashMap<Urn, VecDeque<StepOp>>>,
     /// The steps that were decided on.
     taken: Option<PlannedSteps>,
+    /// Whether somebody wants to see all inputs.
+    checks_all: bool,
 }
 
 impl Constraint {
@@ -28,10 +30,20 @@ impl Constraint {
         Constraint {
             planned: settings.update_plan.as_deref().map(steps),
             taken: settings.records_plan.then(BTreeMap::new),
+            checks_all: false,
         }
     }
 
-    /// Whether a plan is followed or recorded: then components are compared by the engine, too.
+    pub(crate) fn check_all(&mut self) {
+        self.checks_all = true;
+    }
+
+    /// Whether components are validated by the engine, too.
+    pub(crate) fn checks_components(&self) -> bool {
+        self.checks_all || self.is_active()
+    }
+
+    /// Whether a plan is followed or recorded.
     pub(crate) fn is_active(&self) -> bool {
         self.planned.is_some() || self.taken.is_some()
     }

@@ -276,7 +276,8 @@ impl Planner {
         let resource = self.get(res);
         let ignores = !resource.goal.ignore_changes.is_empty();
         let olds = resource.old.filter(|slot| !self.is_recreated(*slot) && !self.entry(*slot).state.external);
-        let compares = resource.goal.custom || (ignores && olds.is_some()) || self.constraint.is_active();
+        let compares =
+            resource.goal.custom || (ignores && olds.is_some()) || self.constraint.checks_components();
         if !compares {
             return self.checked(res, true);
         }

@@ -248,6 +248,22 @@ impl Planner {
         std::mem::take(&mut self.effects)
     }
 
+    /// Has the inputs of components validated, too.
+    pub fn check_all(&mut self) {
+        self.constraint.check_all();
+    }
+
+    /// Whether it is an update, or the preview of one.
+    pub fn runs_update(&self) -> bool {
+        self.settings.mode == Mode::Update
+    }
+
+    /// What was registered and ended well, in the order of registration.
+    pub fn all_registered(&self) -> impl Iterator<Item = (&Goal, &Arc<ResourceState>)> {
+        let ended = self.resources.iter().filter_map(|resource| Some((&resource.goal, resource.slot?)));
+        ended.map(|(goal, slot)| (goal, self.state(slot)))
+    }
+
     /// What a registration asks for, with what it inherits.
     pub fn goal(&self, res: ResId) -> &Goal {
         &self.resources[res.0 as usize].goal

@@ -7,6 +7,7 @@ mod ambient;
 mod hooks;
 mod language;
 mod monitor;
+mod policy;
 mod provider;
 mod state;
 mod views;
@@ -18,6 +19,7 @@ pub use monitor::{
     CallReply, CallRequest, CheckFailure, DeploymentInfo, Inherited, InvokeReply, InvokeRequest, LogMessage,
     MonitorError, ReadReply, ReadRequest, RegisterReply, RegisterRequest, RegisterResult, ResourceMonitor,
 };
+pub use policy::{Enforcement, PolicyPack, PolicyProvider, PolicyResource, PolicyViolation, Remediation};
 pub use provider::{
     CallContext, CheckArgs, CheckResult, ConfigureArgs, ConstructArgs, ConstructResult, CreateArgs,
     DeleteArgs, DiffArgs, DiffChanges, DiffResult, InvokeArgs, InvokeResult, NameProposal, NamingMode,

@@ -3,7 +3,9 @@
 mod ambient;
 pub mod lab;
 mod null_monitor;
+mod policies;
 pub mod world;
 
 pub use ambient::{CollectedEvents, CountingEntropy};
 pub use null_monitor::{NullMonitor, Seen};
+pub use policies::PolicyDouble;

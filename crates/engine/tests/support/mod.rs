@@ -126,6 +126,7 @@ pub struct Stand {
     pub trouble: Trouble,
     pub stop: CancellationToken,
     pub abandon: CancellationToken,
+    pub packs: Vec<Arc<dyn purlin_ports::PolicyPack>>,
 }
 
 impl Stand {
@@ -156,6 +157,7 @@ impl Stand {
             trouble: Trouble::default(),
             stop: CancellationToken::new(),
             abandon: CancellationToken::new(),
+            packs: Vec::new(),
         }
     }
 
@@ -180,7 +182,8 @@ impl Stand {
             entropy: Arc::clone(&self.entropy) as _,
             session: (!preview).then(|| Arc::clone(&session) as Arc<dyn UpdateSession>),
         };
-        let engine = Engine::new(self.settings.clone(), ports, Arc::clone(&self.state));
+        let engine = Engine::new(self.settings.clone(), ports, Arc::clone(&self.state))
+            .with_policies(self.packs.clone());
         let program = script.map(|script| program::program(script, &engine, Arc::clone(&self.events) as _));
         let report = engine.run(program, self.stop.clone(), self.abandon.clone()).await;
         self.entries = session.entries();
