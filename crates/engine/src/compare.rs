@@ -139,7 +139,7 @@ async fn check_provider(
     subject: &Subject,
     args: CheckArgs,
 ) -> Result<CheckResult, ProviderError> {
-    let instance = calls.pool.for_check(&subject.urn, &subject.package).await?;
+    let instance = calls.pool.for_check(&subject.urn, &subject.package, &subject.wanted).await?;
     let news = Arc::new(without_internal(&args.news));
     let args = CheckArgs { olds: Arc::new(without_internal(&args.olds)), news: Arc::clone(&news), ..args };
     match instance.check_config(args).await {
@@ -306,7 +306,7 @@ async fn trigger(calls: &Calls, subject: &Subject, old: &ResourceState) -> Resul
 
 async fn call_diff(calls: &Calls, subject: &Subject, args: DiffArgs) -> Result<DiffResult, ProviderError> {
     let answer = if is_provider_type(subject.urn.ty()) {
-        let instance = calls.pool.for_check(&subject.urn, &subject.package).await?;
+        let instance = calls.pool.for_check(&subject.urn, &subject.package, &subject.wanted).await?;
         let args = DiffArgs {
             old_inputs: Arc::new(without_internal(&args.old_inputs)),
             new_inputs: Arc::new(without_internal(&args.new_inputs)),

@@ -1,6 +1,6 @@
 //! Provider instances by reference, each started once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::future::{BoxFuture, FutureExt, Shared};
@@ -79,13 +79,16 @@ impl Pool {
         &self,
         urn: &Urn,
         package: &PackageDescriptor,
+        inputs: &PropertyMap,
     ) -> Result<Arc<dyn Provider>, ProviderError> {
         let instance = {
             let mut checking = self.checking.lock().unwrap_or_else(PoisonError::into_inner);
             checking
                 .entry(urn.clone())
                 .or_insert_with(|| {
-                    let (host, package) = (Arc::clone(&self.host), package.clone());
+                    let (host, mut package) = (Arc::clone(&self.host), package.clone());
+                    let internal = inputs.get("__internal").and_then(PropertyValue::as_object);
+                    package.env_var_mappings = internal.map(mappings).unwrap_or_default();
                     async move { host.start(&package).await }.boxed().shared()
                 })
                 .clone()
@@ -185,6 +188,7 @@ pub(crate) fn descriptor(urn: &Urn, inputs: &PropertyMap) -> PackageDescriptor {
         descriptor.checksums =
             sums.iter().filter_map(|(key, value)| Some((key.clone(), from_hex(value.as_str()?)?))).collect();
     }
+    descriptor.env_var_mappings = internal.map(mappings).unwrap_or_default();
     if let Some(internal) = internal
         && let Some(value) = internal.get("parameterization").and_then(PropertyValue::as_str)
         && let Some(value) = from_base64(value)
@@ -195,6 +199,13 @@ pub(crate) fn descriptor(urn: &Urn, inputs: &PropertyMap) -> PackageDescriptor {
         descriptor.version = text(internal, "version");
     }
     descriptor
+}
+
+/// The environment variables that a plugin gets under other names.
+fn mappings(internal: &PropertyMap) -> BTreeMap<String, String> {
+    let all = internal.get("envVarMappings").and_then(PropertyValue::as_object);
+    let texts = all.into_iter().flatten();
+    texts.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
 }
 
 fn from_hex(text: &str) -> Option<Vec<u8>> {

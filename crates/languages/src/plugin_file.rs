@@ -51,6 +51,7 @@ impl PluginFile {
                 version: p.version,
                 value: base64::engine::general_purpose::STANDARD.decode(p.value).unwrap_or_default(),
             }),
+            ..PackageDescriptor::default()
         }
     }
 }

@@ -26,6 +26,9 @@ pub struct PackageDescriptor {
     pub checksums: BTreeMap<String, Vec<u8>>,
     /// How the plugin is made to serve another package.
     pub parameterization: Option<Parameterization>,
+    /// Environment variables that the plugin gets under other names: the value of the key, if there is
+    /// one, under the name that it maps to.
+    pub env_var_mappings: BTreeMap<String, String>,
 }
 
 impl PackageDescriptor {

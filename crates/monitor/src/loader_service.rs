@@ -34,6 +34,7 @@ impl Loader for LoaderService {
                 version: p.version,
                 value: p.value.to_vec(),
             }),
+            ..PackageDescriptor::default()
         };
         let schema =
             source.schema(&package).await.map_err(|diagnostic| status::of_diagnostic(&diagnostic))?;

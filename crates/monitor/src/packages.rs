@@ -64,6 +64,7 @@ impl Packages {
             download_url: request.download_url,
             checksums: checksums(request.checksums),
             parameterization,
+            ..PackageDescriptor::default()
         };
         let mut registered = self.registered.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(reference) = registered.references.get(&package) {
@@ -91,7 +92,7 @@ impl Packages {
             version: named.version.to_owned(),
             download_url: named.download_url.to_owned(),
             checksums: checksums(named.checksums),
-            parameterization: None,
+            ..PackageDescriptor::default()
         })
     }
 }

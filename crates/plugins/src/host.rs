@@ -149,7 +149,7 @@ impl PluginHost {
             program: found.program,
             args,
             folder: self.settings.program_dir.clone(),
-            env: environment(&self.settings, &package.name, found.env),
+            env: environment(&self.settings, package, found.env),
             output,
         };
         let process = self.launcher.launch(spec).await?;
@@ -215,10 +215,18 @@ fn found(query: &PluginQuery, program: Program, folder: PathBuf) -> Result<Found
 /// The environment of a provider: what everybody has, and what says for what it runs.
 fn environment(
     settings: &PluginSettings,
-    package: &str,
+    package: &PackageDescriptor,
     changes: Vec<(OsString, Option<OsString>)>,
 ) -> Vec<(OsString, OsString)> {
     let mut env = settings.env.clone();
+    for (from, to) in &package.env_var_mappings {
+        let found = settings.env.iter().rev().find(|(key, _)| *key == **from);
+        if let Some((_, value)) = found {
+            env.retain(|(key, _)| *key != **to);
+            env.push((to.into(), value.clone()));
+        }
+    }
+    let package = package.name.as_str();
     env.retain(|(key, _)| !changes.iter().any(|(changed, _)| changed == key));
     env.extend(changes.into_iter().filter_map(|(key, value)| Some((key, value?))));
     let mut set = |key: String, value: &str| {
@@ -268,7 +276,8 @@ mod tests {
         settings.runtime_options.insert("virtualenv".into(), "venv".into());
         settings.config.insert("aws:region".into(), "eu".into());
         settings.config.insert("gcp:project".into(), "secret".into());
-        let env = environment(&settings, "aws", vec![("A".into(), None), ("B".into(), Some("2".into()))]);
+        let aws = PackageDescriptor::new("aws", "");
+        let env = environment(&settings, &aws, vec![("A".into(), None), ("B".into(), Some("2".into()))]);
         let mut env: Vec<String> =
             env.iter().map(|(k, v)| format!("{}={}", k.display(), v.display())).collect();
         env.sort();
@@ -281,7 +290,22 @@ mod tests {
                 "PULUMI_RUNTIME_VIRTUALENV=venv"
             ]
         );
-        let env = environment(&settings, "pulumi-nodejs", Vec::new());
+        let nodejs = PackageDescriptor::new("pulumi-nodejs", "");
+        let env = environment(&settings, &nodejs, Vec::new());
         assert!(env.contains(&("PULUMI_NODEJS_PROJECT".into(), "shop".into())));
+    }
+
+    #[test]
+    fn variables_reach_a_provider_under_the_names_that_they_are_mapped_to() {
+        let mut settings = PluginSettings::new("/home", "/program");
+        settings.env = vec![("MINE".into(), "1".into()), ("THEIRS".into(), "2".into())];
+        let mut package = PackageDescriptor::new("aws", "");
+        let mappings = [("MINE", "THEIRS"), ("NOWHERE", "GONE")];
+        package.env_var_mappings = mappings.map(|(a, b)| (a.to_owned(), b.to_owned())).into();
+        let env = environment(&settings, &package, Vec::new());
+        let of = |name: &str| env.iter().find(|(key, _)| key == name).map(|(_, v)| v.display().to_string());
+        assert_eq!(of("MINE").as_deref(), Some("1"));
+        assert_eq!(of("THEIRS").as_deref(), Some("1"));
+        assert_eq!(of("GONE"), None);
     }
 }

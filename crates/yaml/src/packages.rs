@@ -115,6 +115,7 @@ impl PackageLocks {
             download_url: text_of(&node, "downloadUrl"),
             checksums: BTreeMap::new(),
             parameterization,
+            ..PackageDescriptor::default()
         });
         Ok(())
     }

@@ -13,6 +13,7 @@
 mod bad_input;
 mod commands;
 mod container;
+mod hooks;
 mod kill;
 mod languages;
 mod lifecycle;

@@ -314,7 +314,9 @@ impl ProviderHost for Plugins {
         }
         let version =
             if package.version.is_empty() { String::new() } else { format!("@{}", package.version) };
-        self.0.lock().calls.push(format!("start {}{version}", package.package()));
+        let mappings = package.env_var_mappings.iter().map(|(from, to)| format!(" {from}->{to}"));
+        let mappings = mappings.collect::<String>();
+        self.0.lock().calls.push(format!("start {}{version}{mappings}", package.package()));
         let (cloud, package) = (self.0.clone(), package.clone());
         Ok(Arc::new(Process { cloud, package, config: Mutex::default() }))
     }
