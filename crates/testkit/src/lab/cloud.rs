@@ -314,9 +314,12 @@ impl ProviderHost for Plugins {
         }
         let version =
             if package.version.is_empty() { String::new() } else { format!("@{}", package.version) };
+        let of = package.parameterization.as_ref().map_or(String::new(), |p| {
+            format!("={}/{}@{}", package.name, String::from_utf8_lossy(&p.value), p.version)
+        });
         let mappings = package.env_var_mappings.iter().map(|(from, to)| format!(" {from}->{to}"));
         let mappings = mappings.collect::<String>();
-        self.0.lock().calls.push(format!("start {}{version}{mappings}", package.package()));
+        self.0.lock().calls.push(format!("start {}{of}{version}{mappings}", package.package()));
         let (cloud, package) = (self.0.clone(), package.clone());
         Ok(Arc::new(Process { cloud, package, config: Mutex::default() }))
     }

@@ -52,7 +52,7 @@
 //! `@retain`, `@dbr` (these three also `=false`), `@ignore=`, `@replaceOn=`, `@secretOutputs=`, `@hide=`,
 //! `@alias=` (a URN, or `name:`, `type:`, `stack:`, `project:`, `parent:`, `noparent` joined by `+`; may
 //! repeat), `@deletedWith=`, `@replaceWith=`, `@trigger=value`, `@import=id`, `@hook=Kind:name`, `@timeout=`,
-//! `@version=`, `@url=`, `@package=` (of a provider), `@remote`, `@as=handle`, `@try`, `@early` (parallel: doesn't
+//! `@version=`, `@url=`, `@base=plugin@version/value` (the package comes from that plugin, parameterized), `@package=` (of a provider), `@remote`, `@as=handle`, `@try`, `@early` (parallel: doesn't
 //! wait), `@position=`, `@trace=`. See [`options`].
 //!
 //! `hook <name>` registers a hook (`@dry`: in previews, too; `@quiet`: its failure is a warning; `@wrong` or

@@ -11,7 +11,7 @@ use super::text::{self, Expr};
 pub struct Options(Vec<(String, String, Option<Expr>)>);
 
 /// Every option there is.
-const ALL: [&str; 36] = [
+const ALL: [&str; 37] = [
     "alias",
     "as",
     "dbr",
@@ -44,6 +44,7 @@ const ALL: [&str; 36] = [
     "trace",
     "noparent",
     "extra",
+    "base",
     "dry",
     "quiet",
     "wrong",

@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use purlin_diag::Diagnostic;
 use purlin_model::urn::{STACK_TYPE, package_of_type};
 use purlin_model::{
-    PackageDescriptor, PropertyMap, PropertyValue, ProviderRef, ReferenceId, ResourceReference, Urn,
+    PackageDescriptor, Parameterization, PropertyMap, PropertyValue, ProviderRef, ReferenceId,
+    ResourceReference, Urn,
 };
 use purlin_ports::{
     CallRequest, EventSink, InvokeRequest, LanguageHost, MonitorError, ProgramInfo, ReadRequest,
@@ -379,6 +380,14 @@ impl Running {
         let mut package =
             PackageDescriptor::new(package_of_type(ty), item.options.text("version").unwrap_or(""));
         package.download_url = item.options.text("url").unwrap_or("").to_owned();
+        if let Some((plugin, value)) = item.options.text("base").and_then(|base| base.split_once('/')) {
+            let (name, version) = plugin.split_once('@').unwrap_or((plugin, ""));
+            let made = std::mem::replace(&mut package, PackageDescriptor::new(name, version));
+            package.download_url = made.download_url;
+            let value = value.as_bytes().to_vec();
+            package.parameterization =
+                Some(Parameterization { name: made.name, version: made.version, value });
+        }
         package
     }
 
