@@ -9,6 +9,7 @@ mod test;
 mod test_env;
 mod tidy;
 mod tools;
+mod world;
 
 use std::process::ExitCode;
 
@@ -20,6 +21,8 @@ usage: cargo xtask <task>
   test [cargo test's arguments]   prepare what the tests need, then run all of them (or those named)
   tidy                            check the edges between crates, headers, sizes and the pages
   rules                           count the rows of docs/engine-rules.md and write the table at its top
+  world --runs N [--seed S]       run the seeded world: random states, programs, clouds and operations
+        [--mutations]             plant known bugs one by one; each has to be found
   demo                            build Purlin and take the example programs through their lives
   bench up --resources N[,N...]   measure create, no-op, preview, refresh and destroy
            [--language yaml|python|node|go[,...]] [--provider builtin|plugin]
@@ -32,6 +35,7 @@ fn main() -> ExitCode {
         Some((task, rest)) => match task.as_str() {
             "test" => test::run(&repo, rest),
             "tidy" => tidy::run(&repo),
+            "world" => world::run(&repo, rest),
             "rules" => rules::run(&repo),
             "demo" => demo::run(&repo),
             "bench" => bench::run(&repo, rest),

@@ -95,6 +95,11 @@ impl Outcome {
             ProviderError::OutcomeUnknown(_) if begun.is_some() => StepOutcome::Unknown,
             _ => StepOutcome::Failed,
         };
+        #[cfg(feature = "planted")]
+        let outcome = match purlin_plan::planted::is(purlin_plan::planted::Bug::LostIsFailed) {
+            true => StepOutcome::Failed,
+            false => outcome,
+        };
         Outcome { problems: vec![problem], ..Outcome::of(begun, outcome) }
     }
 
@@ -196,6 +201,10 @@ async fn begin(
     }
     let Some(session) = &calls.ports.session else { return Ok(None) };
     let begun = Begun { op: calls.next_op(), kind, resource };
+    #[cfg(feature = "planted")]
+    if purlin_plan::planted::is(purlin_plan::planted::Bug::SkipBegin) {
+        return Ok(Some(begun));
+    }
     let entry = Entry::Begin { op: begun.op, kind, resource: Arc::clone(&begun.resource) };
     match unless_abandoned(calls, session.append(entry).wait()).await {
         Some(Ok(())) => Ok(Some(begun)),
@@ -305,6 +314,10 @@ pub(crate) async fn complete(
     mut outputs: PropertyMap,
 ) -> Result<Opened, Diagnostic> {
     mark_secrets(&mut outputs, &state.additional_secret_outputs, &inputs);
+    #[cfg(feature = "planted")]
+    if purlin_plan::planted::is(purlin_plan::planted::Bug::DropSecretness) {
+        outputs.values_mut().for_each(|value| *value = value.without_secrets());
+    }
     let outputs = Arc::new(outputs);
     let same = job.old.as_ref().filter(|old| *old.outputs == *outputs);
     state.outputs = match same {

@@ -20,6 +20,9 @@ pub(crate) struct Recorder {
     newest: Option<Box<dyn Durable>>,
     /// Why the fold is no longer what the journal says.
     defect: Option<Diagnostic>,
+    /// An end that a planted bug holds back.
+    #[cfg(feature = "planted")]
+    late: Option<Entry>,
     pub(crate) counts: BTreeMap<StepOp, u64>,
 }
 
@@ -30,6 +33,8 @@ impl Recorder {
             session,
             newest: None,
             defect: None,
+            #[cfg(feature = "planted")]
+            late: None,
             counts: BTreeMap::new(),
         }
     }
@@ -100,10 +105,25 @@ impl Recorder {
 
     fn append(&mut self, entry: Entry) -> Result<(), Diagnostic> {
         let folded = self.fold(&entry);
+        #[cfg(feature = "planted")]
+        if purlin_plan::planted::is(purlin_plan::planted::Bug::LateEnd) && self.late.is_none() {
+            self.late = Some(entry);
+            return folded;
+        }
         if let Some(session) = &self.session {
             self.newest = Some(session.append(entry));
         }
+        #[cfg(feature = "planted")]
+        self.append_late();
         folded
+    }
+
+    /// Appends the end that a planted bug held back.
+    #[cfg(feature = "planted")]
+    fn append_late(&mut self) {
+        if let (Some(session), Some(late)) = (&self.session, self.late.take()) {
+            self.newest = Some(session.append(late));
+        }
     }
 
     fn fold(&mut self, entry: &Entry) -> Result<(), Diagnostic> {
@@ -154,6 +174,8 @@ impl Recorder {
 
     /// Waits until everything that was recorded is stored.
     pub(crate) async fn settle(&mut self) -> Result<(), Diagnostic> {
+        #[cfg(feature = "planted")]
+        self.append_late();
         match self.newest.take() {
             Some(promise) => promise.wait().await.map_err(|e| e.diagnostic()),
             None => Ok(()),
@@ -185,6 +207,10 @@ fn changes(
     old: Option<&Arc<ResourceState>>,
 ) -> Vec<Change> {
     match (after, state) {
+        #[cfg(feature = "planted")]
+        (After::Keep(_), _) if purlin_plan::planted::is(purlin_plan::planted::Bug::UnorderedSames) => {
+            Vec::new()
+        }
         (After::Keep(slot), _) => vec![Change::Keep { slot: *slot }],
         (After::Place { slot, replaces }, Some(state)) => {
             vec![Change::Place { slot: *slot, state: Arc::clone(state), replaces: *replaces }]

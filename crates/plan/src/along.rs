@@ -2,9 +2,9 @@
 //! must not be forgotten before the other is really deleted. It goes right after that one, which
 //! waits for everything that needs what goes along.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use purlin_model::{ResourceState, Slot, Urn};
+use purlin_model::{ProviderRef, ResourceState, Slot, Urn};
 
 use crate::table::Planner;
 
@@ -12,10 +12,11 @@ use crate::table::Planner;
 #[derive(Debug, Default)]
 pub(crate) struct Along {
     taken_by: HashMap<Slot, Slot>,
-    /// Those of them that go right after what takes them along. One whose provider comes between
-    /// goes before.
+    /// Those of them that go right after what takes them along.
     takes: HashMap<Slot, Vec<Slot>>,
     follows: HashMap<Slot, Slot>,
+    /// The providers of those that follow, where they would go before.
+    providers: HashMap<Slot, Vec<Slot>>,
     /// What those that follow refer to.
     needs: HashMap<Slot, Vec<Slot>>,
 }
@@ -44,14 +45,15 @@ impl Along {
             }
         }
         let places: HashMap<Slot, usize> = slots.iter().copied().zip(0..).collect();
-        let mut providers: HashMap<&Urn, usize> = HashMap::new();
-        for (slot, place) in
-            slots.iter().zip(0..).filter(|(slot, _)| planner.entry(**slot).state.is_provider())
-        {
-            providers.entry(&planner.entry(*slot).state.urn).or_insert(place);
+        let mut providers: HashMap<ProviderRef, usize> = HashMap::new();
+        for (slot, place) in slots.iter().zip(0..) {
+            if let Some(provider) = planner.entry(*slot).state.as_provider() {
+                providers.insert(provider, place);
+            }
         }
         // What stands first in the list comes first here, so that it is known what a taker follows.
         let mut roots: HashMap<Slot, Slot> = HashMap::new();
+        let mut late: BTreeMap<Slot, Slot> = BTreeMap::new();
         for slot in slots.iter().rev() {
             let taker = |urn| {
                 let live = by_urn.get(&(urn, false));
@@ -61,14 +63,25 @@ impl Along {
             along.taken_by.insert(*slot, *other);
             let state = &planner.entry(*slot).state;
             let root = roots.get(other).copied().unwrap_or(*other);
-            let provider = state.provider.as_ref().and_then(|provider| providers.get(provider.urn()));
-            if !state.is_provider() && provider.is_none_or(|place| *place > places[&root]) {
-                along.takes.entry(*other).or_default().push(*slot);
-                along.follows.insert(*slot, *other);
-                roots.insert(*slot, root);
+            // Nothing real goes with a provider, whichever of the two it is.
+            if state.is_provider() || planner.entry(*other).state.is_provider() {
+                continue;
+            }
+            along.takes.entry(*other).or_default().push(*slot);
+            along.follows.insert(*slot, *other);
+            roots.insert(*slot, root);
+            let provider = state.provider.as_ref().and_then(|provider| providers.get(provider));
+            if let Some(place) = provider.filter(|place| **place < places[&root]) {
+                // Nothing real goes with a provider: it stays until what it serves has gone.
+                let after = late.entry(slots[*place]).or_insert(root);
+                *after = if places[&root] > places[after] { root } else { *after };
             }
         }
         along.takes.values_mut().for_each(|taken| taken.reverse());
+        for (provider, root) in late {
+            along.follows.insert(provider, root);
+            along.providers.entry(root).or_default().push(provider);
+        }
         along.note_needs(planner, slots);
         along
     }
@@ -104,13 +117,21 @@ impl Along {
 
     /// What a state takes along, directly and by way of others.
     pub(crate) fn all_taken(&self, slot: Slot) -> Vec<Slot> {
-        let mut all: Vec<Slot> = Vec::new();
+        let takes = |slot: &Slot| self.takes.get(slot).into_iter().flatten().copied();
+        let serves = |slot: &Slot| self.providers.get(slot).into_iter().flatten().copied();
+        let mut all: Vec<Slot> = takes(&slot).collect();
+        let mut late: Vec<Slot> = serves(&slot).collect();
         let mut next = 0;
-        let direct = |slot: &Slot| self.takes.get(slot).into_iter().flatten().copied();
-        all.extend(direct(&slot));
-        while let Some(taken) = all.get(next).copied() {
-            next += 1;
-            all.extend(direct(&taken));
+        loop {
+            while let Some(taken) = all.get(next).copied() {
+                next += 1;
+                all.extend(takes(&taken));
+                late.extend(serves(&taken));
+            }
+            if late.is_empty() {
+                break;
+            }
+            all.append(&mut late);
         }
         all
     }

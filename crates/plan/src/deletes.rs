@@ -104,6 +104,8 @@ impl Planner {
         let cause = Some(Arc::new(self.cause_of_delete(op, slot)));
         let reasons = StepReasons { cause, ..StepReasons::default() };
         let seed = StepSeed { reasons, ..seed(op, slot, After::Remove(slot)) };
+        #[cfg(feature = "planted")]
+        let wait = if crate::planted::is(crate::planted::Bug::DeleteOrder) { &BTreeSet::new() } else { wait };
         let id = self.run_step_after(seed, calls, wait);
         self.entry_mut(slot).fate = Fate::Condemned(id);
         id

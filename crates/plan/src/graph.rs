@@ -50,7 +50,7 @@ impl StateGraph {
         for slot in slots {
             let state: &ResourceState = &planner.entry(slot).state;
             let mut needs: Vec<u32> = Vec::new();
-            for urn in state.references() {
+            for urn in state.references().map(|urn| planner.new_name(urn)) {
                 needs.extend(by_urn.get(urn).into_iter().flatten());
                 if state.parent.as_ref() != Some(urn) {
                     needs.extend(below.get_mut(urn).and_then(|below| graph.group(below)));

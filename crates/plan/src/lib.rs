@@ -25,6 +25,8 @@ mod import;
 mod input;
 mod pending;
 mod planned;
+#[cfg(feature = "planted")]
+pub mod planted;
 mod program;
 mod provider;
 mod refresh;

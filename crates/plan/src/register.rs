@@ -162,6 +162,7 @@ impl Planner {
             None => self
                 .alias_urns(&resource.goal, &own)
                 .into_iter()
+                .skip(forgotten_aliases())
                 .find_map(|name| self.live.get(&name).copied().map(|slot| (name, slot))),
         };
         let Some((name, slot)) = found else { return Ok(()) };
@@ -345,4 +346,13 @@ impl Resource {
     pub(crate) fn phase_is_open(&self) -> bool {
         !self.phase.is_settled()
     }
+}
+
+/// How many aliases are forgotten: none, unless that bug is planted.
+fn forgotten_aliases() -> usize {
+    #[cfg(feature = "planted")]
+    if crate::planted::is(crate::planted::Bug::ForgetAlias) {
+        return 1;
+    }
+    0
 }

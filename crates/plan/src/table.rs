@@ -328,6 +328,15 @@ impl Planner {
         self.stopping
     }
 
+    /// The name under which this run knows what had a name before: a registration may have taken it
+    /// over under another.
+    pub(crate) fn new_name<'a>(&'a self, urn: &'a Urn) -> &'a Urn {
+        match self.claimed_urns.get(urn) {
+            Some(res) if self.settings.mode == Mode::Destroy => &self.get(*res).urn,
+            _ => urn,
+        }
+    }
+
     pub(crate) fn resource_by_urn(&self, urn: &Urn) -> Option<&Resource> {
         self.by_urn.get(urn).map(|res| self.get(*res))
     }

@@ -12,6 +12,42 @@ fn number(arguments: &[String], flag: &str) -> Option<u64> {
     arguments.get(at + 1)?.parse().ok()
 }
 
+/// How many seeds may pass before a planted bug is found.
+#[cfg(feature = "planted")]
+const SEEDS: u64 = 2000;
+
+/// Plants bugs one by one; each has to be found.
+#[cfg(feature = "planted")]
+fn mutations(seed: u64, threads: Option<u64>) -> ExitCode {
+    use purlin_plan::planted::{Bug, plant};
+    let threads = threads.map_or_else(cores, |threads| threads as usize);
+    let mut missed = 0;
+    for (bug, name) in Bug::ALL {
+        plant(Some(bug));
+        let tally = tally::run(seed, SEEDS, threads, 1);
+        plant(None);
+        match tally.broken.first() {
+            Some((_, violation)) => println!("{name}: found after {} seeds: {violation}", tally.runs),
+            None => {
+                missed += 1;
+                println!("{name}: NOT FOUND within {} seeds", tally.runs);
+            }
+        }
+    }
+    println!("{} planted bugs: {missed} not found", Bug::ALL.len());
+    if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+#[cfg(not(feature = "planted"))]
+fn mutations(_: u64, _: Option<u64>) -> ExitCode {
+    println!("nothing can be planted: build with `--features planted`");
+    ExitCode::FAILURE
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let Some(seed) = number(&arguments, "--show") {
@@ -20,10 +56,12 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     std::panic::set_hook(Box::new(|_| {}));
+    if arguments.iter().any(|argument| argument == "--mutations") {
+        return mutations(number(&arguments, "--seed").unwrap_or(1), number(&arguments, "--threads"));
+    }
     let runs = number(&arguments, "--runs").unwrap_or(2000);
     let seed = number(&arguments, "--seed").unwrap_or(1);
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = number(&arguments, "--threads").map_or(cores, |threads| threads as usize);
+    let threads = number(&arguments, "--threads").map_or_else(cores, |threads| threads as usize);
     let enough = number(&arguments, "--enough").unwrap_or(200) as usize;
     let start = std::time::Instant::now();
     let tally = tally::run(seed, runs, threads, enough);

@@ -64,7 +64,9 @@ impl Watch {
         rule(fold.state(slot).is_some(), format!("{name} deletes what is not there"))?;
         // What went along with another is gone already, with everything that it needed.
         let taker = |gone: &ResourceState| state.deleted_with.as_ref() == Some(&gone.urn);
-        let taken = !step.calls_provider && self.deleted.iter().any(|(_, gone, _)| taker(gone));
+        // Nothing real goes with a provider either: it may stay until what it serves has gone along.
+        let taken = !step.calls_provider && self.deleted.iter().any(|(_, gone, _)| taker(gone))
+            || state.is_provider();
         for (other, gone, gone_at_the_end) in self.deleted.iter().filter(|_| !taken) {
             let late = *gone_at_the_end == at_the_end && needs(&state, gone, at_the_end) && *other < slot;
             rule(!late, format!("{name} is late: {} was deleted before", gone.urn.name()))?;

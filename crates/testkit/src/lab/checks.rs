@@ -97,6 +97,12 @@ fn lost(before: &Snapshot, ran: &Ran, cloud: &Cloud, memory: &mut Memory, found:
         }
     }
     let gone = taken_along(&ran.acts, &things, &with);
+    // What a cascade deleted with another is gone, although its state waits for a replacement.
+    for state in ran.state.resources.iter().filter(|state| state.pending_replacement) {
+        if with.get(state.id.as_str()).is_some_and(|urn| gone.contains(*urn)) {
+            cloud.remove(&state.id);
+        }
+    }
     for (id, thing) in &things {
         let Some(urn) = &thing.urn else { continue };
         if ids.contains(id.as_str()) || memory.released.contains(id) {

@@ -36,7 +36,16 @@ struct Res {
     own: BTreeMap<&'static str, String>,
     trigger: bool,
     in_state: bool,
+    /// Whether the state waits for its replacement: an earlier run deleted it.
+    waits: bool,
     in_program: bool,
+}
+
+impl Res {
+    /// The id of its old state. New ones are not called like one that is gone.
+    fn id(&self) -> String {
+        if self.waits { format!("gone-{}", self.name) } else { format!("{}-1", self.name) }
+    }
 }
 
 /// The world of a seed.
@@ -146,6 +155,7 @@ impl World {
             own,
             trigger: self.choices.one_in(8),
             in_state: !self.choices.one_in(5),
+            waits: kind == Kind::Custom && self.choices.one_in(25),
             in_program: !self.choices.one_in(7),
         }
     }
@@ -245,7 +255,7 @@ impl World {
             let other = &self.all[*other];
             if let (Tie::Property(property), true) = (tie, other.in_state) {
                 let _ = write!(options, " @from={property}:{}", other.name);
-                inputs.push(format!("{property}: {}-1/out", other.name));
+                inputs.push(format!("{property}: {}/out", other.id()));
             }
         }
         for (tie, option) in
@@ -260,7 +270,9 @@ impl World {
         let mut line = format!("{kind} {}", res.name);
         match res.kind {
             Kind::Custom => {
-                let _ = write!(line, " in={{{map}}} out={{{map}, out: {}-1/out}}", res.name);
+                let id = res.id();
+                let _ = write!(line, " id={id} in={{{map}}} out={{{map}, out: {id}/out}}");
+                options.push_str(if res.waits { " @pendingReplacement" } else { "" });
                 if res.package == "u" {
                     options.push_str(" @type=u:m:R");
                 }
@@ -282,7 +294,7 @@ impl World {
             }
             Kind::Component => {}
         }
-        if res.kind == Kind::Custom && self.choices.one_in(16) {
+        if res.kind == Kind::Custom && !res.waits && self.choices.one_in(16) {
             // An earlier replacement was not deleted yet.
             let old = format!(
                 "custom {} id={}-0 in={{{map}}} out={{{map}, out: old}}{options} @delete",
@@ -290,19 +302,10 @@ impl World {
             );
             Self::line(text, &old);
         }
-        for (flag, odds) in
-            [("protect", 14), ("retain", 14), ("taint", 25), ("pendingReplacement", 25), ("external", 25)]
-        {
-            let fits = res.kind == Kind::Custom || flag == "protect" || flag == "retain";
+        for (flag, odds) in [("protect", 14), ("retain", 14), ("taint", 25), ("external", 25)] {
+            let fits = (res.kind == Kind::Custom && !res.waits) || flag == "protect" || flag == "retain";
             if fits && self.choices.one_in(odds) {
                 let _ = write!(options, " @{flag}");
-                if flag == "pendingReplacement" {
-                    // New ones are not called like the one that is gone.
-                    options.push_str(&format!(" id=gone-{}", res.name));
-                }
-                if flag == "pendingReplacement" || flag == "external" {
-                    break;
-                }
             }
         }
         if res.kind == Kind::Custom && self.choices.one_in(30) {
@@ -340,7 +343,7 @@ impl World {
             Kind::Custom => format!("custom {}", res.name),
         };
         if res.kind == Kind::Custom && self.choices.one_in(25) {
-            let id = if res.in_state && res.parent.is_none() {
+            let id = if res.in_state && res.parent.is_none() && !res.waits {
                 format!("{}-1", res.name)
             } else {
                 format!("real-{}", res.name)

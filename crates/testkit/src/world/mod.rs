@@ -6,12 +6,14 @@ pub mod draw;
 pub mod shrink;
 pub mod tally;
 
+use purlin_model::Snapshot;
 use purlin_model::event::{EngineEvent, OperationResult, StepOp};
 use purlin_plan::{Rule, RuleCounts};
 
 use crate::lab::Lab;
 use crate::lab::case::{self, Block, Case};
 use crate::lab::operation::{Operation, Ran};
+use crate::lab::program::Item;
 
 /// What came of a case.
 #[derive(Debug, Default)]
@@ -88,6 +90,7 @@ fn play_case(case: &Case, outcome: &mut Outcome) -> Result<(), String> {
             faulty |= lines.iter().any(fails);
             faulty &= !lines.iter().any(|line| line == "heals");
         }
+        let states = std::sync::Arc::clone(&lab.state);
         let Some(ran) = lab.block(block)? else {
             former = None;
             continue;
@@ -100,6 +103,9 @@ fn play_case(case: &Case, outcome: &mut Outcome) -> Result<(), String> {
             outcome.violations.extend(compare(former, &now, operation));
         }
         outcome.violations.extend(leftovers(operation, &ran));
+        if !operation.settings.plan.refresh_first {
+            outcome.violations.extend(forgotten_alias(case, &states, &ran));
+        }
         former = (undisturbed(operation) && !faulty).then_some(now);
     }
     Ok(())
@@ -153,6 +159,35 @@ fn difference(foreseen: &[String], done: &[String]) -> String {
     let less = foreseen.iter().filter(|step| !done.contains(step)).map(|step| format!("-{step}"));
     let more = done.iter().filter(|step| !foreseen.contains(step)).map(|step| format!("+{step}"));
     less.chain(more).collect::<Vec<_>>().join(", ")
+}
+
+/// What an alias leads to is not made anew: of registrations that were renamed and nothing else, none
+/// is a create.
+fn forgotten_alias(case: &Case, before: &Snapshot, ran: &Ran) -> Option<String> {
+    let created = ran.events.iter().filter_map(|event| match event {
+        EngineEvent::ResourcePre { step, .. } if step.op == StepOp::Create => Some(&step.urn),
+        _ => None,
+    });
+    let program = case.blocks.iter().find_map(|(block, _)| match block {
+        Block::Program(program) => Some(program),
+        _ => None,
+    })?;
+    let registered = |name: &str| program.items.iter().any(|item| item.name == name);
+    for urn in created {
+        let mut claims = program.items.iter().filter(|item| item.name == urn.name());
+        let Some(item) = claims.next() else { continue };
+        for alias in item.options.all("alias").filter_map(|alias| alias.strip_prefix("name:")) {
+            let text = urn.as_str();
+            let old = format!("{}{alias}", &text[..text.len() - urn.name().len()]);
+            let wanted =
+                |item: &Item| item.options.all("alias").any(|other| other == format!("name:{alias}"));
+            let alone = program.items.iter().filter(|item| wanted(item)).count() == 1 && !registered(alias);
+            if alone && before.resources.iter().any(|state| state.urn.as_str() == old && !state.delete) {
+                return Some(format!("{} was made although '{alias}' is an alias of it", urn.name()));
+            }
+        }
+    }
+    None
 }
 
 /// A destroy that went well leaves nothing.
