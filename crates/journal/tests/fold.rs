@@ -165,6 +165,37 @@ fn children_are_renamed_with_their_parent() {
 }
 
 #[test]
+fn what_was_read_before_its_parent_was_renamed_keeps_the_new_name() {
+    let parent = state("p", &[]);
+    let mut child = ResourceState::new(Urn::new("dev", "shop", Some(&parent.urn), "x:y:Child", "c"), true);
+    child.parent = Some(parent.urn.clone());
+    let mut drifted = child.clone();
+    drifted.init_errors = vec!["it went down".into()];
+    let mut fold = Fold::new(snapshot([parent, child]));
+    let mut new = state("p", &[]);
+    new.urn = Urn::new("dev", "shop", None, "x:y:New", "p");
+    settle(&mut fold, vec![place(2, new.clone(), Some(0))]);
+    settle(&mut fold, vec![Change::Amend { slot: Slot(1), state: Arc::new(drifted) }, keep(1)]);
+    let state = fold.state(Slot(1)).unwrap();
+    assert_eq!(state.urn, Urn::new("dev", "shop", Some(&new.urn), "x:y:Child", "c"));
+    assert_eq!((state.parent.as_ref(), state.init_errors.len()), (Some(&new.urn), 1));
+    assert_eq!(fold.problems(), []);
+}
+
+#[test]
+fn a_state_that_replaces_one_with_a_place_takes_that_place() {
+    let mut fold = Fold::new(snapshot([state("a", &[])]));
+    settle(&mut fold, vec![keep(0)]);
+    settle(&mut fold, vec![place(1, state("user", &["a"]), None)]);
+    let again = vec![place(2, state("a", &[]), Some(0))];
+    assert_eq!(fold.admit(&again), []);
+    settle(&mut fold, again);
+    assert_eq!(names(&fold), ["a", "user"]);
+    let backward = vec![place(3, state("a", &["user"]), Some(2))];
+    assert!(fold.admit(&backward).iter().any(|problem| problem.comes_after));
+}
+
+#[test]
 fn a_replacement_under_another_name_rewrites_and_does_not_prune() {
     let mut fold = Fold::new(snapshot([state("old", &[]), state("user", &["old"])]));
     settle(&mut fold, vec![place(2, state("new", &[]), None), mark_delete(0)]);
