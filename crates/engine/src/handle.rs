@@ -63,7 +63,13 @@ impl Handle {
 
     /// Has a plugin make a component. The component registers itself on the way.
     async fn construct(&self, request: RegisterRequest) -> Result<RegisterReply, MonitorError> {
-        let goal = request.goal;
+        let mut goal = request.goal;
+        if let Some(parent) = goal.parent.clone() {
+            let inherited = self.inherited(&parent, None).await?;
+            goal.protect = goal.protect.or(inherited.protect);
+            goal.retain_on_delete = goal.retain_on_delete.or(inherited.retain_on_delete);
+            goal.deleted_with = goal.deleted_with.or(inherited.deleted_with);
+        }
         let chosen = self
             .provider(ProviderQuery {
                 explicit: goal.provider.clone(),
