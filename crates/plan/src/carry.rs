@@ -10,7 +10,7 @@ use purlin_model::{ProviderRef, Slot, Urn};
 use crate::decide::StepSeed;
 use crate::effect::{After, Step, StepReasons};
 use crate::step::StepId;
-use crate::table::{Fate, Planner};
+use crate::table::{Fate, Planner, ResId};
 
 /// What carrying a state on comes to.
 pub(crate) enum Carried {
@@ -25,28 +25,36 @@ pub(crate) enum Carried {
 impl Planner {
     /// Where a provider exists only in the base, gives it its place in the run's order, with what it
     /// refers to before it.
-    pub(crate) fn carry_provider(&mut self, provider: &ProviderRef) -> Carried {
+    pub(crate) fn carry_provider(&mut self, res: ResId, provider: &ProviderRef) -> Carried {
         let Some(slot) = self.live.get(provider.urn()).copied() else { return Carried::Stands };
         let entry = self.entry(slot);
         if entry.claimed.is_some_and(|res| !self.get(res).phase_is_open()) {
             return Carried::Stands;
         }
-        if entry.state.as_provider().as_ref() == Some(provider) { self.carry(slot) } else { Carried::Stands }
+        if entry.state.as_provider().as_ref() == Some(provider) {
+            self.carry(slot, res)
+        } else {
+            Carried::Stands
+        }
     }
 
     /// Has a state of the base go on as it is, and before it everything that it refers to and that
     /// nothing has registered.
-    pub(crate) fn carry(&mut self, slot: Slot) -> Carried {
+    fn carry(&mut self, slot: Slot, for_whom: ResId) -> Carried {
         // What a state refers to stands before it, so the order of slots is a right one.
         let mut needed = BTreeSet::new();
         let mut work = vec![slot];
         while let Some(slot) = work.pop() {
             let entry = self.entry(slot);
             if let Some(res) = entry.claimed {
-                if self.unsettled.contains(&res) {
-                    return Carried::After(self.urn(res).clone());
+                if !self.unsettled.contains(&res) {
+                    continue;
                 }
-                continue;
+                // Who would wait for itself doesn't: what it needs can't come before it.
+                return match self.waits_on(res, for_whom) {
+                    true => Carried::Stands,
+                    false => Carried::After(self.urn(res).clone()),
+                };
             }
             if !entry.new && !entry.carried && entry.fate == Fate::Stands && needed.insert(slot) {
                 work.extend(entry.state.references().filter_map(|urn| self.live.get(urn).copied()));

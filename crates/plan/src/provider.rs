@@ -206,6 +206,20 @@ impl Planner {
         self.defaults.waiting_resources.entry(urn).or_default().push(res);
     }
 
+    /// Whether a registration is another one, or waits until that is settled, directly or not.
+    pub(crate) fn waits_on(&self, res: ResId, other: ResId) -> bool {
+        let urn = self.urn(other);
+        let mut waiting: Vec<ResId> = vec![other];
+        let mut next = self.defaults.waiting_others.get(urn).cloned().unwrap_or_default();
+        while let Some(found) = next.pop() {
+            if !waiting.contains(&found) {
+                waiting.push(found);
+                next.extend(self.defaults.waiting_others.get(self.urn(found)).into_iter().flatten().copied());
+            }
+        }
+        waiting.contains(&res)
+    }
+
     /// Begins with a registration when another is settled.
     pub(crate) fn begin_after(&mut self, other: Urn, res: ResId) {
         self.get_mut(res).phase = Phase::AwaitingProvider;

@@ -211,7 +211,7 @@ impl Planner {
         let (parent, package) = (resource.goal.parent.clone(), resource.package.clone());
         match self.choose_provider(explicit.as_ref(), &providers, parent.as_ref(), &package) {
             Choice::Settled(provider) => {
-                let carried = self.carry_provider(&provider);
+                let carried = self.carry_provider(res, &provider);
                 self.get_mut(res).provider = Some(provider);
                 match carried {
                     Carried::UnderWay(slot) => self.await_carried(slot, res),
