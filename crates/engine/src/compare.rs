@@ -290,7 +290,10 @@ async fn trigger(calls: &Calls, subject: &Subject, old: &ResourceState) -> Resul
             return Ok(Trigger { fires: true, equal: false });
         }
         let message = format!("replacement trigger contains unknowns for {}", subject.urn);
-        return Err(Diagnostic::error("unknown-trigger", message).with_urn(subject.urn.as_str()));
+        let hint = "make the trigger from values that are known when the resource is registered";
+        return Err(Diagnostic::error("unknown-trigger", message)
+            .with_urn(subject.urn.as_str())
+            .with_hint(hint));
     }
     let Some(old) = &old.replacement_trigger else {
         return Ok(Trigger { fires: false, equal: new == PropertyValue::Null });

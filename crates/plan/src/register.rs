@@ -68,7 +68,8 @@ impl Planner {
             "Duplicate resource URN '{urn}' conflicting with alias on resource with URN '{}'",
             self.urn(*claimer)
         );
-        Some(Diagnostic::error("duplicate-alias", message).with_urn(urn.as_str()))
+        let hint = "leave the alias out there, or give one of the two another name";
+        Some(Diagnostic::error("duplicate-alias", message).with_urn(urn.as_str()).with_hint(hint))
     }
 
     /// Enters a registration into the tables and claims its old state.
@@ -171,7 +172,8 @@ impl Planner {
                 "resource '{own}' would take over the state of '{name}', which '{}' has taken over already",
                 self.urn(other)
             );
-            return Err(Diagnostic::error("alias-claimed", message).with_urn(own.as_str()));
+            let hint = "only one of the two can have it: leave the alias out of the other";
+            return Err(Diagnostic::error("alias-claimed", message).with_urn(own.as_str()).with_hint(hint));
         }
         self.entry_mut(slot).claimed = Some(res);
         self.fire(if name == own { Rule::ClaimedByName } else { Rule::ClaimedByAlias });
