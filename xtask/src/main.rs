@@ -24,6 +24,8 @@ usage: cargo xtask <task>
   world --runs N [--seed S]       run the seeded world: random states, programs, clouds and operations
         [--mutations]             plant known bugs one by one; each has to be found
   demo                            build Purlin and take the example programs through their lives
+  bench plan [--resources N] [--runs N] [--no-op]
+                                  measure planning alone; the last line is registrations a second
   bench up --resources N[,N...]   measure create, no-op, preview, refresh and destroy
            [--language yaml|python|node|go[,...]] [--provider builtin|plugin]
            [--runs N] [--peer-up-to N] [--no-peer] [--no-build] [--output FILE]";

@@ -1,9 +1,11 @@
 //! The fold: a base snapshot with the entries of a journal applied to it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use purlin_model::{OperationKind, PendingOperation, ProviderRef, ResourceState, Slot, Snapshot, Urn};
+use purlin_model::{
+    OperationKind, PendingOperation, ProviderRef, QuickMap, ResourceState, Slot, Snapshot, Urn, hash::map_for,
+};
 
 use crate::entry::{Change, Entry, OpId};
 use crate::error::FoldError;
@@ -47,15 +49,15 @@ pub(crate) enum Position {
 pub struct Fold {
     base: Arc<Snapshot>,
     base_cells: Vec<Cell>,
-    new_cells: HashMap<Slot, Cell>,
+    new_cells: QuickMap<Slot, Cell>,
     order: Vec<Slot>,
     /// New views of states that stand where the base has them.
-    behind: HashMap<Slot, Vec<Slot>>,
+    behind: QuickMap<Slot, Vec<Slot>>,
     living: usize,
     next_slot: u32,
-    by_urn: HashMap<Urn, Vec<Slot>>,
+    by_urn: QuickMap<Urn, Vec<Slot>>,
     referrers: ReverseIndex,
-    gone: HashMap<Urn, Gone>,
+    gone: QuickMap<Urn, Gone>,
     begun: BTreeMap<OpId, PendingOperation>,
     cleared: HashSet<u32>,
 }
@@ -63,7 +65,7 @@ pub struct Fold {
 impl Fold {
     /// A fold without entries.
     pub fn new(base: Arc<Snapshot>) -> Fold {
-        let mut by_urn: HashMap<Urn, Vec<Slot>> = HashMap::with_capacity(base.resources.len());
+        let mut by_urn: QuickMap<Urn, Vec<Slot>> = map_for(base.resources.len());
         let mut base_cells = Vec::with_capacity(base.resources.len());
         for (slot, state) in (0u32..).zip(&base.resources) {
             by_urn.entry(state.urn.clone()).or_default().push(Slot(slot));
@@ -73,12 +75,12 @@ impl Fold {
             living: base_cells.len(),
             next_slot: u32::try_from(base_cells.len()).unwrap_or(u32::MAX),
             base_cells,
-            new_cells: HashMap::new(),
+            new_cells: QuickMap::default(),
             order: Vec::new(),
-            behind: HashMap::new(),
+            behind: QuickMap::default(),
             by_urn,
             referrers: ReverseIndex::default(),
-            gone: HashMap::new(),
+            gone: QuickMap::default(),
             begun: BTreeMap::new(),
             cleared: HashSet::new(),
             base,

@@ -1,15 +1,13 @@
 //! The reverse index: who refers to a URN.
 
-use std::collections::HashMap;
-
-use purlin_model::{ResourceState, Slot, Urn};
+use purlin_model::{QuickMap, ResourceState, Slot, Urn};
 
 /// Which states refer to a URN. It is built when it is first asked (a run that neither renames nor
 /// removes never asks) and kept up from then on. Entries may be stale: whoever asks has to look at
 /// the states.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ReverseIndex {
-    by_target: Option<HashMap<Urn, Vec<Slot>>>,
+    by_target: Option<QuickMap<Urn, Vec<Slot>>>,
 }
 
 impl ReverseIndex {
@@ -20,7 +18,7 @@ impl ReverseIndex {
         states: impl Iterator<Item = (Slot, &'a ResourceState)>,
     ) -> Vec<Slot> {
         let index = self.by_target.get_or_insert_with(|| {
-            let mut index = HashMap::new();
+            let mut index = QuickMap::default();
             for (slot, state) in states {
                 insert(&mut index, slot, state);
             }
@@ -42,7 +40,7 @@ impl ReverseIndex {
     }
 }
 
-fn insert(index: &mut HashMap<Urn, Vec<Slot>>, slot: Slot, state: &ResourceState) {
+fn insert(index: &mut QuickMap<Urn, Vec<Slot>>, slot: Slot, state: &ResourceState) {
     for urn in state.references() {
         match index.get_mut(urn) {
             Some(slots) if slots.last() == Some(&slot) => {}

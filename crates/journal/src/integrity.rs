@@ -1,11 +1,10 @@
 //! The rules of integrity: what every list of states satisfies.
 
-use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use purlin_diag::Diagnostic;
 use purlin_model::urn::is_provider_type;
-use purlin_model::{ProviderRef, ResourceState, Slot, Snapshot, Urn};
+use purlin_model::{ProviderRef, QuickMap, QuickSet, ResourceState, Slot, Snapshot, Urn};
 
 use crate::entry::Change;
 use crate::fold::{Fold, Position};
@@ -100,8 +99,8 @@ pub fn refuse_if_invalid(snapshot: &Snapshot) -> Result<(), Diagnostic> {
 
 pub(crate) fn check_states<'a>(states: impl Iterator<Item = &'a ResourceState>) -> Vec<IntegrityProblem> {
     let mut problems = Vec::new();
-    let mut seen: HashMap<&Urn, bool> = HashMap::new();
-    let mut providers: HashSet<ProviderRef> = HashSet::new();
+    let mut seen: QuickMap<&Urn, bool> = QuickMap::default();
+    let mut providers: QuickSet<ProviderRef> = QuickSet::default();
     for state in states {
         check_form(state, &mut problems);
         providers.extend(state.as_provider());
@@ -162,7 +161,8 @@ fn missing(state: &ResourceState, rule: Rule, reference: String) -> IntegrityPro
 }
 
 pub(crate) fn check_changes(fold: &mut Fold, changes: &[Change]) -> Vec<IntegrityProblem> {
-    let mut check = Admission { leaving: HashSet::new(), arrived: HashMap::new(), problems: Vec::new() };
+    let mut check =
+        Admission { leaving: QuickSet::default(), arrived: QuickMap::default(), problems: Vec::new() };
     for change in changes {
         match change {
             Change::Place { replaces: Some(slot), .. }
@@ -182,9 +182,9 @@ pub(crate) fn check_changes(fold: &mut Fold, changes: &[Change]) -> Vec<Integrit
 /// The check of changes that are to be made together.
 struct Admission {
     /// The states that one of the changes removes or marks for deletion.
-    leaving: HashSet<Slot>,
+    leaving: QuickSet<Slot>,
     /// What an earlier one of the changes gave a place, with the provider that it is.
-    arrived: HashMap<Urn, Option<ProviderRef>>,
+    arrived: QuickMap<Urn, Option<ProviderRef>>,
     problems: Vec<IntegrityProblem>,
 }
 

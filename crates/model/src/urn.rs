@@ -1,6 +1,7 @@
 //! Names of resources (URNs) and of provider instances.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// The id of a provider that a preview has planned and not created. It is the wire's sentinel for
@@ -17,8 +18,21 @@ pub const PROVIDER_TYPE_PREFIX: &str = "pulumi:providers:";
 ///
 /// Cloning is cheap. A value of this type has the right prefix and at least three `::`
 /// separators; the name is all that follows the third and may itself contain `::`.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Eq, PartialOrd, Ord)]
 pub struct Urn(Arc<str>);
+
+impl PartialEq for Urn {
+    fn eq(&self, other: &Self) -> bool {
+        // Names are mostly compared with themselves.
+        Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
+    }
+}
+
+impl Hash for Urn {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
 
 impl Urn {
     /// Takes a text as a URN, if it has the form of one.

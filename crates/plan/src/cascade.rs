@@ -5,12 +5,12 @@
 //! not acted on. One cascade is decided at a time; it takes along the dependents that wait for a
 //! cascade of their own, so that nothing is deleted before what refers to it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use purlin_diag::Diagnostic;
 use purlin_model::event::StepOp;
-use purlin_model::{Cause, ResourceState, Slot, Urn};
+use purlin_model::{Cause, QuickMap, QuickSet, ResourceState, Slot, Urn, hash::set_of};
 
 use crate::along::Along;
 use crate::cause;
@@ -26,7 +26,7 @@ use crate::table::{Fate, Held, Phase, Planner, ResId};
 pub(crate) struct Cascades {
     queue: VecDeque<ResId>,
     active: Option<Active>,
-    reasons: HashMap<Slot, Reason>,
+    reasons: QuickMap<Slot, Reason>,
 }
 
 /// The properties for whose sake a dependent goes, and what led to it.
@@ -40,8 +40,8 @@ struct Active {
     candidates: Vec<Slot>,
     next: usize,
     condemned: BTreeMap<Slot, Reason>,
-    condemned_urns: HashSet<Urn>,
-    held: HashSet<Slot>,
+    condemned_urns: QuickSet<Urn>,
+    held: QuickSet<Slot>,
     asked: Option<Slot>,
 }
 
@@ -107,7 +107,7 @@ impl Planner {
         }
         self.index_dependents();
         let urn = self.entry(old).state.urn.clone();
-        let mut reached = HashSet::from([urn.clone()]);
+        let mut reached = set_of(urn.clone());
         let mut work = vec![urn.clone()];
         let mut candidates = BTreeSet::new();
         while let Some(urn) = work.pop() {
@@ -129,7 +129,7 @@ impl Planner {
             candidates: candidates.into_iter().collect(),
             next: 0,
             condemned: BTreeMap::new(),
-            condemned_urns: HashSet::from([urn]),
+            condemned_urns: set_of(urn),
             asked: None,
         });
         true
@@ -218,7 +218,7 @@ impl Planner {
         }
     }
 
-    fn verdict(&self, state: &ResourceState, condemned: &HashSet<Urn>) -> Verdict {
+    fn verdict(&self, state: &ResourceState, condemned: &QuickSet<Urn>) -> Verdict {
         if !state.custom || state.external {
             return Verdict::Stays;
         }
@@ -351,7 +351,7 @@ impl Planner {
 /// The properties of a state that were made from what goes.
 fn made_from_condemned<'a>(
     state: &'a ResourceState,
-    condemned: &'a HashSet<Urn>,
+    condemned: &'a QuickSet<Urn>,
 ) -> impl Iterator<Item = (&'a String, &'a Vec<Urn>)> {
     state.property_dependencies.iter().filter(|(_, urns)| urns.iter().any(|urn| condemned.contains(urn)))
 }

@@ -1,10 +1,9 @@
 //! What led to a step: pure bookkeeping, and only for what changes.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use purlin_model::event::StepOp;
-use purlin_model::{Cause, PropertyCause, Slot, Urn};
+use purlin_model::{Cause, PropertyCause, QuickSet, Slot, Urn};
 
 use crate::input::DiffFacts;
 use crate::settings::Mode;
@@ -69,7 +68,7 @@ impl Planner {
 pub(crate) fn made_from<'a>(
     properties: impl Iterator<Item = (&'a String, &'a Vec<Urn>)>,
     keys: &[String],
-    condemned: &HashSet<Urn>,
+    condemned: &QuickSet<Urn>,
 ) -> Cause {
     let all: Vec<PropertyCause> = properties
         .map(|(key, urns)| PropertyCause {

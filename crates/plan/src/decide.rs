@@ -8,7 +8,7 @@ use purlin_model::event::StepOp;
 use purlin_model::{Cause, ResourceState, Slot};
 
 use crate::effect::{After, Effect, Step, StepReasons};
-use crate::envelope::{self, same_envelope};
+use crate::envelope;
 use crate::input::DiffFacts;
 use crate::rule::Rule;
 use crate::settings::Mode;
@@ -167,6 +167,19 @@ impl Planner {
         envelope::draft(&resource.goal, &resource.urn, resource.provider.as_ref(), Some(old))
     }
 
+    /// The same for a state that stays what it is to the provider: one that is only read stays so.
+    fn draft_beside(&self, res: ResId, old: &ResourceState) -> ResourceState {
+        ResourceState { external: old.external, ..self.draft_over(res, old) }
+    }
+
+    /// Whether nothing of an old state's envelope would change.
+    fn keeps(&self, res: ResId, old: &ResourceState) -> bool {
+        let resource = self.get(res);
+        let keeps = envelope::keeps(old, &resource.goal, &resource.urn, resource.provider.as_ref());
+        debug_assert_eq!(keeps, envelope::same_envelope(old, &self.draft_beside(res, old)));
+        keeps
+    }
+
     pub(crate) fn plan_same(&mut self, res: ResId, old: Slot, facts: &DiffFacts) {
         if !self.allows_of(res, &[StepOp::Same]) {
             return;
@@ -175,11 +188,9 @@ impl Planner {
             return self.settle_registered(res, old);
         }
         let state = Arc::clone(&self.entry(old).state);
-        let mut draft = self.draft_over(res, &state);
-        draft.external = state.external;
         let pruned = !self.vanished.is_empty() && state.references().any(|urn| self.vanished.contains(urn));
-        let unchanged = facts.inputs_equal && !pruned && same_envelope(&state, &draft);
-        let draft = if unchanged { state } else { Arc::new(draft) };
+        let unchanged = facts.inputs_equal && !pruned && self.keeps(res, &state);
+        let draft = if unchanged { state } else { Arc::new(self.draft_beside(res, &state)) };
         let after = if unchanged { After::Keep(old) } else { self.place_over(&draft, old) };
         self.get_mut(res).phase = Phase::Stepping;
         self.run_step(StepSeed {

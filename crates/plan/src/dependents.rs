@@ -1,8 +1,6 @@
 //! Who refers to whom, as far as cascades ask: an index that is built when the first one starts.
 
-use std::collections::HashMap;
-
-use purlin_model::{Slot, Urn};
+use purlin_model::{QuickMap, Slot, Urn};
 
 use crate::effect::Step;
 use crate::step::StepId;
@@ -11,8 +9,8 @@ use crate::table::Planner;
 /// The states of the base and the open steps that refer to a URN.
 #[derive(Debug, Default)]
 pub(crate) struct Dependents {
-    states: HashMap<Urn, Vec<Slot>>,
-    steps: HashMap<Urn, Vec<StepId>>,
+    states: QuickMap<Urn, Vec<Slot>>,
+    steps: QuickMap<Urn, Vec<StepId>>,
 }
 
 impl Planner {
@@ -57,7 +55,7 @@ impl Planner {
     }
 }
 
-fn note<T: Copy + PartialEq>(index: &mut HashMap<Urn, Vec<T>>, urn: &Urn, item: T) {
+fn note<T: Copy + PartialEq>(index: &mut QuickMap<Urn, Vec<T>>, urn: &Urn, item: T) {
     match index.get_mut(urn) {
         Some(items) if items.last() == Some(&item) => {}
         Some(items) => items.push(item),

@@ -54,9 +54,6 @@ pub(crate) fn draft(
 /// the resource was registered and what went wrong with it do not count; neither do the bags,
 /// which the caller compares. Lists of dependencies are sets.
 pub fn same_envelope(old: &ResourceState, new: &ResourceState) -> bool {
-    let same_urns = |a: &[Urn], b: &[Urn]| {
-        a == b || (a.iter().all(|urn| b.contains(urn)) && b.iter().all(|urn| a.contains(urn)))
-    };
     let same_properties = old.property_dependencies.len() == new.property_dependencies.len()
         && old
             .property_dependencies
@@ -87,4 +84,45 @@ pub fn same_envelope(old: &ResourceState, new: &ResourceState) -> bool {
         && old.replace_on_changes == new.replace_on_changes
         && old.resource_hooks == new.resource_hooks
         && old.replacement_trigger.is_some() == new.replacement_trigger.is_some()
+}
+
+/// Whether the draft that a goal makes over an old state would mean the same as that state, as
+/// [`same_envelope`] says it; told without making the draft, since most resources of most runs
+/// don't change. What a read state is, it stays.
+pub(crate) fn keeps(old: &ResourceState, goal: &Goal, urn: &Urn, provider: Option<&ProviderRef>) -> bool {
+    let made_from = || goal.property_dependencies.iter().filter(|(key, _)| goal.inputs.contains_key(*key));
+    let same_properties = || {
+        made_from().count() == old.property_dependencies.len()
+            && old
+                .property_dependencies
+                .iter()
+                .zip(made_from())
+                .all(|((a, x), (b, y))| a == b && same_urns(x, y))
+    };
+    old.urn == *urn
+        && *old.ty == *goal.ty
+        && old.custom == goal.custom
+        && !(old.delete || old.pending_replacement || old.taint)
+        && old.parent == goal.parent
+        && old.protect == goal.protect.unwrap_or(false)
+        && same_urns(&old.dependencies, &goal.dependencies)
+        && old.provider.as_ref() == provider
+        && same_properties()
+        && old.additional_secret_outputs == goal.additional_secret_outputs
+        && old.custom_timeouts == goal.custom_timeouts
+        && (goal.import_id.is_empty() || old.import_id == goal.import_id)
+        && old.retain_on_delete == goal.retain_on_delete.unwrap_or(false)
+        && old.deleted_with == goal.deleted_with
+        && old.replace_with == goal.replace_with
+        && old.ignore_changes == goal.ignore_changes
+        && old.hide_diffs == goal.hide_diffs
+        && old.replace_on_changes == goal.replace_on_changes
+        && old.resource_hooks == goal.resource_hooks
+        && old.replacement_trigger.is_some()
+            == (goal.replacement_trigger != purlin_model::PropertyValue::Null)
+}
+
+/// Whether two lists have the same names.
+fn same_urns(a: &[Urn], b: &[Urn]) -> bool {
+    a == b || (a.iter().all(|urn| b.contains(urn)) && b.iter().all(|urn| a.contains(urn)))
 }

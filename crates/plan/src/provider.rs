@@ -17,6 +17,8 @@ type Waiter = (Ticket, BTreeMap<String, ProviderRef>);
 #[derive(Debug, Default)]
 pub(crate) struct Defaults {
     by_request: HashMap<PackageDescriptor, Urn>,
+    /// Those that are there, by what was asked for. A program asks for a handful of packages.
+    settled: Vec<(PackageDescriptor, ProviderRef)>,
     waiting_resources: HashMap<Urn, Vec<ResId>>,
     waiting_tickets: HashMap<Urn, Vec<Waiter>>,
     /// Registrations that begin again when another is settled.
@@ -26,6 +28,10 @@ pub(crate) struct Defaults {
 }
 
 impl Defaults {
+    fn nobody_waits(&self) -> bool {
+        self.waiting_others.is_empty() && self.waiting_resources.is_empty() && self.waiting_tickets.is_empty()
+    }
+
     /// A registration goes by another name from now on.
     pub(crate) fn rename(&mut self, from: &Urn, to: &Urn) {
         if let Some(waiting) = self.waiting_others.remove(from) {
@@ -134,6 +140,17 @@ impl Planner {
     }
 
     fn default_provider(&mut self, package: &PackageDescriptor) -> Choice {
+        if let Some((_, provider)) = self.defaults.settled.iter().find(|(asked, _)| asked == package) {
+            return Choice::Settled(provider.clone());
+        }
+        let choice = self.find_default_provider(package);
+        if let Choice::Settled(provider) = &choice {
+            self.defaults.settled.push((package.clone(), provider.clone()));
+        }
+        choice
+    }
+
+    fn find_default_provider(&mut self, package: &PackageDescriptor) -> Choice {
         let request = self.complete(package);
         let name = request.package();
         let disabled = &self.settings.disabled_default_providers;
@@ -271,6 +288,9 @@ impl Planner {
 
     /// A registration has settled: lets everybody go on who waits for it, as for a default provider.
     pub(crate) fn default_settled(&mut self, urn: &Urn) {
+        if self.defaults.nobody_waits() {
+            return;
+        }
         for res in self.defaults.waiting_others.remove(urn).unwrap_or_default() {
             self.begin(res);
         }

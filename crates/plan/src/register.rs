@@ -1,6 +1,7 @@
 //! Registrations: what is settled in the order of arrival, before any call.
 
 use std::collections::BTreeMap;
+use std::mem::take;
 use std::sync::Arc;
 
 use purlin_diag::Diagnostic;
@@ -27,11 +28,13 @@ impl Planner {
         if self.stage != Stage::Program {
             return self.reply(Some(ticket), Reply::Invalid(TOO_LATE.to_owned()));
         }
-        if let Some(parent) = &request.goal.parent
-            && !self.by_urn.contains_key(parent)
-        {
-            let message = format!("could not find parent resource {parent}");
-            return self.reply(Some(ticket), Reply::Invalid(message));
+        if let Some(parent) = &mut request.goal.parent {
+            let Some((known, _)) = self.by_urn.get_key_value(parent) else {
+                let message = format!("could not find parent resource {parent}");
+                return self.reply(Some(ticket), Reply::Invalid(message));
+            };
+            // One copy of each name is quicker to compare, and less to keep.
+            parent.clone_from(known);
         }
         self.describe_explicit_provider(&mut request);
         let goal = &request.goal;
@@ -42,6 +45,7 @@ impl Planner {
             &goal.ty,
             &goal.name,
         );
+        let urn = self.live.get_key_value(&urn).map_or(urn, |(known, _)| known.clone());
         if let Some(problem) = self.name_problem(&urn) {
             self.fire(Rule::DuplicateRefused);
             self.say(problem);
@@ -76,7 +80,7 @@ impl Planner {
     pub(crate) fn admit(&mut self, ticket: Option<Ticket>, mut request: Registration, urn: Urn) -> ResId {
         self.inherit(&mut request.goal);
         self.name_first(&mut request.goal);
-        let providers = self.inherited_providers(&request.goal, std::mem::take(&mut request.providers));
+        let providers = self.inherited_providers(&request.goal, take(&mut request.providers));
         #[expect(clippy::cast_possible_truncation, reason = "registrations fit in memory")]
         let res = ResId(self.resources.len() as u32);
         self.resources.push(Resource {
@@ -205,13 +209,17 @@ impl Planner {
         if let Some(need) = self.omitted_need(res) {
             return self.refuse_omitted_need(res, need);
         }
-        let resource = self.get(res);
+        let resource = self.get_mut(res);
         if !resource.goal.custom || is_provider_type(&resource.goal.ty) {
             return self.provider_settled(res);
         }
-        let (explicit, providers) = (resource.goal.provider.clone(), resource.providers.clone());
-        let (parent, package) = (resource.goal.parent.clone(), resource.package.clone());
-        match self.choose_provider(explicit.as_ref(), &providers, parent.as_ref(), &package) {
+        let (explicit, parent) = (resource.goal.provider.clone(), resource.goal.parent.clone());
+        // Lent, not copied: a choice may register another resource, but doesn't look at this one.
+        let (providers, package) = (take(&mut resource.providers), take(&mut resource.package));
+        let choice = self.choose_provider(explicit.as_ref(), &providers, parent.as_ref(), &package);
+        let resource = self.get_mut(res);
+        (resource.providers, resource.package) = (providers, package);
+        match choice {
             Choice::Settled(provider) => {
                 let carried = self.carry_provider(res, &provider);
                 self.get_mut(res).provider = Some(provider);

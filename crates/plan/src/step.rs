@@ -42,8 +42,8 @@ pub(crate) struct Steps {
     /// Steps that wait for a step.
     followers: BTreeMap<StepId, Vec<StepId>>,
     /// Steps that may be emitted.
-    ready: BTreeMap<StepId, Step>,
-    running: BTreeMap<StepId, Step>,
+    ready: BTreeMap<StepId, Box<Step>>,
+    running: BTreeMap<StepId, Box<Step>>,
 }
 
 impl Steps {
@@ -56,7 +56,7 @@ impl Steps {
     pub(crate) fn add(&mut self, step: Step, after: &BTreeSet<StepId>) {
         let id = step.id;
         if let Some(Waiter::Step(step)) = self.wait(id, Waiter::Step(Box::new(step)), after) {
-            self.ready.insert(id, *step);
+            self.ready.insert(id, step);
         }
     }
 
@@ -95,7 +95,7 @@ impl Steps {
             Waiter::Step(step) => Some(&**step),
             Waiter::Gate => None,
         });
-        self.running.values().chain(self.ready.values()).chain(waiting)
+        self.running.values().chain(self.ready.values()).map(|step| &**step).chain(waiting)
     }
 
     pub(crate) fn running_resources(&self) -> BTreeSet<ResId> {
@@ -104,7 +104,7 @@ impl Steps {
 
     /// A step has ended: takes it out, and lets its followers go on if it went well.
     pub(crate) fn end(&mut self, id: StepId, outcome: &StepOutcome) -> Option<Step> {
-        let step = self.running.remove(&id)?;
+        let step = *self.running.remove(&id)?;
         let mut ended = if matches!(outcome, StepOutcome::Done(_)) { vec![id] } else { Vec::new() };
         while let Some(id) = ended.pop() {
             for follower in self.followers.remove(&id).unwrap_or_default() {
@@ -114,7 +114,7 @@ impl Steps {
                     continue;
                 }
                 match self.waiting.remove(&follower) {
-                    Some((Waiter::Step(step), _)) => drop(self.ready.insert(follower, *step)),
+                    Some((Waiter::Step(step), _)) => drop(self.ready.insert(follower, step)),
                     _ => ended.push(follower),
                 }
             }
@@ -141,7 +141,7 @@ impl Steps {
     pub(crate) fn drop_waiting(&mut self) -> Vec<Step> {
         self.followers.clear();
         let waiting = std::mem::take(&mut self.waiting).into_values().filter_map(|(waiter, _)| waiter.step());
-        std::mem::take(&mut self.ready).into_values().chain(waiting).collect()
+        std::mem::take(&mut self.ready).into_values().map(|step| *step).chain(waiting).collect()
     }
 }
 
@@ -149,7 +149,7 @@ impl Planner {
     pub(crate) fn emit_ready_steps(&mut self) {
         for (id, step) in std::mem::take(&mut self.steps.ready) {
             self.steps.running.insert(id, step.clone());
-            self.effects.push(Effect::Run(Box::new(step)));
+            self.effects.push(Effect::Run(step));
         }
     }
 

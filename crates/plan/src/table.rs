@@ -1,10 +1,13 @@
 //! The planner's tables: physical states by slot, and registrations by number.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use purlin_diag::Diagnostic;
-use purlin_model::{Goal, PackageDescriptor, ProviderRef, ResourceState, Slot, Snapshot, Urn};
+use purlin_model::{
+    Goal, PackageDescriptor, ProviderRef, QuickMap, QuickSet, ResourceState, Slot, Snapshot, Urn,
+    hash::map_for,
+};
 
 use crate::cascade::Cascades;
 use crate::constraint::Constraint;
@@ -140,24 +143,24 @@ pub(crate) enum Stage {
 pub struct Planner {
     pub(crate) settings: Settings,
     pub(crate) slots: Vec<SlotEntry>,
-    pub(crate) live: HashMap<Urn, Slot>,
+    pub(crate) live: QuickMap<Urn, Slot>,
     pub(crate) resources: Vec<Resource>,
-    pub(crate) by_urn: HashMap<Urn, ResId>,
-    pub(crate) claimed_urns: HashMap<Urn, ResId>,
+    pub(crate) by_urn: QuickMap<Urn, ResId>,
+    pub(crate) claimed_urns: QuickMap<Urn, ResId>,
     pub(crate) defaults: Defaults,
     pub(crate) steps: Steps,
     pub(crate) cascades: Cascades,
     pub(crate) constraint: Constraint,
     pub(crate) children: Children,
     /// The steps under way of states that are carried on.
-    pub(crate) carries: HashMap<Slot, StepId>,
+    pub(crate) carries: QuickMap<Slot, StepId>,
     pub(crate) dependents: Option<Dependents>,
     pub(crate) views: Views,
-    pub(crate) replaced: HashSet<Urn>,
+    pub(crate) replaced: QuickSet<Urn>,
     /// The names that a refresh found gone: whoever keeps the list prunes references to them.
-    pub(crate) vanished: HashSet<Urn>,
+    pub(crate) vanished: QuickSet<Urn>,
     /// Registrations of resources that don't exist and that this run does not make.
-    pub(crate) unmade: HashSet<Urn>,
+    pub(crate) unmade: QuickSet<Urn>,
     /// Whether a state of the base wants to be refreshed before the program runs.
     pub(crate) eager_refresh: bool,
     /// The next place in the run's order.
@@ -181,21 +184,21 @@ impl Planner {
         let mut planner = Planner {
             settings,
             slots: Vec::with_capacity(base.resources.len()),
-            live: HashMap::with_capacity(base.resources.len()),
-            resources: Vec::new(),
-            by_urn: HashMap::new(),
-            claimed_urns: HashMap::new(),
+            live: map_for(base.resources.len()),
+            resources: Vec::with_capacity(base.resources.len()),
+            by_urn: map_for(base.resources.len()),
+            claimed_urns: QuickMap::default(),
             defaults: Defaults::default(),
             steps: Steps::default(),
             cascades: Cascades::default(),
             constraint,
             children: Children::default(),
-            carries: HashMap::new(),
+            carries: QuickMap::default(),
             dependents: None,
             views: Views::of_base(base),
-            replaced: HashSet::new(),
-            vanished: HashSet::new(),
-            unmade: HashSet::new(),
+            replaced: QuickSet::default(),
+            vanished: QuickSet::default(),
+            unmade: QuickSet::default(),
             eager_refresh: false,
             next_place: 0,
             pending_creates: Vec::new(),

@@ -1,4 +1,5 @@
-//! `cargo xtask bench up`: what a stack's life costs, beside what it can't cost less than.
+//! `cargo xtask bench`: what things cost. `plan` measures the planner alone; `up` what a stack's life
+//! costs, beside what it can't cost less than.
 //!
 //! For each language and size a fresh stack is created, updated without a change, previewed,
 //! refreshed and destroyed by the release binary, and by the `pulumi` on `PATH` if there is one. The
@@ -9,6 +10,7 @@
 mod floor;
 mod measure;
 mod options;
+mod plan;
 mod stage;
 mod table;
 
@@ -52,6 +54,11 @@ pub(crate) struct Finding {
 
 /// Runs the benchmark that the arguments describe.
 pub(crate) fn run(repo: &Repo, arguments: &[String]) -> Result<()> {
+    if let Some((first, rest)) = arguments.split_first()
+        && first == "plan"
+    {
+        return plan::run(repo, rest);
+    }
     if !cfg!(target_os = "linux") {
         bail!("the benchmark reads /proc and runs on Linux only");
     }

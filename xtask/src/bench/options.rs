@@ -99,7 +99,9 @@ impl Options {
         let mut words = arguments.iter().map(String::as_str);
         match words.next() {
             Some("up") => {}
-            _ => bail!("say what to measure: cargo xtask bench up --resources N[,N...]"),
+            _ => bail!(
+                "say what to measure: cargo xtask bench plan, or cargo xtask bench up --resources N[,N...]"
+            ),
         }
         while let Some(flag) = words.next() {
             match flag {

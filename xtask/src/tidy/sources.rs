@@ -126,6 +126,7 @@ impl SourceFile<'_> {
     fn is_test(&self) -> bool {
         let parts: Vec<&str> = self.shown.split('/').collect();
         parts.contains(&"tests")
+            || parts.contains(&"benches")
             || parts.contains(&"examples")
             || parts.last() == Some(&"tests.rs")
             || parts.last() == Some(&"build.rs")
