@@ -2,6 +2,7 @@
 
 mod bench;
 mod demo;
+mod mutants;
 mod repo;
 mod rules;
 mod run;
@@ -24,6 +25,8 @@ usage: cargo xtask <task>
   world --runs N [--seed S]       run the seeded world: random states, programs, clouds and operations
         [--mutations]             plant known bugs one by one; each has to be found
   demo                            build Purlin and take the example programs through their lives
+  mutants [--sample N] [--seed S] [--no-lifecycle] [--fresh] [--report FILE]
+                                  mutate planner and journal; docs/mutants.md gets the list with outcomes
   bench plan [--resources N] [--runs N] [--no-op]
                                   measure planning alone; the last line is registrations a second
   bench up --resources N[,N...]   measure create, no-op, preview, refresh and destroy
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
             "tidy" => tidy::run(&repo),
             "world" => world::run(&repo, rest),
             "rules" => rules::run(&repo),
+            "mutants" => mutants::run(&repo, rest),
             "demo" => demo::run(&repo),
             "bench" => bench::run(&repo, rest),
             "help" | "-h" | "--help" => {
