@@ -335,7 +335,9 @@ impl Planner {
     /// over under another.
     pub(crate) fn new_name<'a>(&'a self, urn: &'a Urn) -> &'a Urn {
         match self.claimed_urns.get(urn) {
-            Some(res) if self.settings.mode == Mode::Destroy => &self.get(*res).urn,
+            Some(res) if self.settings.mode == Mode::Destroy && self.get(*res).slot.is_some() => {
+                &self.get(*res).urn
+            }
             _ => urn,
         }
     }

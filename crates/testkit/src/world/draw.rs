@@ -354,6 +354,10 @@ impl World {
             let ty = if res.package == "u" { " @type=u:m:R" } else { "" };
             return Self::line(text, &format!("read {} @id={id}{ty}", res.name));
         }
+        if res.kind == Kind::Custom && self.choices.one_in(25) && !res.in_state {
+            Self::line(&mut self.cloud, &format!("exists import-{} k=1 z=1", res.name));
+            line.push_str(&format!(" @import=import-{}", res.name));
+        }
         let (name, aliases) = self.rename(&res);
         if name != res.name {
             line = line.replace(&res.name, &format!("{name} @as={}", res.name));
@@ -484,8 +488,19 @@ impl World {
         let more = if self.choices.one_in(4) { " refresh" } else { "" };
         let more = format!("{more} ignore-protect");
         let (preview, up, again, last) = (self.order(), self.order(), self.order(), self.order());
-        let _ = writeln!(text, "preview{more}{preview}");
-        let _ = writeln!(text, "up{more}{up}");
+        let targets = if self.choices.one_in(5) {
+            let mut targets = String::new();
+            self.limits("up", &mut targets);
+            targets
+        } else {
+            String::new()
+        };
+        let (save, follow) = match self.choices.one_in(6) && targets.is_empty() {
+            true => (" save-plan", " plan"),
+            false => ("", ""),
+        };
+        let _ = writeln!(text, "preview{more}{targets}{save}{preview}");
+        let _ = writeln!(text, "up{more}{targets}{follow}{up}");
         let _ = writeln!(text, "up ignore-protect{again}");
         if self.choices.one_in(3) {
             let more = if self.choices.one_in(3) { " run-program" } else { "" };
@@ -528,6 +543,7 @@ impl World {
                     let _ = write!(line, " {option}=#{}", 1 + self.choices.below(90));
                 }
             }
+            self.limits(mode, &mut line);
             if self.choices.one_in(25) {
                 let _ = write!(line, " store-fails={}", 1 + self.choices.below(25));
             }
@@ -539,6 +555,25 @@ impl World {
         let refresh = if self.choices.one_in(2) { " refresh" } else { "" };
         let _ = writeln!(text, "up ignore-protect{refresh}{first}");
         let _ = writeln!(text, "up ignore-protect{second}");
+    }
+
+    /// What an operation is about, and what it leaves alone.
+    fn limits(&mut self, mode: &str, line: &mut String) {
+        let options: &[&str] = match self.choices.below(6) {
+            0 if mode.starts_with("up") => &["replace", "target"],
+            0 | 1 => &["target"],
+            2 => &["exclude"],
+            _ => return,
+        };
+        for option in options {
+            let count = 1 + self.choices.below(4);
+            let places: Vec<usize> = (0..count).filter_map(|_| self.one_of(|_| true)).collect();
+            let names: Vec<&str> = places.iter().map(|at| self.all[*at].name.as_str()).collect();
+            let _ = write!(line, " {option}={}", names.join(","));
+            if *option != "replace" && self.choices.one_in(2) {
+                let _ = write!(line, " {option}-dependents");
+            }
+        }
     }
 
     /// Somebody else changes the cloud, or the user the state.

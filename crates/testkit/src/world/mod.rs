@@ -91,6 +91,11 @@ fn play_case(case: &Case, outcome: &mut Outcome) -> Result<(), String> {
             faulty &= !lines.iter().any(|line| line == "heals");
         }
         let states = std::sync::Arc::clone(&lab.state);
+        let follows = matches!(block, Block::Operation(operation, _) if operation.follows_plan);
+        if follows && former.as_ref().is_none_or(|former| !former.succeeded) {
+            // A preview that failed has recorded no plan.
+            return Ok(());
+        }
         let Some(ran) = lab.block(block)? else {
             former = None;
             continue;
@@ -103,7 +108,9 @@ fn play_case(case: &Case, outcome: &mut Outcome) -> Result<(), String> {
             outcome.violations.extend(compare(former, &now, operation));
         }
         outcome.violations.extend(leftovers(operation, &ran));
-        if !operation.settings.plan.refresh_first {
+        let targets = &operation.settings.plan.targets;
+        let limited = !targets.only.is_empty() || !targets.except.is_empty();
+        if !operation.settings.plan.refresh_first && !limited {
             outcome.violations.extend(forgotten_alias(case, &states, &ran));
         }
         former = (undisturbed(operation) && !faulty).then_some(now);
@@ -136,12 +143,18 @@ fn compare(former: &Former, now: &Former, operation: &Operation) -> Option<Strin
     if !up || !former.succeeded {
         return None;
     }
-    let same = former.line.strip_prefix("preview") == now.line.strip_prefix("up");
+    let same = former.line.replace(" save-plan", "").strip_prefix("preview")
+        == now.line.replace(" plan", "").strip_prefix("up");
     if former.line.starts_with("preview") && same {
         if now.succeeded && !former.cascades && !now.cascades && former.steps != now.steps {
             let difference = difference(&former.steps, &now.steps);
             return Some(format!("the preview foresaw other steps: {difference}"));
         }
+        return None;
+    }
+    let limits =
+        |line: &str| ["target", "exclude", "replace"].iter().any(|word| line.contains(&format!(" {word}")));
+    if limits(&former.line) || limits(&now.line) {
         return None;
     }
     if former.line.starts_with("up") && !now.line.contains(" refresh") {
@@ -195,6 +208,8 @@ fn leftovers(operation: &Operation, ran: &Ran) -> Option<String> {
     let plan = &operation.settings.plan;
     let destroys = plan.mode == purlin_plan::Mode::Destroy && !plan.preview && !plan.exclude_protected;
     let succeeded = ran.report.as_ref().is_some_and(|report| report.result == OperationResult::Succeeded);
-    let left = ran.state.resources.first().filter(|_| destroys && succeeded)?;
+    let targets = &plan.targets;
+    let all = targets.only.is_empty() && targets.except.is_empty();
+    let left = ran.state.resources.first().filter(|_| destroys && succeeded && all)?;
     Some(format!("a destroy went well and left {}", left.urn))
 }
