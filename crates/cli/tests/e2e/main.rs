@@ -17,6 +17,7 @@ mod hooks;
 mod kill;
 mod languages;
 mod lifecycle;
+mod plans;
 mod random_sdks;
 mod support;
 mod swap;
