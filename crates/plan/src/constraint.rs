@@ -117,7 +117,8 @@ impl Planner {
         self.allows(&urn, &[StepOp::DeleteReplaced])
     }
 
-    /// Says which planned steps were not taken. A delete is not missed if there was nothing to delete.
+    /// Says which planned steps were not taken. A delete is not missed if there was nothing to delete,
+    /// and what was to be left as it is need not be registered, as happens with targets.
     pub(crate) fn check_leftovers(&mut self) {
         let Some(planned) = self.constraint.planned.take() else { return };
         if self.failed {
@@ -125,7 +126,7 @@ impl Planner {
         }
         let mut missed: Vec<Urn> = planned
             .into_iter()
-            .filter(|(_, steps)| !steps.is_empty())
+            .filter(|(_, steps)| steps.iter().any(|op| *op != StepOp::Same))
             .filter(|(urn, steps)| {
                 let only_delete = steps.len() == 1 && steps[0] == StepOp::Delete;
                 !only_delete || self.slots.iter().any(|entry| !entry.new && entry.state.urn == *urn)
