@@ -169,7 +169,7 @@ impl Work {
     fn test(&self, names: &[String], tests: Tests, baseline: bool) -> Result<BTreeMap<String, String>> {
         fresh_folder(&self.out)?;
         let mut command = self.command();
-        command.args(["--no-shuffle", "--jobs", "1", "--timeout", TIMEOUT, "--build-timeout", "600"]);
+        command.args(["--no-shuffle", "--timeout", TIMEOUT, "--build-timeout", "600"]);
         command.args(["--colors", "never", "--output"]).arg(&self.out);
         if !baseline {
             command.args(["--baseline", "skip"]);
