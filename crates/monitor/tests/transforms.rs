@@ -314,3 +314,20 @@ async fn texts_that_are_not_utf_8_go_through_a_transform() {
     let inputs = world.register(request).await.unwrap().goal.inputs;
     assert_eq!((&inputs["bytes"], &inputs["copy"]), (&bytes, &bytes));
 }
+
+#[tokio::test]
+async fn mappings_of_variables_are_for_providers_only() {
+    let mut world = world(&[]).await;
+    let mappings = BTreeMap::from([("MINE".to_owned(), "THEIRS".to_owned())]);
+    let request = RegisterResourceRequest { env_var_mappings: mappings.clone(), ..thing("a", &[]) };
+    let refused = world.register(request).await.unwrap_err();
+    assert!(refused.message().contains("only providers"), "{refused}");
+    let request = RegisterResourceRequest {
+        r#type: "pulumi:providers:t".into(),
+        env_var_mappings: mappings,
+        ..thing("p", &[])
+    };
+    let inputs = world.register(request).await.unwrap().goal.inputs;
+    let internal = inputs["__internal"].as_object().unwrap();
+    assert_eq!(internal["envVarMappings"].as_object().unwrap()["MINE"], "THEIRS".into());
+}
