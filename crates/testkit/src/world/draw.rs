@@ -90,11 +90,12 @@ pub fn case(seed: u64) -> String {
     )
 }
 
-const TIES: [Tie; 12] = [
+const TIES: [Tie; 13] = [
     Tie::Property("f"),
     Tie::Property("f"),
     Tie::Property("f"),
     Tie::Property("g"),
+    Tie::Property("h"),
     Tie::Property("h"),
     Tie::Property("w"),
     Tie::Depends,
@@ -137,7 +138,7 @@ impl World {
         }
         let mut own = BTreeMap::new();
         own.insert("k", "1".to_owned());
-        for (property, odds) in [("z", 3), ("d", 6), ("s", 4), ("region", 3)] {
+        for (property, odds) in [("z", 3), ("d", 3), ("s", 4), ("region", 3)] {
             if self.choices.one_in(odds) && (property == "region") == (kind == Kind::Provider) {
                 own.insert(
                     property,
@@ -302,7 +303,7 @@ impl World {
             );
             Self::line(text, &old);
         }
-        for (flag, odds) in [("protect", 14), ("retain", 14), ("taint", 25), ("external", 25)] {
+        for (flag, odds) in [("protect", 9), ("retain", 14), ("taint", 25), ("external", 25)] {
             let fits = (res.kind == Kind::Custom && !res.waits) || flag == "protect" || flag == "retain";
             if fits && self.choices.one_in(odds) {
                 let _ = write!(options, " @{flag}");
@@ -340,6 +341,10 @@ impl World {
         let mut line = match res.kind {
             Kind::Component => format!("component {}", res.name),
             Kind::Provider => format!("provider {}", res.name),
+            // Now and then it becomes a component.
+            Kind::Custom if self.choices.one_in(60) => {
+                format!("component {} @type={}:m:R", res.name, res.package)
+            }
             Kind::Custom => format!("custom {}", res.name),
         };
         if res.kind == Kind::Custom && self.choices.one_in(25) {
@@ -399,7 +404,7 @@ impl World {
     fn write_inputs(&mut self, res: &Res, line: &mut String) {
         for (key, value) in &res.own {
             let odds = match *key {
-                "k" => 3,
+                "k" | "d" => 3,
                 "s" => 5,
                 "region" => 4,
                 _ => 6,
@@ -462,7 +467,7 @@ impl World {
             let _ = write!(line, " @trigger={}", 1 + self.choices.below(2));
         }
         for (option, odds) in
-            [("dbr", 12), ("dbr=false", 12), ("ignore=k", 14), ("replaceOn=k", 14), ("secretOutputs=out", 14)]
+            [("dbr", 5), ("dbr=false", 12), ("ignore=k", 14), ("replaceOn=k", 14), ("secretOutputs=out", 14)]
         {
             if self.choices.one_in(odds) && !(option == "dbr=false" && line.contains("@dbr")) {
                 let _ = write!(line, " @{option}");
@@ -528,6 +533,7 @@ impl World {
                 ("exclude-protected", 8),
                 ("clear-pending-creates", 12),
                 ("parallel=2", 5),
+                ("disable=u", 20),
             ] {
                 let fits = match option {
                     "refresh" => !mode.contains("refresh"),
