@@ -9,7 +9,7 @@ fn to_be_secret(outputs: &PropertyMap, keys: &[String], inputs: &PropertyMap) ->
     let asked = |key: &String| keys.contains(key);
     let clear = outputs.iter().filter(|(_, value)| !secret(value));
     clear
-        .filter(|(key, _)| asked(key) || inputs.get(*key).is_some_and(secret))
+        .filter(|(key, _)| asked(key) || inputs.get(key).is_some_and(secret))
         .map(|(key, _)| key.clone())
         .collect()
 }

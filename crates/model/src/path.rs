@@ -180,7 +180,7 @@ fn restore(new: &mut PropertyValue, old: Option<&PropertyValue>, pattern: &[Path
         (PropertyValue::Object(map), PathElement::Any) => {
             let mut keys: Vec<String> = map.keys().cloned().collect();
             if let Some(PropertyValue::Object(old)) = old {
-                keys.extend(old.keys().filter(|k| !map.contains_key(*k)).cloned());
+                keys.extend(old.keys().filter(|k| !map.contains_key(k)).cloned());
             }
             for key in keys {
                 restore_key(map, old, &key, rest);

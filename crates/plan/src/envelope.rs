@@ -19,7 +19,7 @@ pub(crate) fn draft(
     state.property_dependencies = goal
         .property_dependencies
         .iter()
-        .filter(|(key, _)| goal.inputs.contains_key(*key))
+        .filter(|(key, _)| goal.inputs.contains_key(key))
         .map(|(key, urns)| (key.clone(), urns.clone()))
         .collect();
     state.additional_secret_outputs.clone_from(&goal.additional_secret_outputs);
@@ -90,7 +90,7 @@ pub fn same_envelope(old: &ResourceState, new: &ResourceState) -> bool {
 /// [`same_envelope`] says it; told without making the draft, since most resources of most runs
 /// don't change. What a read state is, it stays.
 pub(crate) fn keeps(old: &ResourceState, goal: &Goal, urn: &Urn, provider: Option<&ProviderRef>) -> bool {
-    let made_from = || goal.property_dependencies.iter().filter(|(key, _)| goal.inputs.contains_key(*key));
+    let made_from = || goal.property_dependencies.iter().filter(|(key, _)| goal.inputs.contains_key(key));
     let same_properties = || {
         made_from().count() == old.property_dependencies.len()
             && old

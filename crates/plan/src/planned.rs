@@ -250,19 +250,19 @@ pub fn diff_violation(old: &PropertyMap, new: &PropertyMap, planned: &PlannedDif
         found.insert(entry(planned, key, actual, value));
     };
     for (key, actual) in &change.adds {
-        if !planned.adds.get(*key).is_some_and(|expected| agree(expected, actual, true)) {
+        if !planned.adds.get(key).is_some_and(|expected| agree(expected, actual, true)) {
             violated(key, '+', Some(actual));
         }
     }
     for key in &change.deletes {
-        let unknown_update = planned.updates.get(*key) == Some(&PropertyValue::Unknown);
+        let unknown_update = planned.updates.get(key) == Some(&PropertyValue::Unknown);
         if !planned.deletes.contains(key) && !unknown_update {
             violated(key, '-', None);
         }
     }
     for (key, actual) in &change.updates {
         // What was to be added may have been added by somebody else since.
-        let expected = planned.updates.get(*key).or_else(|| planned.adds.get(*key));
+        let expected = planned.updates.get(key).or_else(|| planned.adds.get(key));
         if !expected.is_some_and(|expected| agree(expected, actual, true)) {
             violated(key, '~', Some(actual));
         }

@@ -157,7 +157,7 @@ impl Process {
 fn compare(args: &DiffArgs, replaces: &[&str]) -> DiffResult {
     let keys = args.old_inputs.keys().chain(args.new_inputs.keys());
     let mut diffs: Vec<String> =
-        keys.filter(|key| args.old_inputs.get(*key) != args.new_inputs.get(*key)).cloned().collect();
+        keys.filter(|key| args.old_inputs.get(key) != args.new_inputs.get(key)).cloned().collect();
     diffs.sort();
     diffs.dedup();
     let replaces: Vec<String> = diffs.iter().filter(|k| replaces.contains(&k.as_str())).cloned().collect();
