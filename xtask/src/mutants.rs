@@ -21,9 +21,6 @@ use crate::tools::on_path;
 /// The crates that are mutated.
 const CRATES: [&str; 2] = ["purlin-plan", "purlin-journal"];
 
-/// How many mutants are run between two writings of the report.
-const BATCH: usize = 20;
-
 /// How long the tests of a mutant may take, in seconds. They take a few seconds.
 const TIMEOUT: &str = "120";
 
@@ -48,36 +45,46 @@ pub(crate) fn run(repo: &Repo, arguments: &[String]) -> Result<()> {
     let folder = repo.target().join("mutants");
     let work = Work { tree: folder.join("tree"), build: folder.join("build"), out: folder.join("out") };
     let known_file = folder.join("outcomes.json");
-    let changed = work.copy_sources(repo)? || options.fresh;
-    let mut known: BTreeMap<String, String> = match std::fs::read_to_string(&known_file) {
-        Ok(text) if !changed => serde_json::from_str(&text)?,
-        _ => BTreeMap::new(),
-    };
+    if work.copy_sources(repo)? || options.fresh {
+        for stale in [work.out_of(Tests::Own), work.out_of(Tests::Lifecycle)] {
+            fresh_folder(&stale)?;
+        }
+        std::fs::write(&known_file, "{}")?;
+    }
+    let text = std::fs::read_to_string(&known_file).unwrap_or_else(|_| "{}".to_owned());
+    let mut known: BTreeMap<String, String> = serde_json::from_str(&text)?;
     let all = work.list()?;
     let sample = sampled(all.clone(), options.sample, options.seed);
-    let waiting: Vec<String> = sample.iter().filter(|name| !known.contains_key(*name)).cloned().collect();
-    let mut tested = false;
-    for batch in waiting.chunks(BATCH) {
-        let mut outcomes = work.test(batch, Tests::Own, !tested)?;
-        let missed: Vec<String> =
-            outcomes.iter().filter(|(_, outcome)| *outcome == MISSED).map(|(name, _)| name.clone()).collect();
-        if options.lifecycle && !missed.is_empty() {
-            outcomes.extend(work.test(&missed, Tests::Lifecycle, !tested)?);
+    let mut stages = vec![Tests::Own];
+    stages.extend(options.lifecycle.then_some(Tests::Lifecycle));
+    for tests in stages {
+        // What a run that was cut off has found out.
+        learn(&mut known, work.outcomes(tests)?);
+        let waits = |name: &&String| known.get(*name).map(String::as_str) == tests.waiting();
+        let waiting: Vec<String> = sample.iter().filter(waits).cloned().collect();
+        if !waiting.is_empty() {
+            eprintln!("mutants: {} to be run against {}", waiting.len(), tests.name());
+            work.test(&waiting, tests)?;
+            learn(&mut known, work.outcomes(tests)?);
         }
-        tested = true;
-        known.extend(outcomes);
         std::fs::write(&known_file, json!(known).to_string())?;
-        let report = report(&options, all.len(), &sample, &known);
-        std::fs::write(repo.path(&options.report), &report).with_context(|| options.report.clone())?;
-        eprintln!("{}", Counts::of(&sample, &known).line());
+        std::fs::write(repo.path(&options.report), report(&options, all.len(), &sample, &known))?;
     }
     let counts = Counts::of(&sample, &known);
-    std::fs::write(repo.path(&options.report), report(&options, all.len(), &sample, &known))?;
     println!("mutants: {}", counts.line());
     if counts.percent() < GOAL {
         bail!("fewer than {GOAL} % of the viable mutants are caught");
     }
     Ok(())
+}
+
+/// Adds what was found out. What no test of the crates catches may have been caught by others before.
+fn learn(known: &mut BTreeMap<String, String>, found: BTreeMap<String, String>) {
+    for (name, outcome) in found {
+        if outcome != UNCAUGHT || !known.contains_key(&name) {
+            known.insert(name, outcome);
+        }
+    }
 }
 
 impl Options {
@@ -105,7 +112,11 @@ impl Options {
     }
 }
 
+/// No test has caught it.
 const MISSED: &str = "missed";
+
+/// The tests of the mutated crates have not caught it; others have not been tried yet.
+const UNCAUGHT: &str = "uncaught";
 
 /// Which tests are run.
 #[derive(Clone, Copy, PartialEq)]
@@ -114,6 +125,31 @@ enum Tests {
     Own,
     /// The lifecycle cases.
     Lifecycle,
+}
+
+impl Tests {
+    fn name(self) -> &'static str {
+        match self {
+            Tests::Own => "the tests of their crates",
+            Tests::Lifecycle => "the lifecycle cases",
+        }
+    }
+
+    /// What is known of a mutant that these tests have to be run for.
+    fn waiting(self) -> Option<&'static str> {
+        match self {
+            Tests::Own => None,
+            Tests::Lifecycle => Some(UNCAUGHT),
+        }
+    }
+
+    /// What it means that these tests miss a mutant.
+    fn missed(self) -> &'static str {
+        match self {
+            Tests::Own => UNCAUGHT,
+            Tests::Lifecycle => MISSED,
+        }
+    }
 }
 
 /// Where the work is done.
@@ -165,15 +201,18 @@ impl Work {
         Ok(names.map(str::to_owned).collect())
     }
 
-    /// What becomes of some mutants.
-    fn test(&self, names: &[String], tests: Tests, baseline: bool) -> Result<BTreeMap<String, String>> {
-        fresh_folder(&self.out)?;
+    fn out_of(&self, tests: Tests) -> PathBuf {
+        self.out.join(if tests == Tests::Own { "own" } else { "lifecycle" })
+    }
+
+    /// Runs tests against mutants.
+    fn test(&self, names: &[String], tests: Tests) -> Result<()> {
+        let out = self.out_of(tests);
+        fresh_folder(&out)?;
         let mut command = self.command();
         command.args(["--no-shuffle", "--timeout", TIMEOUT, "--build-timeout", "600"]);
-        command.args(["--colors", "never", "--output"]).arg(&self.out);
-        if !baseline {
-            command.args(["--baseline", "skip"]);
-        }
+        command.args(["--colors", "never", "--output"]).arg(&out);
+        // Mutants of fields of structures are run whatever is asked for; they aren't counted.
         for name in names {
             command.arg("--re").arg(format!("^{}$", escaped(name)));
         }
@@ -186,24 +225,30 @@ impl Work {
                 "--cargo-test-arg=lifecycle",
             ]),
         };
-        let status = command.stdout(Stdio::null()).status().context("cargo-mutants can't be started")?;
+        let status = command.status().context("cargo-mutants can't be started")?;
         // 2: some were missed; 3: some took too long.
         if !matches!(status.code(), Some(0 | 2 | 3)) {
-            bail!("cargo-mutants failed: {status}; its logs are in {}", self.out.display());
+            bail!("cargo-mutants failed: {status}; its logs are in {}", out.display());
         }
-        let file = self.out.join("mutants.out/outcomes.json");
-        let text = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
-        Ok(outcomes(&serde_json::from_str(&text)?))
+        Ok(())
+    }
+
+    /// What became of mutants in the last run of these tests, whole or cut off.
+    fn outcomes(&self, tests: Tests) -> Result<BTreeMap<String, String>> {
+        match std::fs::read_to_string(self.out_of(tests).join("mutants.out/outcomes.json")) {
+            Ok(text) => Ok(outcomes(&serde_json::from_str(&text)?, tests)),
+            Err(_) => Ok(BTreeMap::new()),
+        }
     }
 }
 
 /// What became of each mutant, in one word.
-fn outcomes(document: &Value) -> BTreeMap<String, String> {
+fn outcomes(document: &Value, tests: Tests) -> BTreeMap<String, String> {
     let each = document["outcomes"].as_array().into_iter().flatten().filter_map(|outcome| {
         let name = outcome["scenario"]["Mutant"]["name"].as_str()?;
         let word = match outcome["summary"].as_str()? {
             "CaughtMutant" => "caught",
-            "MissedMutant" => MISSED,
+            "MissedMutant" => tests.missed(),
             "Timeout" => "timeout",
             _ => "unviable",
         };
@@ -265,7 +310,7 @@ impl Counts {
         for name in sample {
             match known.get(name).map(String::as_str) {
                 None => counts.left += 1,
-                Some(MISSED) => counts.missed += 1,
+                Some(MISSED | UNCAUGHT) => counts.missed += 1,
                 Some("unviable") => counts.unviable += 1,
                 Some(_) => counts.caught += 1,
             }
@@ -301,7 +346,7 @@ fn report(options: &Options, all: usize, sample: &[String], known: &BTreeMap<Str
         let _ = writeln!(out, "## {title}\n\n| Mutant | Outcome |\n|---|---|");
         for name in sample {
             let outcome = known.get(name).map_or("not run yet", String::as_str);
-            if (outcome == MISSED) == wanted {
+            if matches!(outcome, MISSED | UNCAUGHT) == wanted {
                 let _ = writeln!(out, "| `{}` | {outcome} |", name.replace('|', "\\|"));
             }
         }
@@ -339,7 +384,7 @@ mod tests {
             { "scenario": { "Mutant": { "name": names(4)[1] } }, "summary": "MissedMutant" },
             { "scenario": { "Mutant": { "name": names(4)[2] } }, "summary": "Unviable" },
         ]});
-        let known = outcomes(&document);
+        let known = outcomes(&document, Tests::Lifecycle);
         let counts = Counts::of(&names(4), &known);
         assert_eq!(counts, Counts { caught: 1, missed: 1, unviable: 1, left: 1 });
         assert_eq!(counts.percent(), 50);

@@ -442,6 +442,8 @@ mod tests {
         assert_eq!(default_name(&request), "default_4_16_0_alpha_1_b");
         request.download_url = "https://x.y/z?q".into();
         assert_eq!(default_name(&request), "default_4_16_0_alpha_1_b_https_/x.y/z_q");
+        request.download_url = "https://1x.y23".into();
+        assert_eq!(default_name(&request), "default_4_16_0_alpha_1_b_https_/_x.y23");
     }
 
     #[test]
