@@ -14,14 +14,14 @@ pub struct UrnSet {
 
 impl UrnSet {
     /// The set that some texts name; a text with a `*` is a pattern.
-    pub fn new(texts: impl IntoIterator<Item = impl Into<String>>) -> UrnSet {
+    pub fn new(texts: impl IntoIterator<Item = impl AsRef<str>>) -> UrnSet {
         let mut set = UrnSet::default();
         for text in texts {
-            let text: String = text.into();
+            let text = text.as_ref();
             if text.contains('*') {
-                set.patterns.push(Pattern::new(&text));
+                set.patterns.push(Pattern::new(text));
             } else {
-                set.literals.insert(text);
+                set.literals.insert(text.to_owned());
             }
         }
         set

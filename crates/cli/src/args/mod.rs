@@ -11,7 +11,9 @@ pub(crate) use config::{
     ConfigArgs, ConfigCommand, ConfigGetArgs, ConfigRmArgs, ConfigSetAllArgs, ConfigSetArgs,
 };
 pub(crate) use global::{ColorChoice, GlobalArgs};
-pub(crate) use operation::{CommonOperationArgs, DestroyArgs, PreviewArgs, RefreshArgs, UpArgs, WhyArgs};
+pub(crate) use operation::{
+    CommonOperationArgs, DestroyArgs, PreviewArgs, RefreshArgs, UpArgs, UpdateFlags, WhyArgs,
+};
 pub(crate) use stack::{
     StackArgs, StackCommand, StackExportArgs, StackHistoryArgs, StackImportArgs, StackInitArgs, StackLsArgs,
     StackOutputArgs, StackRmArgs, StackSelectArgs,

@@ -37,16 +37,17 @@ pub(crate) struct CommonOperationArgs {
     /// Refresh the state before anything else
     #[arg(short, long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
     pub(crate) refresh: Option<String>,
-    /// Operate on these resources only (not supported yet)
+    /// Operate on this resource only; more with more flags. In a pattern, * stands for anything but
+    /// colons, and ** for anything
     #[arg(short, long, value_name = "URN")]
     pub(crate) target: Vec<String>,
-    /// Leave these resources alone (not supported yet)
-    #[arg(long, value_name = "URN")]
+    /// Leave this resource alone; more with more flags, patterns as with --target
+    #[arg(short = 'x', long, value_name = "URN", conflicts_with = "target")]
     pub(crate) exclude: Vec<String>,
-    /// With --target: their dependents, too (not supported yet)
+    /// Operate on what depends on targets, too
     #[arg(long)]
     pub(crate) target_dependents: bool,
-    /// With --exclude: their dependents, too (not supported yet)
+    /// Leave alone what depends on excluded resources, too
     #[arg(long)]
     pub(crate) exclude_dependents: bool,
     /// Run the program in a refresh or destroy, too, so that providers are set up as it says
@@ -116,32 +117,39 @@ pub(crate) struct ApprovalArgs {
     pub(crate) skip_preview: bool,
 }
 
-/// Flags of `preview`.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct PreviewArgs {
-    #[command(flatten)]
-    pub(crate) common: CommonOperationArgs,
-    /// Say what leads to each replacement and each delete
-    #[arg(long)]
-    pub(crate) why: bool,
-    /// Fail if something would change
+/// Flags that an update and its preview share.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct UpdateFlags {
+    /// Fail if something changes, or would
     #[arg(long)]
     pub(crate) expect_no_changes: bool,
     /// Protection counts for nothing
     #[arg(long)]
     pub(crate) ignore_protect: bool,
-    /// Save an update plan, for `up --plan` to follow
-    #[arg(long, value_name = "FILE")]
-    pub(crate) save_plan: Option<PathBuf>,
-    /// Replace these resources (not supported yet)
+    /// Replace this resource even if it did not change; more with more flags, patterns as with --target
     #[arg(long, value_name = "URN")]
     pub(crate) replace: Vec<String>,
-    /// Replace these resources and touch no others (not supported yet)
+    /// Replace this resource and touch no others: --target and --replace in one
     #[arg(long, value_name = "URN")]
     pub(crate) target_replace: Vec<String>,
     /// Run policy packs (not supported yet)
     #[arg(long, value_name = "PATH")]
     pub(crate) policy_pack: Vec<String>,
+}
+
+/// Flags of `preview`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct PreviewArgs {
+    #[command(flatten)]
+    pub(crate) common: CommonOperationArgs,
+    #[command(flatten)]
+    pub(crate) update: UpdateFlags,
+    /// Say what leads to each replacement and each delete
+    #[arg(long)]
+    pub(crate) why: bool,
+    /// Save an update plan, for `up --plan` to follow
+    #[arg(long, value_name = "FILE")]
+    pub(crate) save_plan: Option<PathBuf>,
 }
 
 /// Flags of `why`.
@@ -163,28 +171,15 @@ pub(crate) struct UpArgs {
     #[command(flatten)]
     pub(crate) common: CommonOperationArgs,
     #[command(flatten)]
+    pub(crate) update: UpdateFlags,
+    #[command(flatten)]
     pub(crate) approval: ApprovalArgs,
-    /// Fail if something changed
-    #[arg(long)]
-    pub(crate) expect_no_changes: bool,
     /// Go on with what does not depend on a failure
     #[arg(long)]
     pub(crate) continue_on_error: bool,
-    /// Protection counts for nothing
-    #[arg(long)]
-    pub(crate) ignore_protect: bool,
     /// Encrypt secrets with another provider, if the stack is new
     #[arg(long, value_name = "PROVIDER")]
     pub(crate) secrets_provider: Option<String>,
-    /// Replace these resources (not supported yet)
-    #[arg(long, value_name = "URN")]
-    pub(crate) replace: Vec<String>,
-    /// Replace these resources and touch no others (not supported yet)
-    #[arg(long, value_name = "URN")]
-    pub(crate) target_replace: Vec<String>,
-    /// Run policy packs (not supported yet)
-    #[arg(long, value_name = "PATH")]
-    pub(crate) policy_pack: Vec<String>,
     /// Follow a plan that `preview --save-plan` wrote: nothing is done that it doesn't have
     #[arg(long, value_name = "FILE")]
     pub(crate) plan: Option<PathBuf>,
@@ -234,7 +229,7 @@ pub(crate) struct DestroyArgs {
     #[arg(long)]
     pub(crate) remove: bool,
     /// Keep protected resources and what they need
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["target", "ignore_protect"])]
     pub(crate) exclude_protected: bool,
     /// Protection counts for nothing
     #[arg(long)]

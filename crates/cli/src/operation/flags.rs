@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use purlin_model::Urn;
+use purlin_plan::{Targets, UrnSet};
 
-use crate::args::CommonOperationArgs;
+use crate::args::{CommonOperationArgs, UpdateFlags};
 use crate::context::Context;
 use crate::exit::CommandError;
 use crate::operation::Notes;
@@ -21,6 +22,8 @@ pub(crate) struct Flags {
     pub(crate) continue_on_error: bool,
     pub(crate) ignore_protect: bool,
     pub(crate) exclude_protected: bool,
+    /// Which resources the operation is about.
+    pub(crate) targets: Targets,
     pub(crate) clear_pending_creates: bool,
     /// The ids of what pending creates have made, as the user knows them.
     pub(crate) import_pending_creates: BTreeMap<Urn, String>,
@@ -41,6 +44,16 @@ pub(crate) struct Flags {
 
 /// What the ecosystem takes for "no limit".
 const UNLIMITED: usize = 2_147_483_647;
+
+fn targets_of(common: &CommonOperationArgs) -> Targets {
+    Targets {
+        only: UrnSet::new(&common.target),
+        with_dependents: common.target_dependents,
+        except: UrnSet::new(&common.exclude),
+        except_dependents: common.exclude_dependents,
+        replace: UrnSet::default(),
+    }
+}
 
 impl Flags {
     /// Settles the flags that operations share, and refuses those that do nothing yet.
@@ -77,16 +90,23 @@ impl Flags {
             refresh_first,
             run_program,
             legacy_refresh_diff,
+            targets: targets_of(&common),
             common,
             ..Flags::default()
         };
-        flags.refuse(!flags.common.target.is_empty(), "--target")?;
-        flags.refuse(!flags.common.exclude.is_empty(), "--exclude")?;
-        flags.refuse(flags.common.target_dependents, "--target-dependents")?;
-        flags.refuse(flags.common.exclude_dependents, "--exclude-dependents")?;
         flags.refuse(flags.common.client.is_some(), "--client")?;
         flags.refuse(flags.common.remote, "--remote")?;
         Ok(flags)
+    }
+
+    /// Settles the flags that only an update and its preview have.
+    pub(crate) fn update(&mut self, update: &UpdateFlags) -> Result<(), CommandError> {
+        self.refuse(!update.policy_pack.is_empty(), "--policy-pack")?;
+        self.ignore_protect = update.ignore_protect;
+        let targets = self.common.target.iter().chain(&update.target_replace);
+        self.targets.only = UrnSet::new(targets);
+        self.targets.replace = UrnSet::new(update.replace.iter().chain(&update.target_replace));
+        Ok(())
     }
 
     /// Refuses a flag that is declared and does nothing yet.

@@ -26,10 +26,7 @@ pub(crate) use crate::operation::why::{Notes, why};
 /// Shows what an update would do.
 pub(crate) async fn preview(context: &Context, args: PreviewArgs) -> Result<(), CommandError> {
     let mut flags = Flags::of(context, args.common)?;
-    flags.refuse(!args.replace.is_empty(), "--replace")?;
-    flags.refuse(!args.target_replace.is_empty(), "--target-replace")?;
-    flags.refuse(!args.policy_pack.is_empty(), "--policy-pack")?;
-    flags.ignore_protect = args.ignore_protect;
+    flags.update(&args.update)?;
     flags.preview_only = true;
     flags.save_plan = args.save_plan;
     flags.why = args.why.then(Notes::default);
@@ -44,7 +41,7 @@ pub(crate) async fn preview(context: &Context, args: PreviewArgs) -> Result<(), 
             ));
         }
     }
-    conclude(&ran, args.expect_no_changes)?;
+    conclude(&ran, args.update.expect_no_changes)?;
     prepared.save_plan(ran).await
 }
 
@@ -52,24 +49,21 @@ pub(crate) async fn preview(context: &Context, args: PreviewArgs) -> Result<(), 
 pub(crate) async fn up(context: &Context, args: UpArgs) -> Result<(), CommandError> {
     let mut flags = Flags::of(context, args.common)?;
     flags.refuse(args.template.is_some(), "`up` of a template or URL")?;
-    flags.refuse(!args.replace.is_empty(), "--replace")?;
-    flags.refuse(!args.target_replace.is_empty(), "--target-replace")?;
+    flags.update(&args.update)?;
     flags.plan_file = args.plan.map(|file| context.ambient.cwd.join(file));
     flags.strict = args.strict;
     if args.strict && args.approval.skip_preview {
         let message = "--strict goes without --skip-preview: the update follows the plan of its preview";
         return Err(CommandError::usage("strict-flags", message));
     }
-    flags.refuse(!args.policy_pack.is_empty(), "--policy-pack")?;
     crate::config_values::check_secrets_provider(args.secrets_provider.as_deref())?;
-    flags.ignore_protect = args.ignore_protect;
     flags.continue_on_error = args.continue_on_error || context.ambient.is_on("PULUMI_CONTINUE_ON_ERROR");
     need_approval(context, args.approval.yes, args.approval.skip_preview, Failure::Usage)?;
     let mut prepared = Prepared::new(context, flags, Mode::Update).await?;
     let approval =
         Approval { yes: args.approval.yes, skip_preview: args.approval.skip_preview, verb: "update" };
     let ran = previewed(context, &mut prepared, &approval).await?;
-    conclude(&ran, args.expect_no_changes)
+    conclude(&ran, args.update.expect_no_changes)
 }
 
 /// Brings the state to what the cloud has.
@@ -121,13 +115,21 @@ pub(crate) async fn destroy(context: &Context, args: DestroyArgs) -> Result<(), 
         return Ok(());
     }
     let id = &prepared.target.id;
+    let flags = &prepared.flags;
+    let partly = flags.targets.limits() || flags.exclude_protected;
+    if args.remove && partly && !prepared.is_empty().await? {
+        let message = format!("the stack '{}' still has resources and is not removed", id.name);
+        let hint = "run `destroy --remove` without options that leave resources alone";
+        let problem = purlin_diag::Diagnostic::error("stack-has-resources", message).with_hint(hint);
+        return Err(CommandError::new(Failure::General, problem));
+    }
     if args.remove {
         prepared.remove_stack(context).await?;
         context.out.line(format!(
             "The resources in the stack have been deleted and the stack '{}' is removed.",
             id.name
         ));
-    } else if !prepared.flags.json {
+    } else if !flags.json && !partly {
         context.out.line(format!(
             "The resources in the stack have been deleted, but the history and configuration associated with the \
              stack are still maintained.\nIf you want to remove the stack completely, run `{} stack rm {}`.",

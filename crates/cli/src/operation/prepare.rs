@@ -204,6 +204,11 @@ impl<'c> Prepared<'c> {
         Ok(newest)
     }
 
+    /// Whether nothing is left of the stack's resources.
+    pub(crate) async fn is_empty(&self) -> Result<bool, CommandError> {
+        Ok(self.target.store.load(&self.target.id).await?.snapshot.resources.is_empty())
+    }
+
     /// Removes the stack and its configuration.
     pub(crate) async fn remove_stack(&self, context: &Context) -> Result<(), CommandError> {
         self.target.remove(context, false, false).await

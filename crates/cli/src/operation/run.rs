@@ -246,6 +246,7 @@ impl Prepared<'_> {
         plan.continue_on_error = self.flags.continue_on_error;
         plan.ignore_protect = self.flags.ignore_protect;
         plan.exclude_protected = self.flags.exclude_protected;
+        plan.targets = self.flags.targets.clone();
         plan.default_packages = packages;
         plan.package_config = self.package_config();
         plan.autonaming = self.autonaming()?;
