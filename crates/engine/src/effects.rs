@@ -79,8 +79,6 @@ impl Driver {
 
     /// States take their places as they are, without a step to be shown.
     fn carry(&mut self, slots: &[Slot]) {
-        let shown = slots.iter().filter(|slot| !is_default_provider(&self.planner.state(**slot).urn)).count();
-        self.recorder.count_many(StepOp::Same, shown);
         let changes = slots.iter().map(|slot| Change::Keep { slot: *slot }).collect();
         if let Err(problem) = self.recorder.change(changes) {
             self.say(&problem);

@@ -51,10 +51,10 @@ impl Planner {
                 condemned.insert(self.rank(slot), op);
             }
         }
+        self.limit_deletes(&mut condemned);
         if condemned.is_empty() {
             return;
         }
-        self.limit_deletes(&mut condemned);
         self.spare_protected(&mut condemned);
         self.spare_for_failed(&mut condemned);
         if !self.allows_deletes(&condemned) {

@@ -7,7 +7,7 @@
 //! Whatever an old state refers to has to stand before it in the list. Where the program has not
 //! registered that (any more), it is carried along first.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use purlin_diag::Diagnostic;
@@ -31,6 +31,10 @@ pub(crate) struct Scope {
     parked: Vec<ResId>,
     /// Registrations of a preview that need something omitted, about which enough has been said.
     refused: HashSet<ResId>,
+    /// What was carried along.
+    pub(crate) carried: Vec<Slot>,
+    /// What goes on without a step at the end.
+    pub(crate) left: Vec<Slot>,
     /// The states of the base that wait for deletion, once somebody has asked.
     waiting: Option<HashMap<Urn, Vec<Slot>>>,
 }
@@ -116,17 +120,10 @@ impl Planner {
         unknown.is_empty()
     }
 
-    /// The states of the base that the operation was not about and that no registration has taken.
+    /// The states that the operation was not about and that nothing has registered, once it has been
+    /// decided what is deleted.
     pub fn left_alone(&self) -> impl Iterator<Item = &Arc<ResourceState>> {
-        let counts = self.settings.targets.limits() && self.settings.mode != Mode::Refresh;
-        let left = self.slots.iter().filter(move |entry| {
-            counts
-                && !entry.new
-                && entry.place == u32::MAX
-                && entry.claimed.is_none()
-                && entry.fate != Fate::Gone
-        });
-        left.map(|entry| &entry.state)
+        self.scope.left.iter().map(|slot| self.state(*slot))
     }
 
     /// Whether a registration is left alone. What a cascade of this run has deleted is not: it has to
@@ -220,7 +217,8 @@ impl Planner {
                 self.take_place(*slot);
                 self.entry_mut(*slot).carried = true;
             }
-            self.effects.push(Effect::Carry { slots });
+            self.scope.carried.extend(&slots);
+            self.effects.push(Effect::Carry { slots: slots.into_iter().collect() });
         }
         let state = self.renamed_along(old);
         let former = std::mem::replace(&mut self.get_mut(res).urn, state.urn.clone());
@@ -275,26 +273,22 @@ impl Planner {
         renamed
     }
 
-    /// What has to be carried along before a state of the base, in order; `None` while something of it
-    /// is being decided.
-    fn what_comes_first(&mut self, slot: Slot) -> Option<Vec<Slot>> {
-        let mut order = Vec::new();
-        let mut seen = HashSet::new();
-        let mut work: Vec<(Slot, bool)> = self.unplaced_needs(slot)?;
-        while let Some((slot, done)) = work.pop() {
-            if done {
-                order.push(slot);
-            } else if seen.insert(slot) {
-                work.push((slot, true));
+    /// What has to be carried along before a state of the base; `None` while something of it is being
+    /// decided. What a state refers to stands before it, so the order of slots is a right one.
+    fn what_comes_first(&mut self, slot: Slot) -> Option<BTreeSet<Slot>> {
+        let mut all = BTreeSet::new();
+        let mut work = self.unplaced_needs(slot)?;
+        while let Some(slot) = work.pop() {
+            if all.insert(slot) {
                 work.extend(self.unplaced_needs(slot)?);
             }
         }
-        Some(order)
+        Some(all)
     }
 
     /// What a state of the base refers to and what has no place yet; `None` while something of it is
     /// being decided.
-    fn unplaced_needs(&mut self, slot: Slot) -> Option<Vec<(Slot, bool)>> {
+    fn unplaced_needs(&mut self, slot: Slot) -> Option<Vec<Slot>> {
         let state = Arc::clone(&self.entry(slot).state);
         let mut found = Vec::new();
         for urn in state.references() {
@@ -322,7 +316,7 @@ impl Planner {
                 if self.carries.contains_key(&slot) {
                     return None;
                 }
-                found.push((slot, false));
+                found.push(slot);
             }
         }
         Some(found)

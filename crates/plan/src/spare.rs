@@ -27,7 +27,14 @@ impl Planner {
         let graph = StateGraph::new(self, all.iter().copied());
         let urn = |slot: Slot| &self.entry(slot).state.urn;
         let named = if targets.only.is_empty() { &targets.except } else { &targets.only };
-        let named: Vec<Slot> = all.iter().copied().filter(|slot| named.contains(urn(*slot))).collect();
+        // Unless it is asked for, only what is gone afterwards takes dependents along.
+        let gone = |slot: &Slot| {
+            let op = condemned.get(&self.rank(*slot));
+            op.is_some_and(|op| !matches!(op, StepOp::DeleteReplaced | StepOp::DiscardReplaced))
+        };
+        let counts = |slot: &Slot| targets.only.is_empty() || targets.with_dependents || gone(slot);
+        let named: Vec<Slot> =
+            all.iter().copied().filter(|slot| named.contains(urn(*slot)) && counts(slot)).collect();
         // What a cascade has deleted is only taken off the list.
         let over = |slot: Slot| self.cascades.took(slot);
         let mut unnamed: Vec<Urn> = Vec::new();
@@ -41,7 +48,8 @@ impl Planner {
         } else {
             let allowed: HashSet<&Urn> =
                 graph.with_dependents(named, false, |_| true).into_iter().map(urn).collect();
-            condemned.retain(|(_, slot), _| over(*slot) || allowed.contains(urn(*slot)));
+            let meant = |urn: &Urn| allowed.contains(urn) || targets.only.contains(urn);
+            condemned.retain(|(_, slot), _| over(*slot) || meant(urn(*slot)));
             let along =
                 |slot: &Slot| !(targets.with_dependents || over(*slot) || targets.only.contains(urn(*slot)));
             unnamed
@@ -49,13 +57,25 @@ impl Planner {
         }
         self.settings.targets = targets;
         self.spare_providers(condemned, &all);
+        let carried = std::mem::take(&mut self.scope.carried);
+        let left = all.into_iter().filter(|slot| self.goes_on(*slot, condemned));
+        let unclaimed = carried.into_iter().filter(|slot| self.entry(*slot).claimed.is_none());
+        self.scope.left = left.chain(unclaimed).collect();
         unnamed.iter().for_each(|urn| self.say(unnamed_delete(urn)));
         if !unnamed.is_empty() {
             self.failed = true;
             if !self.settings.preview {
+                self.scope.left.clear();
                 condemned.clear();
             }
         }
+    }
+
+    /// Whether a state goes on without anything being done about it.
+    fn goes_on(&self, slot: Slot, condemned: &Condemned) -> bool {
+        let entry = self.entry(slot);
+        let unregistered = !entry.new && entry.place == u32::MAX && entry.claimed.is_none();
+        unregistered && !condemned.contains_key(&self.rank(slot))
     }
 
     /// Takes out the providers of what stays.

@@ -217,6 +217,7 @@ impl Lab {
             let plan = self.plan.clone().ok_or("no operation has recorded a plan")?;
             operation.settings.plan.update_plan = Some(plan);
         }
+        operation.named.settle(&before, &mut operation.settings.plan.targets);
         let mut ran = operation::run(&operation, bench)?;
         if let Some(plan) = ran.report.as_mut().and_then(|report| report.update_plan.take()) {
             self.plan = Some(Arc::new(plan));

@@ -7,8 +7,8 @@ use purlin_engine::{Engine, EnginePorts, EngineSettings, Program, Report};
 use purlin_journal::{Entry, Fold};
 use purlin_model::autonaming::{Autonaming, Naming};
 use purlin_model::event::EngineEvent;
-use purlin_model::{PackageDescriptor, PropertyMap, Snapshot};
-use purlin_plan::{Mode, Settings, UrnSet};
+use purlin_model::{PackageDescriptor, PropertyMap, Snapshot, Urn};
+use purlin_plan::{Mode, Settings, Targets, UrnSet};
 use purlin_ports::{Clock, DeploymentInfo, Entropy, EventSink, ProgramInfo, RunRequest, UpdateSession};
 use tokio_util::sync::CancellationToken;
 
@@ -45,6 +45,33 @@ impl Moment {
     }
 }
 
+/// The resources that an operation is about, as a case names them: names, URNs, patterns.
+#[derive(Clone, Debug, Default)]
+pub struct Named {
+    only: Vec<String>,
+    except: Vec<String>,
+    replace: Vec<String>,
+}
+
+impl Named {
+    /// The same as the engine is told. A name that the state doesn't have stands for a resource of the
+    /// usual type.
+    pub fn settle(&self, state: &Snapshot, targets: &mut Targets) {
+        let full = |name: &String| {
+            let known = state.resources.iter().map(|state| &state.urn).find(|urn| urn.name() == name);
+            match (name.contains('*') || name.starts_with("urn:"), known) {
+                (true, _) => name.clone(),
+                _ if name.contains("::") => format!("urn:pulumi:{STACK}::{PROJECT}::{name}"),
+                (false, Some(urn)) => urn.to_string(),
+                (false, None) => Urn::new(STACK, PROJECT, None, "t:m:R", name).to_string(),
+            }
+        };
+        let set = |names: &[String]| UrnSet::new(names.iter().map(full));
+        (targets.only, targets.except) = (set(&self.only), set(&self.except));
+        targets.replace = set(&self.replace);
+    }
+}
+
 /// An operation as a case asks for it.
 #[derive(Clone, Debug)]
 pub struct Operation {
@@ -66,17 +93,10 @@ pub struct Operation {
     pub import_pending: Vec<(String, String)>,
     /// Whether it follows the update plan that was recorded last.
     pub follows_plan: bool,
+    /// What the operation is about.
+    pub named: Named,
     /// Whether it is expected to do without a program.
     pub programless: bool,
-}
-
-/// Resources as options name them: URNs, what follows in them after stack and project, or names alone.
-fn named(value: &str) -> UrnSet {
-    UrnSet::new(value.split(',').map(|name| match name {
-        name if name.starts_with("urn:") || name.contains('*') => name.to_owned(),
-        name if name.contains("::") => format!("urn:pulumi:{STACK}::{PROJECT}::{name}"),
-        name => format!("**::{name}"),
-    }))
 }
 
 /// The settings of an operation without options.
@@ -120,6 +140,7 @@ impl Operation {
             show: Vec::new(),
             import_pending: Vec::new(),
             follows_plan: false,
+            named: Named::default(),
             programless: mode != Mode::Update,
         };
         operation.preview(preview);
@@ -151,17 +172,21 @@ impl Operation {
                 plan.run_program = true;
                 self.programless = false;
             }
-            "target" => plan.targets.only = named(value),
-            "target-dependents" => plan.targets.with_dependents = true,
-            "exclude" => plan.targets.except = named(value),
-            "exclude-dependents" => plan.targets.except_dependents = true,
-            "replace" => plan.targets.replace = named(value),
             "legacy-refresh-diff" => self.settings.legacy_refresh_diff = true,
             "import-pending" => {
                 let (name, id) =
                     value.split_once(':').ok_or_else(|| format!("'{value}' is not 'name:id'"))?;
                 self.import_pending.push((name.to_owned(), id.to_owned()));
             }
+            "target" => self.named.only.extend(list(value)),
+            "exclude" => self.named.except.extend(list(value)),
+            "replace" => self.named.replace.extend(list(value)),
+            "target-replace" => {
+                self.named.only.extend(list(value));
+                self.named.replace.extend(list(value));
+            }
+            "target-dependents" => plan.targets.with_dependents = true,
+            "exclude-dependents" => plan.targets.except_dependents = true,
             "continue-on-error" => plan.continue_on_error = true,
             "ignore-protect" => plan.ignore_protect = true,
             "exclude-protected" => plan.exclude_protected = true,
@@ -212,6 +237,10 @@ fn naming(text: &str) -> Result<Naming, String> {
         ("enforce", text) => pattern(text, true),
         _ => return Err(format!("'{text}' is no way to name resources")),
     })
+}
+
+fn list(names: &str) -> impl Iterator<Item = String> {
+    names.split(',').map(str::to_owned)
 }
 
 /// A clock that stands still.
