@@ -15,6 +15,7 @@ use crate::envelope;
 use crate::input::{Registration, Ticket};
 use crate::provider::Choice;
 use crate::rule::Rule;
+use crate::settings::Mode;
 use crate::step::StepId;
 use crate::table::{Fate, Held, Phase, Planner, ResId, Resource, Stage, TOO_LATE};
 
@@ -206,7 +207,9 @@ impl Planner {
         if self.is_left_alone(res) {
             return self.leave_alone(res);
         }
-        if let Some(need) = self.omitted_need(res) {
+        if self.settings.mode == Mode::Update
+            && let Some(need) = self.omitted_need(res)
+        {
             return self.refuse_omitted_need(res, need);
         }
         let resource = self.get_mut(res);
