@@ -120,6 +120,22 @@ rules! {
     ProtectedCascade => "protected from a cascade",
     /// Protected resources and what they need are left out of a destroy.
     ProtectedExcluded => "protected ones left out",
+    /// What the operation is not about keeps its state.
+    LeftAlone => "left alone",
+    /// What the operation is not about and does not exist is not created.
+    LeftUnmade => "left unmade",
+    /// What an old state that is left alone refers to takes its place before it.
+    Carried => "carried along",
+    /// What is left alone waits until it is decided what it refers to.
+    Parked => "parked",
+    /// What needs something that is not created is refused.
+    NeedRefused => "need refused",
+    /// A resource is replaced since somebody asked for it.
+    ReplacedAsked => "replaced on demand",
+    /// What the operation is not about is not deleted.
+    DeleteLimited => "left out of deletion",
+    /// What would be deleted along with a target and is not named keeps all from being deleted.
+    DeleteUnnamed => "refused to delete along",
     /// What needs something that failed is skipped.
     Skipped => "skipped after a failure",
     /// What the old states of failed registrations need is not deleted.
@@ -218,6 +234,7 @@ fn of_cause(cause: &Cause) -> Option<Rule> {
         Cause::Kind => Rule::ReplacedByKind,
         Cause::WasRead => Rule::ReplacedRead,
         Cause::Tainted => Rule::ReplacedTainted,
+        Cause::Asked => Rule::ReplacedAsked,
         Cause::PendingReplacement => Rule::PendingReplacementMade,
         _ => return None,
     })

@@ -17,6 +17,7 @@ use purlin_model::{ResourceState, Slot, Urn};
 
 use crate::decide::StepSeed;
 use crate::effect::{After, Effect, StepReasons};
+use crate::rule::Rule;
 use crate::settings::Mode;
 use crate::table::{Fate, Phase, Planner, ResId};
 use crate::target::Targets;
@@ -185,6 +186,7 @@ impl Planner {
     /// A registration that the operation is about needs one that it is not about and that doesn't exist.
     /// A preview goes on, so that everything of this kind is heard at once.
     pub(crate) fn refuse_omitted_need(&mut self, res: ResId, need: ResId) {
+        self.fire(Rule::NeedRefused);
         let (urn, omitted) = (self.urn(res).clone(), self.urn(need).clone());
         if !self.scope.refused.contains(&need) {
             let option = match self.settings.targets.only.is_empty() {
@@ -207,12 +209,18 @@ impl Planner {
 
     /// Leaves a registration alone.
     pub(crate) fn leave_alone(&mut self, res: ResId) {
-        let Some(old) = self.get(res).old else { return self.leave_unmade(res) };
+        let Some(old) = self.get(res).old else {
+            self.fire(Rule::LeftUnmade);
+            return self.leave_unmade(res);
+        };
         let Some(slots) = self.what_comes_first(old) else {
+            self.fire(Rule::Parked);
             self.scope.parked.push(res);
             return;
         };
+        self.fire(Rule::LeftAlone);
         if !slots.is_empty() {
+            self.fire(Rule::Carried);
             for slot in &slots {
                 self.take_place(*slot);
                 self.entry_mut(*slot).carried = true;

@@ -20,6 +20,7 @@ impl Planner {
         if !self.settings.targets.limits() {
             return;
         }
+        let before = condemned.len();
         let targets = std::mem::take(&mut self.settings.targets);
         let mut all: Vec<Slot> =
             self.all_slots().into_iter().filter(|slot| self.entry(*slot).fate != Fate::Gone).collect();
@@ -56,6 +57,9 @@ impl Planner {
                 .extend(condemned.keys().map(|(_, slot)| *slot).filter(along).map(|slot| urn(slot).clone()));
         }
         self.settings.targets = targets;
+        if condemned.len() < before {
+            self.fire(Rule::DeleteLimited);
+        }
         self.spare_providers(condemned, &all);
         let carried = std::mem::take(&mut self.scope.carried);
         let left = all.into_iter().filter(|slot| self.goes_on(*slot, condemned));
@@ -63,6 +67,7 @@ impl Planner {
         self.scope.left = left.chain(unclaimed).collect();
         unnamed.iter().for_each(|urn| self.say(unnamed_delete(urn)));
         if !unnamed.is_empty() {
+            self.fire(Rule::DeleteUnnamed);
             self.failed = true;
             if !self.settings.preview {
                 self.scope.left.clear();

@@ -122,6 +122,7 @@ themes!(
     providers,
     failures,
     stopping,
+    targets,
     refreshes,
     update_plans,
     explanations,
