@@ -7,7 +7,7 @@ use purlin_engine::{Engine, EnginePorts, EngineSettings, Program, Report};
 use purlin_journal::{Entry, Fold};
 use purlin_model::autonaming::{Autonaming, Naming};
 use purlin_model::event::EngineEvent;
-use purlin_model::{PackageDescriptor, PropertyMap, Snapshot, Urn};
+use purlin_model::{PackageDescriptor, PropertyMap, Snapshot};
 use purlin_plan::{Mode, Settings, Targets, UrnSet};
 use purlin_ports::{Clock, DeploymentInfo, Entropy, EventSink, ProgramInfo, RunRequest, UpdateSession};
 use tokio_util::sync::CancellationToken;
@@ -54,8 +54,8 @@ pub struct Named {
 }
 
 impl Named {
-    /// The same as the engine is told. A name that the state doesn't have stands for a resource of the
-    /// usual type.
+    /// The same as the engine is told. A name that the state doesn't have stands for every resource of
+    /// that name.
     pub fn settle(&self, state: &Snapshot, targets: &mut Targets) {
         let full = |name: &String| {
             let known = state.resources.iter().map(|state| &state.urn).find(|urn| urn.name() == name);
@@ -63,12 +63,17 @@ impl Named {
                 (true, _) => name.clone(),
                 _ if name.contains("::") => format!("urn:pulumi:{STACK}::{PROJECT}::{name}"),
                 (false, Some(urn)) => urn.to_string(),
-                (false, None) => Urn::new(STACK, PROJECT, None, "t:m:R", name).to_string(),
+                (false, None) => format!("**::{name}"),
             }
         };
-        let set = |names: &[String]| UrnSet::new(names.iter().map(full));
-        (targets.only, targets.except) = (set(&self.only), set(&self.except));
-        targets.replace = set(&self.replace);
+        let set = |names: &[String], set: &mut UrnSet| {
+            if !names.is_empty() {
+                *set = UrnSet::new(names.iter().map(full));
+            }
+        };
+        set(&self.only, &mut targets.only);
+        set(&self.except, &mut targets.except);
+        set(&self.replace, &mut targets.replace);
     }
 }
 
@@ -148,6 +153,7 @@ impl Operation {
             let (key, value) = word.split_once('=').unwrap_or((word, ""));
             operation.option(key, value)?;
         }
+        operation.named.settle(&Snapshot::default(), &mut operation.settings.plan.targets);
         Ok(operation)
     }
 
