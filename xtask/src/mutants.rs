@@ -217,7 +217,13 @@ impl Work {
             command.arg("--re").arg(format!("^{}$", escaped(name)));
         }
         match tests {
-            Tests::Own => command.args(["--test-package", "purlin-plan", "--test-package", "purlin-journal"]),
+            Tests::Own => command.args([
+                "--test-package",
+                "purlin-plan",
+                "--test-package",
+                "purlin-journal",
+                "--cargo-test-arg=--tests",
+            ]),
             Tests::Lifecycle => command.args([
                 "--test-package",
                 "purlin-testkit",
