@@ -108,6 +108,11 @@ fn lost(before: &Snapshot, ran: &Ran, cloud: &Cloud, memory: &mut Memory, found:
         if ids.contains(id.as_str()) || memory.released.contains(id) {
             continue;
         }
+        // What is let go by intent may have a pending operation of another of its name.
+        if intent.get(id.as_str()).copied().unwrap_or_default() {
+            memory.released.insert(id.clone());
+            continue;
+        }
         if ran.state.pending_operations.iter().any(|pending| pending.resource.urn == *urn) {
             continue;
         }
@@ -115,8 +120,7 @@ fn lost(before: &Snapshot, ran: &Ran, cloud: &Cloud, memory: &mut Memory, found:
             cloud.remove(id);
             continue;
         }
-        let let_go = intent.get(id.as_str()).copied().unwrap_or_default() || memory.forgotten.contains(urn);
-        if !let_go {
+        if !memory.forgotten.contains(urn) {
             found.push(format!("'{id}' of {} exists and is neither in the state nor pending", urn.name()));
         }
         memory.released.insert(id.clone());
