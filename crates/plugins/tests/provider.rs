@@ -87,6 +87,7 @@ async fn both_sides_introduce_themselves() {
     assert_eq!(handshake.engine_address, "127.0.0.1:1");
     assert!(handshake.root_directory.is_none(), "not our process, so not our folder");
     assert!(handshake.configure_with_urn && handshake.invoke_with_preview && handshake.accepts_byte_string);
+    assert!(handshake.supports_refresh_before_update);
     assert_eq!(seen[1], Seen::Attach("127.0.0.1:1".into()));
     assert_eq!(bench.provider.version(), "1.2.3");
     assert!(bench.events.said().is_empty());
