@@ -50,6 +50,7 @@ impl DisplaySettings {
             Mode::Update => Operation::Update,
             Mode::Refresh => Operation::Refresh,
             Mode::Destroy => Operation::Destroy,
+            Mode::Import => Operation::Import,
         };
         let id = &prepared.target.id;
         let mut options = Options::new(operation, preview, &id.name, &id.project);

@@ -182,7 +182,7 @@ fn put_back(urn: &Urn, wanted: &PropertyMap, result: CheckResult) -> Result<Chec
     Ok(Checked { inputs: Arc::new(inputs), failures, warnings })
 }
 
-fn refused(urn: &Urn, failure: &CheckFailure) -> Diagnostic {
+pub(crate) fn refused(urn: &Urn, failure: &CheckFailure) -> Diagnostic {
     let (ty, name) = (urn.ty(), urn.name());
     let message = if failure.property.is_empty() {
         format!("{ty} resource '{name}' has a problem: {}", failure.reason)

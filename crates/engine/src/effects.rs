@@ -158,8 +158,14 @@ impl Driver {
         let is_provider = purlin_model::urn::is_provider_type(step.urn.ty());
         let provider_id =
             if creates && is_provider { self.calls.ports.entropy.uuid() } else { String::new() };
+        let listed = step.res.and_then(|res| self.planner.import_request(res)).map(|request| {
+            let mut seed = vec![0; 32];
+            self.calls.ports.entropy.fill(&mut seed);
+            (Arc::clone(request), seed)
+        });
         Job {
             step,
+            listed,
             old_state,
             old,
             inputs,

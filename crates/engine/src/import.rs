@@ -17,6 +17,9 @@ pub(crate) async fn import(calls: &Calls, job: &Job) -> Outcome {
         let problem = Diagnostic::error("step-defect", format!("{} has no draft", job.step.urn));
         return Outcome::failed(None, problem);
     };
+    if let Some((request, seed)) = &job.listed {
+        return crate::import_list::import(calls, job, &draft, request, seed).await;
+    }
     let id = if draft.id.is_empty() { &draft.import_id } else { &draft.id };
     let args = ReadArgs {
         context: job.context(calls, &draft),

@@ -12,6 +12,7 @@ mod effects;
 mod handle;
 mod hooks;
 mod import;
+mod import_list;
 mod message;
 mod outputs;
 mod perform;

@@ -7,7 +7,7 @@ use purlin_diag::Diagnostic;
 use purlin_journal::Entry;
 use purlin_model::event::{EngineEvent, StepOp};
 use purlin_model::{Bag, OperationKind, PropertyMap, ProviderRef, ResourceState, SealedValue};
-use purlin_plan::{After, Step, StepOutcome};
+use purlin_plan::{After, ImportRequest, Step, StepOutcome};
 use purlin_ports::{CallContext, Operated, Provider, ProviderError, ReadArgs, ReadResult};
 
 use tokio::sync::OwnedSemaphorePermit;
@@ -29,6 +29,8 @@ pub(crate) struct Job {
     pub(crate) inputs: Arc<PropertyMap>,
     /// The id of a new provider.
     pub(crate) provider_id: String,
+    /// What is taken over by an import from a list, with a seed for its check.
+    pub(crate) listed: Option<(Arc<ImportRequest>, Vec<u8>)>,
     /// Whether it has been shown that the step begins.
     pub(crate) announced: AtomicBool,
     /// The place in which the provider is called. It is given back when the step's end has been

@@ -9,7 +9,11 @@ use std::sync::Arc;
 use crate::decide::StepSeed;
 use crate::effect::{After, StepReasons};
 use crate::envelope;
+use crate::settings::Mode;
 use crate::table::{Phase, Planner, ResId};
+
+/// What stands for the outputs of another stack: there is nothing to be taken over.
+const STACK_REFERENCE: &str = "pulumi:pulumi:StackReference";
 
 impl Planner {
     /// Whether a registration asks for an existing resource to be taken over. One that was taken over
@@ -36,6 +40,12 @@ impl Planner {
             let message = format!("provider \"{urn}\" can't be imported: providers have no state to be read");
             let hint = "leave the `import` option out";
             self.say(Diagnostic::error("import-provider", message).with_urn(urn.as_str()).with_hint(hint));
+            return self.fail(res);
+        }
+        if resource.goal.ty == STACK_REFERENCE {
+            let urn = resource.urn.clone();
+            let problem = Diagnostic::error("import-stack-reference", "stack reference can not be imported");
+            self.say(problem.with_urn(urn.as_str()).with_hint("read it with `get` instead"));
             return self.fail(res);
         }
         let old = resource.old;
@@ -88,7 +98,10 @@ impl Planner {
         if self.stopping {
             return self.skip(res);
         }
-        self.validate(res);
+        match self.settings.mode {
+            Mode::Import => self.settle_registered(res, slot),
+            _ => self.validate(res),
+        }
     }
 
     /// Whether an import is asked for that a replacement would undo. A preview only warns.

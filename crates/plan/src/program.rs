@@ -16,7 +16,7 @@ impl Planner {
     /// replaced there. Whether it is settled.
     pub(crate) fn keep_registered(&mut self, res: ResId) -> bool {
         match self.settings.mode {
-            Mode::Update => false,
+            Mode::Update | Mode::Import => false,
             Mode::Refresh => self.keep_in_refresh(res),
             Mode::Destroy => self.keep_in_destroy(res),
         }

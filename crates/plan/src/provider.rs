@@ -8,6 +8,7 @@ use purlin_model::{Goal, PackageDescriptor, PropertyMap, PropertyValue, Provider
 use crate::effect::{Effect, Reply};
 use crate::input::{ProviderQuery, Registration, Ticket};
 use crate::rule::Rule;
+use crate::settings::Mode;
 use crate::table::{Phase, Planner, ResId, Stage, TOO_LATE};
 
 /// A ticket that waits for a default provider, with the explicit providers to be handed on.
@@ -170,6 +171,9 @@ impl Planner {
         let registration =
             Registration { goal, providers: BTreeMap::new(), package: request.clone(), read_id: None };
         let urn = self.default_urn(&registration.package);
+        if let Some(stored) = self.default_of_base(&urn) {
+            return Choice::Settled(stored);
+        }
         self.defaults.by_request.insert(request, urn.clone());
         let known = self.by_urn.contains_key(&urn);
         if !known {
@@ -181,6 +185,12 @@ impl Planner {
             }
         }
         self.default_choice(urn)
+    }
+
+    /// An import from a list takes the default provider that the state has, as it is.
+    fn default_of_base(&self, urn: &Urn) -> Option<ProviderRef> {
+        let slot = self.live.get(urn).filter(|_| self.settings.mode == Mode::Import)?;
+        self.entry(*slot).state.as_provider()
     }
 
     fn default_choice(&self, urn: Urn) -> Choice {

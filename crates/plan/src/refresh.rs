@@ -32,6 +32,7 @@ impl Planner {
             Mode::Update => settings.refresh_first && !settings.run_program,
             Mode::Refresh => !settings.run_program,
             Mode::Destroy => settings.refresh_first,
+            Mode::Import => false,
         };
         let whole = settings.mode == Mode::Refresh || settings.refresh_first;
         match all {
@@ -78,7 +79,7 @@ impl Planner {
         let wanted = match settings.mode {
             Mode::Update => settings.refresh_first,
             Mode::Refresh => true,
-            Mode::Destroy => false,
+            Mode::Destroy | Mode::Import => false,
         };
         if !(wanted && settings.run_program) {
             return false;

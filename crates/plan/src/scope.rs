@@ -90,6 +90,7 @@ impl Planner {
         let Targets { only, except, replace, .. } = &self.settings.targets;
         let all = match self.settings.mode {
             Mode::Update => replace.literals().map(str::to_owned).collect::<Vec<_>>(),
+            Mode::Import => Vec::new(),
             Mode::Refresh | Mode::Destroy if self.settings.run_program => Vec::new(),
             Mode::Refresh | Mode::Destroy => {
                 only.literals().chain(except.literals()).map(str::to_owned).collect()

@@ -11,6 +11,7 @@ use purlin_model::{PackageDescriptor, PropertyMap, Urn};
 /// The steps of resources, in order.
 pub type PlannedSteps = BTreeMap<Urn, Vec<StepOp>>;
 
+use crate::import_list::ImportRequest;
 use crate::target::Targets;
 
 /// The kind of an operation.
@@ -22,6 +23,8 @@ pub enum Mode {
     Refresh,
     /// Delete everything.
     Destroy,
+    /// Take existing resources over, from a list.
+    Import,
 }
 
 /// The settings of one operation.
@@ -43,6 +46,8 @@ pub struct Settings {
     /// In a refresh: creates of earlier runs whose outcome nobody knew, and the ids of what they
     /// made.
     pub import_pending: BTreeMap<Urn, String>,
+    /// In an import: what is taken over.
+    pub imports: Vec<ImportRequest>,
     /// Whether the run goes on with what does not depend on a failure.
     pub continue_on_error: bool,
     /// Whether protection counts for nothing.
@@ -76,6 +81,7 @@ impl Settings {
             refresh_first: false,
             run_program: false,
             import_pending: BTreeMap::new(),
+            imports: Vec::new(),
             continue_on_error: false,
             ignore_protect: false,
             exclude_protected: false,

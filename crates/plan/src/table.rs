@@ -14,6 +14,7 @@ use crate::constraint::Constraint;
 use crate::dependents::Dependents;
 use crate::effect::{Effect, Reply};
 use crate::existence::Children;
+use crate::import_list::ImportList;
 use crate::input::{DiffFacts, Input, StepOutcome, Ticket};
 use crate::provider::Defaults;
 use crate::refresh::Refreshed;
@@ -167,6 +168,8 @@ pub struct Planner {
     pub(crate) next_place: u32,
     /// Creates of earlier runs whose outcome nobody knew, with their places in the base.
     pub(crate) pending_creates: Vec<(u32, Arc<ResourceState>)>,
+    /// The list of an import.
+    pub(crate) import_list: ImportList,
     pub(crate) unsettled: BTreeSet<ResId>,
     pub(crate) scope: Scope,
     pub(crate) stage: Stage,
@@ -202,6 +205,7 @@ impl Planner {
             eager_refresh: false,
             next_place: 0,
             pending_creates: Vec::new(),
+            import_list: ImportList::default(),
             unsettled: BTreeSet::new(),
             scope: Scope::default(),
             stage: Stage::Idle,
@@ -403,6 +407,9 @@ impl Planner {
             self.stage = Stage::Deleting;
             return;
         }
+        if self.settings.mode == Mode::Import {
+            return self.start_import_list();
+        }
         let which = self.early_refresh();
         if which.is_none() && self.settings.import_pending.is_empty() {
             return self.leave_refresh();
@@ -436,6 +443,7 @@ impl Planner {
         match self.settings.mode {
             Mode::Refresh => self.plan_refresh(Refreshed::Unregistered),
             Mode::Update | Mode::Destroy => self.plan_deletes(),
+            Mode::Import => {}
         }
     }
 
@@ -508,6 +516,10 @@ impl Planner {
         debug_assert!(phase.is_settled());
         self.get_mut(res).phase = phase;
         self.unsettled.remove(&res);
+        if self.settings.mode == Mode::Import {
+            let urn = self.get(res).urn.clone();
+            self.resume_imports(&urn);
+        }
     }
 
     /// A registration failed.

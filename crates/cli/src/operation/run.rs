@@ -315,6 +315,7 @@ impl Prepared<'_> {
             Mode::Update => "update",
             Mode::Refresh => "refresh",
             Mode::Destroy => "destroy",
+            Mode::Import => "resource-import",
         };
         let mut environment = BTreeMap::new();
         let kind_of_run = self.flags.common.exec_kind.clone().unwrap_or_else(|| "cli".to_owned());

@@ -104,6 +104,12 @@ fn read_block(line: &str, body: Vec<String>, expected: Vec<String>) -> Result<Bl
             }
             Block::Program(program)
         }
+        "import" => {
+            let items = body.iter().map(|line| Item::read(line)).collect::<Result<Vec<_>, _>>()?;
+            let mut operation = Operation::read(line)?;
+            operation.import_list = items;
+            Block::Operation(Box::new(operation), expected)
+        }
         "edit" => Block::Edit(rest.trim().to_owned()),
         "show" => Block::Show(rest.split_whitespace().map(str::to_owned).collect()),
         _ => Block::Operation(Box::new(Operation::read(line)?), expected),
@@ -117,7 +123,9 @@ pub fn write_case(case: &Case, found: &[Vec<String>]) -> String {
     for (block, own) in &case.blocks {
         let (own, comment) = match block {
             // What is said after an operation stands after its result.
-            Block::Operation(..) => own.split_once('\n').unwrap_or((own, "")),
+            Block::Operation(operation, _) if operation.import_list.is_empty() => {
+                own.split_once('\n').unwrap_or((own, ""))
+            }
             _ => (own.as_str(), ""),
         };
         text.push_str(own);

@@ -35,6 +35,9 @@
 //! - `edit …`: what the `state` commands do: `delete`, `protect`, `unprotect`, `taint`, `untaint` with
 //!   names, `rename old new`, `clear-pending`.
 //! - `show …`: what all results show from here on; see below.
+//! - `import` with options: takes over what its lines say, without a program. The lines are like those of a
+//!   program; `@import=` is the id, `@outputs={…}` are outputs to be taken as they are, `@properties=a,b` what
+//!   becomes inputs, `@parent=` and `@provider=` names of the list or of the state, or URNs; `@remote`.
 //! - `up`, `preview`, `refresh`, `destroy` with options: an operation.
 //!
 //! # Lines of a program
@@ -105,6 +108,7 @@ pub mod cloud;
 pub mod codec;
 pub mod gate;
 pub mod hooks;
+pub mod imports;
 pub mod level;
 pub mod operation;
 pub mod options;
@@ -218,6 +222,7 @@ impl Lab {
             operation.settings.plan.update_plan = Some(plan);
         }
         operation.named.settle(&before, &mut operation.settings.plan.targets);
+        operation.settings.plan.imports = imports::requests(&operation.import_list, &before);
         let mut ran = operation::run(&operation, bench)?;
         if let Some(plan) = ran.report.as_mut().and_then(|report| report.update_plan.take()) {
             self.plan = Some(Arc::new(plan));

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::cloud::{Act, Cloud, Plugins};
 use super::codec::Codec;
 use super::gate::{Choices, Gate, Order, Stewarded};
-use super::program::Host;
+use super::program::{Host, Item};
 use super::session::Session;
 use super::{PROJECT, STACK, text};
 use crate::{CollectedEvents, CountingEntropy};
@@ -100,6 +100,8 @@ pub struct Operation {
     pub follows_plan: bool,
     /// What the operation is about.
     pub named: Named,
+    /// What an import takes over.
+    pub import_list: Vec<Item>,
     /// Whether it is expected to do without a program.
     pub programless: bool,
 }
@@ -133,6 +135,7 @@ impl Operation {
             "preview" => (Mode::Update, true),
             "refresh" => (Mode::Refresh, false),
             "destroy" => (Mode::Destroy, false),
+            "import" => (Mode::Import, false),
             other => return Err(format!("no block begins with '{other}'")),
         };
         let mut operation = Operation {
@@ -146,6 +149,7 @@ impl Operation {
             import_pending: Vec::new(),
             follows_plan: false,
             named: Named::default(),
+            import_list: Vec::new(),
             programless: mode != Mode::Update,
         };
         operation.preview(preview);

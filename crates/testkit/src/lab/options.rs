@@ -11,7 +11,7 @@ use super::text::{self, Expr};
 pub struct Options(Vec<(String, String, Option<Expr>)>);
 
 /// Every option there is.
-const ALL: [&str; 37] = [
+const ALL: [&str; 39] = [
     "alias",
     "as",
     "dbr",
@@ -49,6 +49,8 @@ const ALL: [&str; 37] = [
     "quiet",
     "wrong",
     "retries",
+    "outputs",
+    "properties",
 ];
 
 /// Those whose value names resources.
