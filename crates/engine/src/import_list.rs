@@ -99,7 +99,7 @@ async fn find(
         return Ok(Found { id, inputs: supplied, outputs, ..Found::default() });
     }
     let args = ReadArgs {
-        context: calls.context(&draft.urn, draft.custom_timeouts),
+        context: job.context(calls, draft),
         id: id.clone(),
         inputs: Arc::default(),
         outputs: Arc::default(),
@@ -154,6 +154,7 @@ async fn check(
         olds: Arc::new(read),
         news: Arc::new(inputs.clone()),
         random_seed: seed.to_vec(),
+        autonaming: None,
     };
     let named = |e: ProviderError| provider_problem("check-failed", &draft.urn, "validating", &e);
     let result = match provider_for(calls, &job.step).await.map_err(named)?.check(args).await {
