@@ -586,10 +586,15 @@ impl Driver {
         if base.pending_operations.is_empty() {
             return;
         }
-        if settings.clear_pending_creates {
+        if settings.clear_pending_creates || !settings.cleared_creates.is_empty() {
+            let cleared =
+                |urn: &Urn| settings.clear_pending_creates || settings.cleared_creates.contains(urn);
+            // What is taken in is settled when it has been read.
+            let taken_in = |urn: &Urn| settings.plan.import_pending.contains_key(urn);
             let changes = (0..)
                 .zip(&base.pending_operations)
                 .filter(|(_, pending)| pending.kind == OperationKind::Creating)
+                .filter(|(_, pending)| cleared(&pending.resource.urn) && !taken_in(&pending.resource.urn))
                 .map(|(index, _)| purlin_journal::Change::ClearPending { index })
                 .collect();
             if let Err(problem) = self.recorder.change(changes) {

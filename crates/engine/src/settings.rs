@@ -1,10 +1,10 @@
 //! What an operation needs, and what it reports.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use purlin_diag::Diagnostic;
-use purlin_model::Snapshot;
+use purlin_model::{Snapshot, Urn};
 use purlin_model::event::{OperationResult, StepOp};
 use purlin_model::update_plan::UpdatePlan;
 use purlin_ports::{
@@ -25,6 +25,8 @@ pub struct EngineSettings {
     pub monitor_address: String,
     /// Whether creates of earlier operations whose outcome nobody knows are forgotten.
     pub clear_pending_creates: bool,
+    /// Those of them that are forgotten even if not all are.
+    pub cleared_creates: BTreeSet<Urn>,
     /// Whether refreshes compare outputs only, instead of asking providers what differs.
     pub legacy_refresh_diff: bool,
     /// What displays show of the configuration.

@@ -1,6 +1,6 @@
 //! The flags of an operation, settled: command line over environment over defaults.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use purlin_model::Urn;
@@ -25,6 +25,8 @@ pub(crate) struct Flags {
     /// Which resources the operation is about.
     pub(crate) targets: Targets,
     pub(crate) clear_pending_creates: bool,
+    /// Pending creates that the user said came to nothing.
+    pub(crate) cleared_creates: BTreeSet<Urn>,
     /// The ids of what pending creates have made, as the user knows them.
     pub(crate) import_pending_creates: BTreeMap<Urn, String>,
     pub(crate) run_program: bool,

@@ -84,6 +84,9 @@ pub(crate) async fn refresh(context: &Context, args: RefreshArgs) -> Result<(), 
         need_approval(context, approval.yes, approval.skip_preview, Failure::General)?;
     }
     let mut prepared = Prepared::new(context, flags, Mode::Refresh).await?;
+    if context.interactive() && !args.skip_pending_creates && !args.clear_pending_creates {
+        pending::ask(context, &mut prepared).await?;
+    }
     let ran = if args.preview_only {
         prepared.run(true).await?
     } else {

@@ -263,6 +263,7 @@ impl Prepared<'_> {
             parallel: self.flags.parallel,
             monitor_address: services.address.clone(),
             clear_pending_creates: self.flags.clear_pending_creates,
+            cleared_creates: self.flags.cleared_creates.clone(),
             legacy_refresh_diff: self.flags.legacy_refresh_diff,
             shown_config: self.shown_config(),
         };

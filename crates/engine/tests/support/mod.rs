@@ -151,6 +151,7 @@ impl Stand {
                 parallel: 0,
                 monitor_address: String::new(),
                 clear_pending_creates: false,
+                cleared_creates: Default::default(),
                 legacy_refresh_diff: false,
                 shown_config: BTreeMap::new(),
             },

@@ -1,6 +1,6 @@
 //! One operation: its line, how it is run, what it came to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use purlin_engine::{Engine, EnginePorts, EngineSettings, Program, Report};
@@ -120,6 +120,7 @@ fn settings(mode: Mode) -> EngineSettings {
         parallel: 0,
         monitor_address: String::new(),
         clear_pending_creates: false,
+        cleared_creates: BTreeSet::new(),
         legacy_refresh_diff: false,
         shown_config: BTreeMap::new(),
     }
