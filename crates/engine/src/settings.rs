@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use purlin_diag::Diagnostic;
-use purlin_model::{Snapshot, Urn};
 use purlin_model::event::{OperationResult, StepOp};
 use purlin_model::update_plan::UpdatePlan;
+use purlin_model::{Snapshot, Urn};
 use purlin_ports::{
     BagCodec, Clock, DeploymentInfo, Entropy, EventSink, LanguageHost, ProviderHost, RunRequest,
     UpdateSession,

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use purlin_diag::Diagnostic;
 use purlin_model::{OperationKind, Urn};
 
 use crate::context::Context;
-use crate::exit::CommandError;
+use crate::exit::{CommandError, Failure};
 use crate::operation::Prepared;
 
 /// What may have become of a create, as a question puts it.
@@ -29,7 +30,7 @@ pub(crate) async fn ask(context: &Context, prepared: &mut Prepared<'_>) -> Resul
                 let id = context.ask_text("Its id:", "", "--import-pending-creates")?;
                 if id.is_empty() {
                     let message = format!("the id of {urn} is empty");
-                    return Err(CommandError::usage("pending-creates", message));
+                    return Err(wrong(message));
                 }
                 prepared.flags.import_pending_creates.insert(urn.clone(), id);
             }
@@ -39,21 +40,25 @@ pub(crate) async fn ask(context: &Context, prepared: &mut Prepared<'_>) -> Resul
     Ok(())
 }
 
+fn wrong(message: impl Into<String>) -> CommandError {
+    CommandError::new(Failure::General, Diagnostic::error("pending-creates", message))
+}
+
 /// Reads what `--import-pending-creates` was given: URNs, each followed by an id.
 pub(crate) fn read_pairs(words: &[String]) -> Result<BTreeMap<Urn, String>, CommandError> {
     if !words.len().is_multiple_of(2) {
         let message = "each URN must be followed by an ID: found an odd number of entries";
-        return Err(CommandError::usage("pending-creates", message));
+        return Err(wrong(message));
     }
     let mut found = BTreeMap::new();
     for pair in words.chunks_exact(2) {
         let Some(urn) = Urn::parse(&pair[0]) else {
             let message = format!("--import-pending-creates: '{}' is no URN", pair[0]);
-            return Err(CommandError::usage("pending-creates", message));
+            return Err(wrong(message));
         };
         if pair[1].is_empty() {
             let message = format!("--import-pending-creates: the id of {urn} is empty");
-            return Err(CommandError::usage("pending-creates", message));
+            return Err(wrong(message));
         }
         found.insert(urn, pair[1].clone());
     }

@@ -21,4 +21,5 @@ mod plans;
 mod random_sdks;
 mod support;
 mod swap;
+mod taken_over;
 mod why;
