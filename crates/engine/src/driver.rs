@@ -629,7 +629,8 @@ fn pending_warning(base: &Snapshot) -> Diagnostic {
     );
     message.push_str(" changes to these resources to complete.");
     Diagnostic::warning("pending-operations", message).with_hint(
-        "To find out what became of them, run `refresh`. To forget pending creates, run `refresh --clear-pending-creates`.",
+        "To find out what became of them, run `refresh`. To take in what pending creates made, run \
+         `refresh --import-pending-creates <urn> <id>`; to forget them, `refresh --clear-pending-creates`.",
     )
 }
 
