@@ -339,6 +339,7 @@ impl Planner {
     /// over under another.
     pub(crate) fn new_name<'a>(&'a self, urn: &'a Urn) -> &'a Urn {
         match self.claimed_urns.get(urn) {
+            // What is left out of the run keeps its name.
             Some(res) if self.settings.mode == Mode::Destroy && self.get(*res).slot.is_some() => {
                 &self.get(*res).urn
             }

@@ -463,15 +463,6 @@ impl World {
         if res.kind != Kind::Custom {
             return;
         }
-        if self.choices.one_in(20) {
-            // Something that exists is taken over, perhaps in the place of what the state has.
-            let exists = !self.choices.one_in(5);
-            let id = format!("found-{}", res.name);
-            if exists {
-                Self::line(&mut self.cloud, &format!("exists {id} k=1"));
-            }
-            let _ = write!(line, " @import={id}");
-        }
         if res.trigger {
             let _ = write!(line, " @trigger={}", 1 + self.choices.below(2));
         }
