@@ -289,7 +289,7 @@ fn compare_keys<'s>(
             Some(_) => {}
         }
     }
-    let gone = old.inputs.keys().filter(|key| shown(key) && !new.inputs.contains_key(*key));
+    let gone = old.inputs.keys().filter(|key| shown(key) && !new.inputs.contains_key(key));
     deletes.extend(gone.map(String::as_str));
 }
 

@@ -8,6 +8,7 @@
 mod alias;
 mod callbacks;
 mod dependencies;
+mod direct;
 mod duration;
 mod engine_service;
 mod features;

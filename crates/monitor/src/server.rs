@@ -17,6 +17,7 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
 use crate::MonitorSettings;
+use crate::direct::Direct;
 use crate::engine_service::EngineService;
 use crate::loader_service::LoaderService;
 use crate::monitor_service::{MonitorService, Services};
@@ -66,7 +67,10 @@ impl MonitorServer {
         let (health_reporter, health) = tonic_health::server::health_reporter();
         health_reporter.set_serving::<ResourceMonitorServer<MonitorService>>().await;
         let status = StatusService(Arc::clone(&services));
+        let registrations = Arc::clone(&services);
+        let direct = move |others| Direct { services: Arc::clone(&registrations), others };
         let router = Server::builder()
+            .layer(tower_layer::layer_fn(direct))
             .max_concurrent_streams(CALLS_AT_ONCE)
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)

@@ -14,8 +14,8 @@ use http::header::{CONTENT_TYPE, TE, USER_AGENT};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderValue, Method, Request, Uri};
 use prost::Message;
-use prost::bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
-use purlin_wire::MAX_MESSAGE_SIZE;
+use prost::bytes::{Bytes, BytesMut};
+use purlin_wire::{MAX_MESSAGE_SIZE, PREFIX_SIZE, frame_message, unframe_message};
 use tokio::net::TcpStream;
 use tonic::{Code, Status};
 
@@ -23,9 +23,6 @@ use tonic::{Code, Status};
 /// HTTP/2 lets large states wait for a round trip every 64 KiB.
 const STREAM_WINDOW: u32 = 4 << 20;
 const CONNECTION_WINDOW: u32 = 16 << 20;
-
-/// What stands before a message: whether it is compressed, and its length in four bytes.
-const PREFIX: usize = 5;
 
 /// Why a call gave no answer.
 #[derive(Debug)]
@@ -77,11 +74,11 @@ impl Transport {
         Q: Message,
         A: Message + Default,
     {
-        let message = encode(request);
+        let message = frame_message(request);
         let head = self.head(path);
         let sender = self.sender.clone();
         async move {
-            let message = message?;
+            let message = message.ok_or_else(|| Failure::NotSent("the request is too large".to_owned()))?;
             let mut sender = sender.ready().await.map_err(|error| Failure::NotSent(error.to_string()))?;
             let (answer, mut stream) =
                 sender.send_request(head, false).map_err(|error| Failure::NotSent(error.to_string()))?;
@@ -112,19 +109,6 @@ fn lost(error: h2::Error) -> Failure {
     Failure::Lost(error.to_string())
 }
 
-fn encode(request: &impl Message) -> Result<Bytes, Failure> {
-    let length = request.encoded_len();
-    let prefix = u32::try_from(length).ok().filter(|_| length <= MAX_MESSAGE_SIZE);
-    let Some(prefix) = prefix else {
-        return Err(Failure::NotSent(format!("the message of {length} bytes is too large")));
-    };
-    let mut message = BytesMut::with_capacity(PREFIX + length);
-    message.put_u8(0);
-    message.put_u32(prefix);
-    request.encode_raw(&mut message);
-    Ok(message.freeze())
-}
-
 /// Waits for the answer: its message, without what stands before it.
 async fn answered(answer: ResponseFuture) -> Result<Bytes, Failure> {
     let (head, mut stream) = answer.await.map_err(lost)?.into_parts();
@@ -138,7 +122,8 @@ async fn answered(answer: ResponseFuture) -> Result<Bytes, Failure> {
         Some(status) => refuse(status)?,
         None => return Err(Failure::Lost(format!("the answer ended without a status ({})", head.status))),
     }
-    message_of(body)
+    let message = unframe_message(body);
+    message.ok_or_else(|| Failure::Lost("the answer is not one message in plain form".to_owned()))
 }
 
 fn refuse(status: Status) -> Result<(), Failure> {
@@ -157,7 +142,7 @@ async fn read(stream: &mut RecvStream) -> Result<Bytes, Failure> {
         } else {
             rest.extend_from_slice(&part);
         }
-        if first.len() + rest.len() > MAX_MESSAGE_SIZE + PREFIX {
+        if first.len() + rest.len() > MAX_MESSAGE_SIZE + PREFIX_SIZE {
             return Err(Failure::Lost("the answer is too large".to_owned()));
         }
     }
@@ -168,40 +153,4 @@ async fn read(stream: &mut RecvStream) -> Result<Bytes, Failure> {
     whole.extend_from_slice(&first);
     whole.extend_from_slice(&rest);
     Ok(whole.freeze())
-}
-
-fn message_of(mut body: Bytes) -> Result<Bytes, Failure> {
-    if body.len() < PREFIX {
-        return Err(Failure::Lost("the answer has no message".to_owned()));
-    }
-    let compressed = body.get_u8() != 0;
-    let length = body.get_u32() as usize;
-    if compressed || length != body.len() {
-        return Err(Failure::Lost("the answer is not one message in plain form".to_owned()));
-    }
-    Ok(body)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use purlin_wire::pulumirpc::{ErrorResourceInitFailed, InvokeRequest};
-
-    #[test]
-    fn a_message_comes_out_as_it_went_in() {
-        let request = ErrorResourceInitFailed { id: "i".into(), ..Default::default() };
-        let bytes = encode(&request).unwrap();
-        let message = message_of(bytes).unwrap();
-        assert_eq!(ErrorResourceInitFailed::decode(message).unwrap(), request);
-        let empty = message_of(encode(&InvokeRequest::default()).unwrap()).unwrap();
-        assert!(empty.is_empty());
-    }
-
-    #[test]
-    fn what_is_no_single_plain_message_is_lost() {
-        for body in [&b""[..], b"\0\0\0", b"\x01\0\0\0\0", b"\0\0\0\0\x02a", b"\0\0\0\0\0\0\0\0\0\0"] {
-            let answer = message_of(Bytes::copy_from_slice(body));
-            assert!(matches!(answer, Err(Failure::Lost(_))), "{body:?}");
-        }
-    }
 }

@@ -63,7 +63,7 @@ pub(super) fn failures(fields: &[Field], news: &PropertyMap) -> Vec<CheckFailure
         }
     }
     for (name, _, required) in fields {
-        let absent = news.get(*name).is_none_or(|value| *value.plain() == PropertyValue::Null);
+        let absent = news.get(name).is_none_or(|value| *value.plain() == PropertyValue::Null);
         if *required && absent {
             refuse(name, format!("missing required property \"{name}\""));
         }

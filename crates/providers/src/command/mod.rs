@@ -132,7 +132,7 @@ fn text_of<'a>(map: &'a PropertyMap, name: &str) -> Option<&'a str> {
 fn diff(args: &DiffArgs) -> DiffResult {
     let (old, new) = (&args.old_inputs, &args.new_inputs);
     let mut result = DiffResult { changes: DiffChanges::None, ..DiffResult::default() };
-    for key in old.keys().chain(new.keys().filter(|key| !old.contains_key(*key))) {
+    for key in old.keys().chain(new.keys().filter(|key| !old.contains_key(key))) {
         let same = matches!((old.get(key), new.get(key)), (Some(a), Some(b)) if identical(a, b));
         if !same && !args.ignore_changes.contains(key) {
             result.diffs.push(key.clone());
