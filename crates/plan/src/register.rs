@@ -84,7 +84,7 @@ impl Planner {
         let providers = self.inherited_providers(&request.goal, take(&mut request.providers));
         #[expect(clippy::cast_possible_truncation, reason = "registrations fit in memory")]
         let res = ResId(self.resources.len() as u32);
-        self.resources.push(Resource {
+        self.resources.push(Box::new(Resource {
             urn: urn.clone(),
             ticket,
             goal: request.goal,
@@ -100,7 +100,7 @@ impl Planner {
             checked_fresh: false,
             refreshed: false,
             imported: false,
-        });
+        }));
         self.by_urn.insert(urn, res);
         self.unsettled.insert(res);
         if let Err(problem) = self.claim(res) {

@@ -145,7 +145,8 @@ pub struct Planner {
     pub(crate) settings: Settings,
     pub(crate) slots: Vec<SlotEntry>,
     pub(crate) live: QuickMap<Urn, Slot>,
-    pub(crate) resources: Vec<Resource>,
+    /// Each where it stays: a list of them would be copied as it grows.
+    pub(crate) resources: Vec<Box<Resource>>,
     pub(crate) by_urn: QuickMap<Urn, ResId>,
     pub(crate) claimed_urns: QuickMap<Urn, ResId>,
     pub(crate) defaults: Defaults,
