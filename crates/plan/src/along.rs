@@ -2,7 +2,7 @@
 //! must not be forgotten before the other is really deleted. It goes right after that one, which
 //! waits for everything that needs what goes along.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use purlin_model::{ProviderRef, ResourceState, Slot, Urn};
 
@@ -38,10 +38,17 @@ impl Along {
         // An old copy that an earlier run left takes along old copies only.
         let left = |slot: &Slot| planner.entry(*slot).state.delete && !planner.entry(*slot).marked;
         let mut by_urn: HashMap<(&Urn, bool), Slot> = HashMap::new();
+        // A component stands for nothing real where something real of its name stays.
+        let staying: HashSet<(&Urn, bool)> = slots
+            .iter()
+            .filter(|slot| !takes_along(&planner.entry(**slot).state))
+            .map(|slot| (&planner.entry(*slot).state.urn, left(slot)))
+            .collect();
         for slot in slots {
             let state = &planner.entry(*slot).state;
-            if takes_along(state) {
-                by_urn.insert((&state.urn, left(slot)), *slot);
+            let name = (&state.urn, left(slot));
+            if takes_along(state) && (state.custom || !staying.contains(&name)) {
+                by_urn.insert(name, *slot);
             }
         }
         let places: HashMap<Slot, usize> = slots.iter().copied().zip(0..).collect();

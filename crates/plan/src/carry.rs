@@ -57,13 +57,19 @@ impl Planner {
                 };
             }
             if !entry.new && !entry.carried && entry.fate == Fate::Stands && needed.insert(slot) {
-                work.extend(entry.state.references().filter_map(|urn| self.live.get(urn).copied()));
+                let state = Arc::clone(&entry.state);
+                for urn in state.references() {
+                    work.extend(self.meant_by(slot, urn, |_| true));
+                }
             }
         }
         for slot in needed {
             let state = Arc::clone(&self.entry(slot).state);
-            let before = state.references().filter_map(|urn| self.live.get(urn));
-            let wait: BTreeSet<StepId> = before.filter_map(|slot| self.carries.get(slot).copied()).collect();
+            let mut wait: BTreeSet<StepId> = BTreeSet::new();
+            for urn in state.references() {
+                let before = self.meant_by(slot, urn, |_| true);
+                wait.extend(before.iter().filter_map(|slot| self.carries.get(slot).copied()));
+            }
             let seed = StepSeed {
                 op: StepOp::Same,
                 res: None,

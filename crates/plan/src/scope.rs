@@ -313,11 +313,7 @@ impl Planner {
                     continue;
                 }
             }
-            let mut slots: Vec<Slot> = live.into_iter().collect();
-            if !live.is_some_and(|slot| is_meant(&self.entry(slot).state)) {
-                slots = self.waiting_for_deletion(urn);
-            }
-            for slot in slots {
+            for slot in self.meant_by(slot, urn, is_meant) {
                 let entry = self.entry(slot);
                 if entry.place != u32::MAX || entry.fate == Fate::Gone || !is_meant(&entry.state) {
                     continue;
@@ -331,7 +327,24 @@ impl Planner {
         Some(found)
     }
 
-    fn waiting_for_deletion(&mut self, urn: &Urn) -> Vec<Slot> {
+    /// The states that one of the base means by a name: of all that have it, those that stand before it.
+    pub(crate) fn meant_by(
+        &mut self,
+        slot: Slot,
+        urn: &Urn,
+        is_meant: impl Fn(&ResourceState) -> bool,
+    ) -> Vec<Slot> {
+        let live = self.live.get(urn).copied();
+        if let Some(live) = live.filter(|live| *live < slot && is_meant(&self.entry(*live).state)) {
+            return vec![live];
+        }
+        let mut slots = self.waiting_for_deletion(urn);
+        slots.retain(|other| *other < slot);
+        slots
+    }
+
+    /// The states of a name in the base that wait for their deletion.
+    pub(crate) fn waiting_for_deletion(&mut self, urn: &Urn) -> Vec<Slot> {
         let all = self.scope.waiting.get_or_insert_with(|| {
             let mut all: HashMap<Urn, Vec<Slot>> = HashMap::new();
             let entries = (0u32..).map(Slot).zip(&self.slots);

@@ -1,9 +1,11 @@
-//! Runs the seeded world: `world --runs N [--seed S] [--threads T] [--enough N] [--show SEED]`. The
-//! last line counts runs and violations; it fails if there are any.
+//! Runs the seeded world: `world --runs N [--seed S] [--threads T] [--enough N] [--tries N]
+//! [--show SEED] [--play FILE]`. The last line counts runs and violations; it fails if there are any.
+//! `--play` prints the cases of a file with what comes of them.
 
 use std::process::ExitCode;
 
 use purlin_plan::Rule;
+use purlin_testkit::lab::{case, suite};
 use purlin_testkit::world::{draw, tally};
 
 /// A number after a flag.
@@ -48,8 +50,32 @@ fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
+/// Prints the cases of a file as they would be blessed, and what must not happen and did.
+fn play(path: &std::path::Path) -> ExitCode {
+    let all = || {
+        let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
+        for case in case::read_file(&text)?.1 {
+            let played = suite::play(&case)?;
+            println!("{}", case::write_case(&case, &played.found));
+            played.violations.iter().for_each(|violation| println!("VIOLATION {violation}"));
+        }
+        Ok(())
+    };
+    match all() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err::<(), String>(problem) => {
+            eprintln!("{problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(at) = arguments.iter().position(|argument| argument == "--play") {
+        let path = arguments.get(at + 1).map(String::as_str).unwrap_or_default();
+        return play(std::path::Path::new(path));
+    }
     if let Some(seed) = number(&arguments, "--show") {
         print!("{}", draw::case(seed));
         println!("{:?}", tally::run_seed(seed));
@@ -63,6 +89,7 @@ fn main() -> ExitCode {
     let seed = number(&arguments, "--seed").unwrap_or(1);
     let threads = number(&arguments, "--threads").map_or_else(cores, |threads| threads as usize);
     let enough = number(&arguments, "--enough").unwrap_or(200) as usize;
+    let tries = number(&arguments, "--tries").unwrap_or(2000);
     let start = std::time::Instant::now();
     let tally = tally::run(seed, runs, threads, enough);
     let seconds = start.elapsed().as_secs_f64();
@@ -74,7 +101,7 @@ fn main() -> ExitCode {
     println!(
         "medians: {resources} resources, {changes} steps that change something, {calls} calls in flight"
     );
-    print!("{}", tally::explain(&tally, 400));
+    print!("{}", tally::explain(&tally, tries as usize));
     println!("{} runs from seed {seed} in {seconds:.1} s: {} violations", tally.runs, tally.broken.len());
     if tally.broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

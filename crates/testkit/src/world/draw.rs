@@ -1,6 +1,6 @@
 //! Draws a case from a seed: a valid state, a program over it, a cloud, operations.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use crate::lab::gate::Choices;
@@ -39,6 +39,8 @@ struct Res {
     /// Whether the state waits for its replacement: an earlier run deleted it.
     waits: bool,
     in_program: bool,
+    /// Whether the program makes none of its properties from others any more.
+    loose: bool,
 }
 
 impl Res {
@@ -56,6 +58,10 @@ pub struct World {
     state: String,
     cloud: String,
     program: String,
+    /// What the program reads by its old id, and what an alias may take: never both, since the program
+    /// would read what it lets go itself.
+    read: BTreeSet<String>,
+    aliased: BTreeSet<String>,
     /// Whether something has been drawn that can go wrong.
     calm: bool,
 }
@@ -73,6 +79,8 @@ pub fn case(seed: u64) -> String {
         state: String::new(),
         cloud: String::new(),
         program: String::new(),
+        read: BTreeSet::new(),
+        aliased: BTreeSet::new(),
         calm,
     };
     let count = 11 + world.choices.below(10);
@@ -158,6 +166,7 @@ impl World {
             in_state: !self.choices.one_in(5),
             waits: kind == Kind::Custom && self.choices.one_in(25),
             in_program: !self.choices.one_in(7),
+            loose: self.choices.one_in(8),
         }
     }
 
@@ -348,7 +357,9 @@ impl World {
             Kind::Custom => format!("custom {}", res.name),
         };
         if res.kind == Kind::Custom && self.choices.one_in(25) {
-            let id = if res.in_state && res.parent.is_none() && !res.waits {
+            let free = res.parent.is_none() && !res.waits && !self.aliased.contains(&res.name);
+            let id = if res.in_state && free {
+                self.read.insert(res.name.clone());
                 format!("{}-1", res.name)
             } else {
                 format!("real-{}", res.name)
@@ -396,7 +407,11 @@ impl World {
         if self.choices.one_in(25)
             && let Some(other) = self.one_of(|other| other.kind == Kind::Custom)
         {
-            aliases.push(format!("name:{}", self.all[other].name));
+            let other = self.all[other].name.clone();
+            if !self.read.contains(&other) {
+                aliases.push(format!("name:{other}"));
+                self.aliased.insert(other);
+            }
         }
         (name, aliases)
     }
@@ -419,7 +434,7 @@ impl World {
             };
             let _ = write!(line, " {key}={value}");
         }
-        for (tie, other) in &res.ties {
+        for (tie, other) in res.ties.iter().filter(|_| !res.loose) {
             let other = &self.all[*other];
             if let (Tie::Property(property), true, Kind::Custom) = (tie, other.in_program, res.kind) {
                 let _ = write!(line, " {property}=${}.out", other.name);

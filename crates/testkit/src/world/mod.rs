@@ -145,15 +145,23 @@ fn compare(former: &Former, now: &Former, operation: &Operation) -> Option<Strin
     }
     let same = former.line.replace(" save-plan", "").strip_prefix("preview")
         == now.line.replace(" plan", "").strip_prefix("up");
+    let limits =
+        |line: &str| ["target", "exclude", "replace"].iter().any(|word| line.contains(&format!(" {word}")));
     if former.line.starts_with("preview") && same {
-        if now.succeeded && !former.cascades && !now.cascades && former.steps != now.steps {
-            let difference = difference(&former.steps, &now.steps);
+        let (mut foreseen, mut done) = (former.steps.clone(), now.steps.clone());
+        if limits(&now.line) {
+            // What is left alone keeps the copy that it was made from, or goes over to the new one: that
+            // depends on which of them is settled first.
+            [&mut foreseen, &mut done]
+                .into_iter()
+                .for_each(|steps| steps.retain(|step| !step.starts_with("delete-replaced")));
+        }
+        if now.succeeded && !former.cascades && !now.cascades && foreseen != done {
+            let difference = difference(&foreseen, &done);
             return Some(format!("the preview foresaw other steps: {difference}"));
         }
         return None;
     }
-    let limits =
-        |line: &str| ["target", "exclude", "replace"].iter().any(|word| line.contains(&format!(" {word}")));
     if limits(&former.line) || limits(&now.line) {
         return None;
     }

@@ -40,8 +40,12 @@ fn shrink_lines(lines: &mut Vec<String>, breaks: &mut impl FnMut(&str) -> bool) 
         let mut at = 1;
         while at < lines.len() {
             let mut fewer = lines.clone();
-            fewer.drain(at..(at + size).min(lines.len()));
-            if breaks(&(fewer.join("\n") + "\n")) {
+            let end = (at + size).min(lines.len());
+            fewer.drain(at..end);
+            // A block goes whole: its lines mean something else in the one before.
+            let inside = |line: Option<&String>| line.is_some_and(|line| line.starts_with(' '));
+            let split = inside(lines.get(end)) && lines[at..end].iter().any(|line| !inside(Some(line)));
+            if !split && breaks(&(fewer.join("\n") + "\n")) {
                 *lines = fewer;
             } else {
                 at += size;
