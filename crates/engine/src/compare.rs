@@ -33,6 +33,8 @@ pub(crate) struct Subject {
     pub(crate) replace_on_changes: Vec<String>,
     pub(crate) trigger: PropertyValue,
     pub(crate) provider: Option<ProviderRef>,
+    /// The extension that the provider has to know; empty for none.
+    pub(crate) extension_ref: String,
     pub(crate) package: PackageDescriptor,
     pub(crate) seed: Vec<u8>,
     pub(crate) autonaming: Option<Arc<Autonaming>>,
@@ -125,7 +127,7 @@ async fn check_resource(
         return Err(ProviderError::Unavailable("it has no provider".into()));
     };
     let news = Arc::clone(&args.news);
-    match calls.pool.get(provider).await?.check(args).await {
+    match calls.pool.get_extended(provider, &subject.extension_ref).await?.check(args).await {
         Err(ProviderError::Unimplemented(_)) => {
             Ok(CheckResult { inputs: PropertyMap::clone(&news), failures: Vec::new() })
         }
@@ -320,7 +322,7 @@ async fn call_diff(calls: &Calls, subject: &Subject, args: DiffArgs) -> Result<D
         let Some(provider) = &subject.provider else {
             return Err(ProviderError::Unavailable("it has no provider".into()));
         };
-        calls.pool.get(provider).await?.diff(args).await
+        calls.pool.get_extended(provider, &subject.extension_ref).await?.diff(args).await
     };
     match answer {
         Err(ProviderError::Unimplemented(_)) => Ok(DiffResult::default()),
@@ -480,7 +482,7 @@ async fn try_diff_dependent(
     let reference = state.as_provider().or_else(|| state.provider.clone());
     let named = |e: ProviderError| provider_problem("diff-failed", &state.urn, "comparing", &e);
     let Some(reference) = reference else { return Ok(Vec::new()) };
-    let instance = calls.pool.get(&reference).await.map_err(named)?;
+    let instance = calls.pool.get_extended(&reference, &state.extension_ref).await.map_err(named)?;
     let answer =
         if state.is_provider() { instance.diff_config(args).await } else { instance.diff(args).await };
     let result = match answer {

@@ -129,6 +129,9 @@ impl Engine {
             refreshing_command,
         };
         driver.look_at_pending(&base, &settings);
+        settings.plan.imports.iter().filter_map(|listed| listed.extension.as_ref()).for_each(|extension| {
+            driver.note_extension(extension);
+        });
         if refreshing_command && !settings.plan.run_program {
             let mut scope = RefreshScope::new(&settings.plan.targets);
             let unread = base.resources.iter().filter(|state| scope.takes(state) && is_never_read(state));
@@ -246,6 +249,9 @@ impl Driver {
     fn on(&mut self, message: Message) {
         match message {
             Message::Register { request, read_id, answer } => {
+                if let Some(extension) = &request.goal.extension {
+                    self.note_extension(extension);
+                }
                 let ticket = self.ticket(answer);
                 let registration = Registration {
                     goal: request.goal,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use purlin_diag::Diagnostic;
 use purlin_journal::Change;
 use purlin_model::event::{EngineEvent, StepOp};
-use purlin_model::{PropertyMap, Slot, Urn};
+use purlin_model::{Extension, PropertyMap, Slot, Urn};
 use purlin_plan::{After, Effect, Input, Reply, ResId, Step, StepOutcome, Ticket};
 use purlin_ports::{Inherited, MonitorError, ReadReply, RegisterReply, RegisterResult};
 
@@ -77,6 +77,16 @@ impl Driver {
         }
     }
 
+    /// An extension is used: whoever refers to it finds it in the journal before.
+    pub(crate) fn note_extension(&mut self, extension: &Arc<Extension>) {
+        self.calls.pool.note(extension);
+        if let Err(problem) = self.recorder.extend(extension) {
+            self.say(&problem);
+            self.failed = true;
+            self.inputs.push_back(Input::RunFailed);
+        }
+    }
+
     /// States take their places as they are, without a step to be shown.
     fn carry(&mut self, slots: &[Slot]) {
         let changes = slots.iter().map(|slot| Change::Keep { slot: *slot }).collect();
@@ -99,6 +109,7 @@ impl Driver {
             replace_on_changes: goal.replace_on_changes.clone(),
             trigger: goal.replacement_trigger.clone(),
             provider: self.planner.provider(res).cloned(),
+            extension_ref: goal.extension.as_ref().map(|e| e.reference.clone()).unwrap_or_default(),
             package: self.planner.package(res).clone(),
             seed: work.map(|w| w.seed.clone()).unwrap_or_default(),
             autonaming: self.autonaming.clone(),

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use futures::future::BoxFuture;
 use purlin_diag::Diagnostic;
 use purlin_model::event::EngineEvent;
-use purlin_model::{PropertyMap, PropertyValue, ProviderRef, ReferenceId, Urn};
+use purlin_model::{Extension, PropertyMap, PropertyValue, ProviderRef, ReferenceId, Urn};
 use purlin_plan::ProviderQuery;
 use purlin_ports::{
     CallReply, CallRequest, ConstructArgs, DeploymentInfo, Hook, Inherited, InvokeArgs, InvokeReply,
@@ -83,7 +83,7 @@ impl Handle {
         let provider = self
             .calls
             .pool
-            .get(&chosen.provider)
+            .get_extended(&chosen.provider, self.extension_ref(goal.extension.as_ref()))
             .await
             .map_err(|e| self.fail("provider-unavailable", None, format!("{label}: {e}")))?;
         let aliases = self.alias_urns(&goal);
@@ -107,6 +107,14 @@ impl Handle {
             result: RegisterResult::Success,
             property_dependencies: made.dependencies,
             unknown: false,
+        })
+    }
+
+    /// Notes the extension that a call is about; its reference.
+    fn extension_ref<'e>(&self, extension: Option<&'e Arc<Extension>>) -> &'e str {
+        extension.map_or("", |extension| {
+            self.calls.pool.note(extension);
+            extension.reference.as_str()
         })
     }
 
@@ -253,7 +261,7 @@ impl ResourceMonitor for Handle {
         let provider = self
             .calls
             .pool
-            .get(&chosen.provider)
+            .get_extended(&chosen.provider, self.extension_ref(request.extension.as_ref()))
             .await
             .map_err(|e| MonitorError::Failed(format!("invoking {}: {e}", request.token)))?;
         let args =
@@ -278,7 +286,9 @@ impl ResourceMonitor for Handle {
                 function: false,
             })
             .await?;
-        let provider = self.calls.pool.get(&chosen.provider).await.map_err(|e| {
+        let extension_ref = self.extension_ref(request.extension.as_ref());
+        let extended = self.calls.pool.get_extended(&chosen.provider, extension_ref).await;
+        let provider = extended.map_err(|e| {
             self.fail("provider-unavailable", None, format!("calling {}: {e}", request.token))
         })?;
         let args = ProviderMethodArgs {

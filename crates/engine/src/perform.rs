@@ -178,7 +178,7 @@ fn no_provider(step: &Step) -> ProviderError {
 
 pub(crate) async fn provider_for(calls: &Calls, step: &Step) -> Result<Arc<dyn Provider>, ProviderError> {
     match &step.provider {
-        Some(provider) => calls.pool.get(provider).await,
+        Some(provider) => calls.pool.get_extended(provider, &step.extension_ref).await,
         None => Err(no_provider(step)),
     }
 }

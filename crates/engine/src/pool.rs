@@ -5,12 +5,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::future::{BoxFuture, FutureExt, Shared};
 use purlin_model::{
-    PackageDescriptor, Parameterization, PropertyMap, PropertyValue, ProviderRef, ResourceState, Snapshot,
-    Urn,
+    Extension, PackageDescriptor, Parameterization, PropertyMap, PropertyValue, ProviderRef, ResourceState,
+    Snapshot, Urn,
 };
 use purlin_ports::{BagCodec, ConfigureArgs, Provider, ProviderError, ProviderHost};
 
 type Instance = Shared<BoxFuture<'static, Result<Arc<dyn Provider>, ProviderError>>>;
+
+/// An instance that was given an extension, or is being given it.
+struct Extended {
+    provider: Arc<dyn Provider>,
+    reference: String,
+    done: Shared<BoxFuture<'static, Result<(), ProviderError>>>,
+}
 
 /// The provider instances of an operation.
 pub(crate) struct Pool {
@@ -21,6 +28,10 @@ pub(crate) struct Pool {
     running: Mutex<HashMap<ProviderRef, Instance>>,
     /// Instances that were started to validate a provider's configuration.
     checking: Mutex<HashMap<Urn, Instance>>,
+    /// The extensions of the base and of this run, by their references.
+    extensions: Mutex<BTreeMap<String, Arc<Extension>>>,
+    /// What instances were extended with, each once.
+    extended: Mutex<Vec<Extended>>,
     /// The inputs of providers that this run registered.
     inputs: Mutex<HashMap<ProviderRef, Arc<PropertyMap>>>,
 }
@@ -38,6 +49,8 @@ impl Pool {
             stored,
             running: Mutex::default(),
             checking: Mutex::default(),
+            extensions: Mutex::new(base.extensions.clone()),
+            extended: Mutex::default(),
             inputs: Mutex::default(),
         }
     }
@@ -56,6 +69,61 @@ impl Pool {
             }
         };
         instance.await
+    }
+
+    /// The program uses an extension.
+    pub(crate) fn note(&self, extension: &Arc<Extension>) {
+        let mut extensions = self.extensions.lock().unwrap_or_else(PoisonError::into_inner);
+        if !extensions.contains_key(&extension.reference) {
+            extensions.insert(extension.reference.clone(), Arc::clone(extension));
+        }
+    }
+
+    /// The instance behind a reference, after it was given an extension; an empty reference of an
+    /// extension is none.
+    pub(crate) async fn get_extended(
+        &self,
+        provider: &ProviderRef,
+        extension_ref: &str,
+    ) -> Result<Arc<dyn Provider>, ProviderError> {
+        let instance = self.get(provider).await?;
+        if !extension_ref.is_empty() {
+            self.extend(&instance, extension_ref)?.await?;
+        }
+        Ok(instance)
+    }
+
+    fn extend(
+        &self,
+        instance: &Arc<dyn Provider>,
+        reference: &str,
+    ) -> Result<Shared<BoxFuture<'static, Result<(), ProviderError>>>, ProviderError> {
+        let mut extended = self.extended.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = |one: &&Extended| Arc::ptr_eq(&one.provider, instance) && one.reference == reference;
+        if let Some(known) = extended.iter().find(known) {
+            return Ok(known.done.clone());
+        }
+        let extensions = self.extensions.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(extension) = extensions.get(reference).cloned() else {
+            return Err(ProviderError::Unavailable(format!(
+                "its package is an extension, '{reference}', of which the state has nothing"
+            )));
+        };
+        let provider = Arc::clone(instance);
+        let done = async move {
+            let why = |e: ProviderError| {
+                let (name, version) = (&extension.name, &extension.version);
+                ProviderError::Unavailable(format!("extending it by the package {name} {version}: {e}"))
+            };
+            provider.extend(&extension).await.map_err(why)
+        };
+        let done = done.boxed().shared();
+        extended.push(Extended {
+            provider: Arc::clone(instance),
+            reference: reference.to_owned(),
+            done: done.clone(),
+        });
+        Ok(done)
     }
 
     fn start_stored(&self, provider: &ProviderRef) -> Result<Instance, ProviderError> {

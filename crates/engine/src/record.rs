@@ -6,7 +6,7 @@ use std::sync::Arc;
 use purlin_diag::Diagnostic;
 use purlin_journal::{Change, Entry, Fold, check_integrity};
 use purlin_model::event::StepOp;
-use purlin_model::{ResourceState, Snapshot};
+use purlin_model::{Extension, ResourceState, Snapshot};
 use purlin_plan::{After, Step, StepOutcome, ViewStep};
 use purlin_ports::{Durable, UpdateSession};
 
@@ -101,6 +101,14 @@ impl Recorder {
     /// Records changes that no step made.
     pub(crate) fn change(&mut self, changes: Vec<Change>) -> Result<(), Diagnostic> {
         self.append(Entry::End { op: None, changes })
+    }
+
+    /// Records an extension that the program uses, before anything refers to it.
+    pub(crate) fn extend(&mut self, extension: &Arc<Extension>) -> Result<(), Diagnostic> {
+        if self.fold.has_extension(&extension.reference) {
+            return Ok(());
+        }
+        self.change(vec![Change::Extend { extension: Arc::clone(extension) }])
     }
 
     fn append(&mut self, entry: Entry) -> Result<(), Diagnostic> {

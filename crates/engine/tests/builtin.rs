@@ -67,6 +67,7 @@ async fn invoke(prog: &Prog, token: &str, key: &str, stack: &str) -> Result<Invo
         args: PropertyMap::from([(key.to_owned(), stack.into())]),
         provider: None,
         package: PackageDescriptor::new("pulumi", ""),
+        extension: None,
         parent: None,
         depends_on: Vec::new(),
     };

@@ -139,6 +139,7 @@ async fn functions_and_methods() {
             arg_dependencies: BTreeMap::new(),
             provider: None,
             package: PackageDescriptor::new("t", ""),
+            extension: None,
         };
         let answer = prog.monitor.call(request).await?;
         assert_eq!(answer.result["region"], "north".into(), "a method is served by the resource's provider");

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use purlin_diag::Diagnostic;
 use purlin_journal::{Change, Entry, OpId};
-use purlin_model::{OperationKind, ResourceState, Slot};
+use purlin_model::{Extension, OperationKind, ResourceState, Slot};
 use serde::de::{DeserializeSeed, IgnoredAny};
 
 use crate::envelope_read::resource;
 use crate::envelope_write::{STORED, Style, push_resource};
+use crate::extension::{ExtensionParser, push_extension};
 use crate::history::{ConfigText, push_config, read_config};
 use crate::reader::{ListSeed, Member, Members, ObjectParser, Reader, Text, or_default};
 use crate::text::{Escape, ObjectWriter};
@@ -247,6 +248,10 @@ fn push_change(out: &mut String, change: &Change) -> Result<(), Diagnostic> {
         Change::MarkPendingReplacement { slot } => object.integer("markPendingReplacement", slot.0),
         Change::Remove { slot } => object.integer("remove", slot.0),
         Change::ClearPending { index } => object.integer("clearPending", index),
+        Change::Extend { extension } => {
+            object.text("extend", &extension.reference);
+            push_extension(object.key("extension"), extension);
+        }
     }
     object.end();
     Ok(())
@@ -388,6 +393,8 @@ struct Parts {
     kind: Option<(ChangeKind, u32)>,
     replaces: Option<u32>,
     state: Option<Arc<ResourceState>>,
+    reference: Option<String>,
+    extension: Option<Extension>,
 }
 
 #[derive(Clone, Copy)]
@@ -415,6 +422,14 @@ impl<'s> ObjectParser<'s> for ChangeParser<'_, 's> {
                 self.parts.state = Some(Arc::new(member.seeded(resource(self.reader))?));
                 return Ok(());
             }
+            "extend" => {
+                self.parts.reference = Some(member.value::<Text>()?.to_string());
+                return Ok(());
+            }
+            "extension" => {
+                self.parts.extension = Some(member.seeded(Members(ExtensionParser::default()))?);
+                return Ok(());
+            }
             "place" => ChangeKind::Place,
             "keep" => ChangeKind::Keep,
             "amend" => ChangeKind::Amend,
@@ -429,7 +444,10 @@ impl<'s> ObjectParser<'s> for ChangeParser<'_, 's> {
     }
 
     fn finish<E: serde::de::Error>(self) -> Result<Change, E> {
-        let Parts { kind, replaces, state } = self.parts;
+        let Parts { kind, replaces, state, reference, extension } = self.parts;
+        if let (Some(reference), Some(extension)) = (reference, extension) {
+            return Ok(Change::Extend { extension: Arc::new(Extension { reference, ..extension }) });
+        }
         let (kind, number) = kind.ok_or_else(|| E::custom("a change doesn't say what changes"))?;
         let slot = Slot(number);
         let state = || state.ok_or_else(|| E::custom("a change lacks its state"));

@@ -10,6 +10,7 @@ mod encode;
 mod envelope_read;
 mod envelope_write;
 mod event;
+mod extension;
 mod history;
 mod journal;
 mod plan_file;

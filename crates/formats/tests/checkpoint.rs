@@ -127,8 +127,19 @@ fn every_key_of_a_state_is_understood() {
 
 #[test]
 fn unknown_keys_survive_wherever_they_stand() {
-    let text = r#"{"version":3,"checkpoint":{"stack":"organization/p/s","config":{"p:a":"b"},"latest":{"manifest":{"time":"2026-01-02T03:04:05Z","magic":"","version":"","plugins":[{"name":"x"}]},"resources":[{"urn":"urn:pulumi:s::p::a:b:C::n","custom":false,"type":"a:b:C","newKey":{"x":[1.50]}}],"metadata":{"integrity_error":{"version":"v1"}},"extensions":{"r":{"name":"n","version":"1","value":"eA=="}},"later":1,"/odd":2}},"$schema":"x"}"#;
+    let text = r#"{"version":3,"checkpoint":{"stack":"organization/p/s","config":{"p:a":"b"},"latest":{"manifest":{"time":"2026-01-02T03:04:05Z","magic":"","version":"","plugins":[{"name":"x"}]},"resources":[{"urn":"urn:pulumi:s::p::a:b:C::n","custom":false,"type":"a:b:C","newKey":{"x":[1.50]}}],"metadata":{"integrity_error":{"version":"v1"}},"extensions":{"r":{"name":"n","version":"1","value":"eA==","newKey":[1.50]}},"later":1,"/odd":2}},"$schema":"x"}"#;
     assert_eq!(rewrite(text), text);
+}
+
+#[test]
+fn extensions_are_read_with_their_values() {
+    let text = r#"{"version":3,"checkpoint":{"stack":"o/p/s","latest":{"manifest":{"time":"2026-01-02T03:04:05Z","magic":"","version":""},"metadata":{},"extensions":{"a1":{"name":"n","version":"1.0.0","value":"eA=="},"b2":{"name":"m","version":"2.0.0","value":""}}}}}"#;
+    let snapshot = parse(text).snapshot;
+    let found: Vec<_> = snapshot.extensions.iter().map(|(key, e)| (&**key, &*e.name, &e.value[..])).collect();
+    assert_eq!(found, [("a1", "n", &b"x"[..]), ("b2", "m", &[])]);
+    assert_eq!(snapshot.extensions["a1"].reference, "a1");
+    assert_eq!(rewrite(text), text);
+    refuse(&text.replace("eA==", "e"));
 }
 
 #[test]

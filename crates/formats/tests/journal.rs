@@ -9,7 +9,7 @@ use purlin_formats::{
     decode_history, encode_entry, encode_header, encode_history, parse_checkpoint,
 };
 use purlin_journal::{Change, Entry, OpId};
-use purlin_model::{OperationKind, PropertyMap, PropertyValue, ResourceState, Slot};
+use purlin_model::{Extension, OperationKind, PropertyMap, PropertyValue, ResourceState, Slot};
 
 const EVERYTHING: &str = include_str!("golden/everything.json");
 const HISTORY: &str = include_str!("golden/official-history.json");
@@ -36,6 +36,15 @@ fn entries() -> Vec<Entry> {
         end(vec![Change::Amend { slot: Slot(1), state }]),
         end(vec![Change::MarkPendingReplacement { slot: Slot(2) }, Change::Remove { slot: Slot(4) }]),
         end(vec![Change::ClearPending { index: 0 }]),
+        end(vec![Change::Extend {
+            extension: Arc::new(Extension {
+                reference: "0a1b".to_owned(),
+                name: "more".to_owned(),
+                version: "1.0.0".to_owned(),
+                value: vec![0, 255],
+                unknown_keys: vec![("later".to_owned(), "[1.50]".to_owned())],
+            }),
+        }]),
     ]
 }
 

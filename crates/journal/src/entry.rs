@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use purlin_model::{OperationKind, ResourceState, Slot};
+use purlin_model::{Extension, OperationKind, ResourceState, Slot};
 
 /// The number of one operation at a provider, unique in a journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,6 +71,11 @@ pub enum Change {
     Remove {
         /// The state.
         slot: Slot,
+    },
+    /// An extension of a package is used from now on; states refer to it.
+    Extend {
+        /// The extension.
+        extension: Arc<Extension>,
     },
     /// A pending operation of the base is settled and goes away.
     ClearPending {

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use purlin_model::{
-    OperationKind, PendingOperation, ProviderRef, QuickMap, ResourceState, Slot, Snapshot, Urn, hash::map_for,
+    Extension, OperationKind, PendingOperation, ProviderRef, QuickMap, ResourceState, Slot, Snapshot, Urn,
+    hash::map_for,
 };
 
 use crate::entry::{Change, Entry, OpId};
@@ -60,6 +61,8 @@ pub struct Fold {
     gone: QuickMap<Urn, Gone>,
     begun: BTreeMap<OpId, PendingOperation>,
     cleared: HashSet<u32>,
+    /// The extensions of the base and of this run, by their references.
+    extensions: BTreeMap<String, Arc<Extension>>,
 }
 
 impl Fold {
@@ -83,6 +86,7 @@ impl Fold {
             gone: QuickMap::default(),
             begun: BTreeMap::new(),
             cleared: HashSet::new(),
+            extensions: base.extensions.clone(),
             base,
         }
     }
@@ -187,15 +191,38 @@ impl Fold {
         resources.extend(self.states().map(|(_, state)| Arc::clone(state)));
         let begun = self.begun.values();
         let kept = self.base_pending().map(|(_, pending)| pending).filter(|pending| keep(pending));
+        let pending_operations: Vec<PendingOperation> = begun.chain(kept).cloned().collect();
+        let extensions = self.used_extensions(&resources, &pending_operations);
         Snapshot {
+            extensions,
             time: self.base.time.clone(),
             version: self.base.version.clone(),
             resources,
-            pending_operations: begun.chain(kept).cloned().collect(),
+            pending_operations,
             secrets_provider: self.base.secrets_provider.clone(),
             features: self.base.features.clone(),
             carried: self.base.carried.clone(),
         }
+    }
+
+    /// Whether an extension is known by this reference.
+    pub fn has_extension(&self, reference: &str) -> bool {
+        self.extensions.contains_key(reference)
+    }
+
+    /// The extensions that states refer to.
+    fn used_extensions(
+        &self,
+        resources: &[Arc<ResourceState>],
+        pending: &[PendingOperation],
+    ) -> BTreeMap<String, Arc<Extension>> {
+        if self.extensions.is_empty() {
+            return BTreeMap::new();
+        }
+        let states = resources.iter().chain(pending.iter().map(|operation| &operation.resource));
+        let used: HashSet<&str> = states.map(|state| state.extension_ref.as_str()).collect();
+        let known = self.extensions.iter().filter(|(reference, _)| used.contains(reference.as_str()));
+        known.map(|(reference, extension)| (reference.clone(), Arc::clone(extension))).collect()
     }
 
     /// Applies an entry. On error nothing has changed.
@@ -314,6 +341,7 @@ impl Fold {
                     }
                     None
                 }
+                Change::Extend { .. } => None,
             };
             let Some(slot) = named else { continue };
             if removed.contains(slot) || !(placed.contains(slot) || self.state(*slot).is_some()) {
@@ -338,6 +366,9 @@ impl Fold {
             Change::Remove { slot } => self.remove(*slot),
             Change::ClearPending { index } => {
                 self.cleared.insert(*index);
+            }
+            Change::Extend { extension } => {
+                self.extensions.insert(extension.reference.clone(), Arc::clone(extension));
             }
         }
     }

@@ -222,6 +222,7 @@ impl Admission {
             Change::Remove { slot } => self.removed_provider(fold, *slot),
             Change::MarkDelete { .. }
             | Change::MarkPendingReplacement { .. }
+            | Change::Extend { .. }
             | Change::ClearPending { .. } => {}
         }
     }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use purlin_journal::{Change, Entry, Fold, FoldError, OpId, Rule, Slot, check_integrity, refuse_if_invalid};
-use purlin_model::{OperationKind, PendingOperation, ProviderRef, ResourceState, Snapshot, Urn};
+use purlin_model::{Extension, OperationKind, PendingOperation, ProviderRef, ResourceState, Snapshot, Urn};
 
 fn urn(name: &str) -> Urn {
     Urn::new("dev", "shop", None, "a:b:C", name)
@@ -285,6 +285,33 @@ fn operations_are_pending_from_begin_to_end() {
     assert_eq!(fold.apply(&begin(2, "z")), Err(FoldError::AlreadyBegun(OpId(2))));
     fold.apply(&Entry::End { op: Some(OpId(2)), changes: Vec::new() }).unwrap();
     assert_eq!(pending(fold.finish()), ["left"]);
+}
+
+#[test]
+fn extensions_stay_as_long_as_a_state_or_a_pending_operation_refers_to_them() {
+    let extension = |name: &str| Arc::new(Extension { reference: name.to_owned(), ..Extension::default() });
+    let extended = |name: &str, reference: &str| ResourceState {
+        extension_ref: reference.to_owned(),
+        ..state(name, &[])
+    };
+    let known = |s: Snapshot| s.extensions.into_keys().collect::<Vec<_>>();
+    let base = Snapshot {
+        resources: vec![Arc::new(extended("a", "old"))],
+        extensions: ["old", "unused"].map(|name| (name.to_owned(), extension(name))).into(),
+        ..Snapshot::default()
+    };
+    let mut fold = Fold::new(Arc::new(base));
+    assert_eq!(known(fold.snapshot()), ["old"]);
+    settle(&mut fold, vec![Change::Extend { extension: extension("new") }]);
+    assert!(fold.has_extension("new") && !fold.has_extension("other"));
+    assert_eq!(known(fold.snapshot()), ["old"]);
+    let resource = Arc::new(extended("b", "new"));
+    fold.apply(&Entry::Begin { op: OpId(1), kind: OperationKind::Creating, resource }).unwrap();
+    assert_eq!(known(fold.snapshot()), ["new", "old"]);
+    fold.apply(&Entry::End { op: Some(OpId(1)), changes: vec![place(1, extended("b", "new"), None)] })
+        .unwrap();
+    settle(&mut fold, vec![remove(0)]);
+    assert_eq!(known(fold.finish()), ["new"]);
 }
 
 #[test]

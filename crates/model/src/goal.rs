@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::package::Extension;
 use crate::state::ResourceHooks;
 use crate::urn::{ProviderRef, Urn};
 use crate::value::{PropertyMap, PropertyValue};
@@ -78,6 +79,8 @@ pub struct Goal {
     pub dependencies: Vec<Urn>,
     /// The provider instance; `None` for components.
     pub provider: Option<ProviderRef>,
+    /// The extension of its package that it uses.
+    pub extension: Option<Arc<Extension>>,
     /// The resources that each property was made from, sorted.
     pub property_dependencies: BTreeMap<String, Vec<Urn>>,
     /// Whether a replacement deletes first; `None` leaves it to the provider.
@@ -124,6 +127,7 @@ impl Goal {
             protect: None,
             dependencies: Vec::new(),
             provider: None,
+            extension: None,
             property_dependencies: BTreeMap::new(),
             delete_before_replace: None,
             ignore_changes: Vec::new(),

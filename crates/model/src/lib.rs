@@ -23,7 +23,7 @@ pub use diff::{DiffKind, PropertyDiff, ValueDiff};
 pub use goal::{Alias, AliasParent, CustomTimeouts, Goal};
 pub use hash::{QuickMap, QuickSet};
 pub use map::PropertyMap;
-pub use package::{PackageDescriptor, Parameterization};
+pub use package::{Extension, PackageDescriptor, Parameterization};
 pub use path::{PathElement, PropertyPath};
 pub use state::{Bag, OperationKind, PendingOperation, RawText, ResourceState, SealedValue, Slot, Snapshot};
 pub use urn::{ProviderRef, UNKNOWN_ID, Urn};

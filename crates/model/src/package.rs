@@ -13,6 +13,21 @@ pub struct Parameterization {
     pub value: Vec<u8>,
 }
 
+/// What a plugin is told so that it serves an extension of its package, too.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Extension {
+    /// What states call it by: made from the rest, so that equal extensions have equal references.
+    pub reference: String,
+    /// The name of the package that comes out.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// What the plugin needs to know to serve it.
+    pub value: Vec<u8>,
+    /// Keys that a state has for it and this version doesn't know, with their values as JSON text.
+    pub unknown_keys: Vec<(String, String)>,
+}
+
 /// A package and where the plugin that serves it comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PackageDescriptor {

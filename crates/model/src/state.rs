@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::goal::CustomTimeouts;
+use crate::package::Extension;
 use crate::urn::{ProviderRef, Urn};
 use crate::value::{PropertyMap, PropertyValue};
 
@@ -337,8 +338,10 @@ pub struct Snapshot {
     pub secrets_provider: Option<SecretsProvider>,
     /// Features that the base declared, beside those that its resources show.
     pub features: Vec<String>,
+    /// The extensions that its resources use, by their references.
+    pub extensions: BTreeMap<String, Arc<Extension>>,
     /// Top-level keys of the deployment that are carried through unread (`metadata`, `snippets`,
-    /// `extensions`, unknown ones), as JSON text. Keys that begin with `/` stand elsewhere:
+    /// unknown ones), as JSON text. Keys that begin with `/` stand elsewhere:
     /// `/manifest/<key>`, `/checkpoint/<key>`, `/file/<key>` (and `/deployment/<key>` for a key of
     /// the deployment that itself begins with `/`).
     pub carried: Vec<(String, String)>,

@@ -85,6 +85,7 @@ impl MonitorService {
             reference: &request.package_ref,
         })?;
         let mut goal = Goal::new(request.r#type, request.name, true, properties);
+        goal.extension = services.packages.extension(&request.package_ref);
         goal.parent = status::optional_urn("parent", &request.parent)?;
         goal.dependencies = status::urns("dependency", &request.dependencies)?;
         goal.provider = status::optional_provider(&request.provider)?;
@@ -129,6 +130,7 @@ impl MonitorService {
             args: register::without_outputs(args),
             provider: status::optional_provider(&options.provider)?,
             package,
+            extension: services.packages.extension(&request.package_ref),
             parent: status::optional_urn("parent", &request.parent)?,
             depends_on: status::urns("dependsOn", &request.depends_on)?,
         };
@@ -171,7 +173,8 @@ impl MonitorService {
             checksums: request.plugin_checksums,
             reference: &request.package_ref,
         })?;
-        let call = CallRequest { token: request.tok, args, arg_dependencies, provider, package };
+        let extension = services.packages.extension(&request.package_ref);
+        let call = CallRequest { token: request.tok, args, arg_dependencies, provider, package, extension };
         let monitor = Arc::clone(&services.monitor);
         let mut reply = status::to_the_end(async move { monitor.call(call).await }).await?;
         dependencies::extend(&mut reply.dependencies, &reply.result);

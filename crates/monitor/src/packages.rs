@@ -1,12 +1,14 @@
 //! The packages that requests are about.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{PoisonError, RwLock};
+use std::fmt::Write as _;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use prost::bytes::Bytes;
-use purlin_model::{PackageDescriptor, Parameterization};
+use purlin_model::{Extension, PackageDescriptor, Parameterization};
 use purlin_ports::Entropy;
-use purlin_wire::pulumirpc::RegisterPackageRequest;
+use purlin_wire::pulumirpc::{Parameterization as WireParameterization, RegisterPackageRequest};
+use sha2::{Digest as _, Sha256};
 use tonic::Status;
 
 /// What a request says about its package.
@@ -30,6 +32,7 @@ pub(crate) struct Packages {
 struct Registered {
     by_reference: HashMap<String, PackageDescriptor>,
     references: HashMap<PackageDescriptor, String>,
+    extensions: HashMap<String, Arc<Extension>>,
 }
 
 impl Packages {
@@ -39,12 +42,6 @@ impl Packages {
         request: RegisterPackageRequest,
         entropy: &dyn Entropy,
     ) -> Result<String, Status> {
-        if request.extension.is_some() {
-            return Err(Status::unimplemented(format!(
-                "package '{}' extends another package's provider, which is not supported yet",
-                request.name
-            )));
-        }
         if request.name.is_empty() {
             return Err(Status::invalid_argument("the package has no name"));
         }
@@ -67,6 +64,16 @@ impl Packages {
             ..PackageDescriptor::default()
         };
         let mut registered = self.registered.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(extension) = request.extension {
+            check_version(&extension.name, &extension.version)?;
+            let extension = extension_of(extension);
+            let reference = extension.reference.clone();
+            if !registered.extensions.contains_key(&reference) {
+                registered.by_reference.insert(reference.clone(), package);
+                registered.extensions.insert(reference.clone(), Arc::new(extension));
+            }
+            return Ok(reference);
+        }
         if let Some(reference) = registered.references.get(&package) {
             return Ok(reference.clone());
         }
@@ -74,6 +81,15 @@ impl Packages {
         registered.by_reference.insert(reference.clone(), package.clone());
         registered.references.insert(package, reference.clone());
         Ok(reference)
+    }
+
+    /// The extension that a reference stands for, if it is one.
+    pub(crate) fn extension(&self, reference: &str) -> Option<Arc<Extension>> {
+        if reference.is_empty() {
+            return None;
+        }
+        let registered = self.registered.read().unwrap_or_else(PoisonError::into_inner);
+        registered.extensions.get(reference).cloned()
     }
 
     /// The package that a request is about.
@@ -94,6 +110,27 @@ impl Packages {
             checksums: checksums(named.checksums),
             ..PackageDescriptor::default()
         })
+    }
+}
+
+/// An extension with its reference: the SHA-256 of name, version and value with zero bytes between.
+fn extension_of(wire: WireParameterization) -> Extension {
+    let mut hash = Sha256::new();
+    hash.update(&wire.name);
+    hash.update([0]);
+    hash.update(&wire.version);
+    hash.update([0]);
+    hash.update(&wire.value);
+    let reference = hash.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    });
+    Extension {
+        reference,
+        name: wire.name,
+        version: wire.version,
+        value: wire.value.to_vec(),
+        ..Extension::default()
     }
 }
 

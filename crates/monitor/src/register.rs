@@ -206,6 +206,7 @@ fn send(services: &Services, arrival: Box<Arrival>) -> Result<(Answering<'_>, Fo
         .map(|(package, provider)| Ok((package, provider?)))
         .collect::<Result<_, Status>>()?;
     let mut goal = Goal::new(ty, name, request.custom, properties);
+    goal.extension = services.packages.extension(&request.package_ref);
     goal.parent.clone_from(&parent);
     goal.dependencies = dependencies;
     goal.property_dependencies = by_property;

@@ -354,13 +354,43 @@ async fn packages_have_one_reference_each() {
     let seen = monitor.seen();
     let package = &seen.named("server").unwrap().package;
     assert_eq!((package.name.as_str(), package.package()), ("terraform-provider", "hetzner"));
+}
 
-    let extension = RegisterPackageRequest {
-        name: "base".to_owned(),
-        extension: Some(pulumirpc::Parameterization::default()),
+#[tokio::test]
+async fn an_extension_has_a_reference_made_of_what_it_is() {
+    let monitor = Arc::new(NullMonitor::recording(info()));
+    let (_server, mut client) = serve(Arc::clone(&monitor) as Arc<dyn ResourceMonitor>).await;
+    let package = |plugin: &str, version: &str| RegisterPackageRequest {
+        name: plugin.to_owned(),
+        extension: Some(pulumirpc::Parameterization {
+            name: "more".to_owned(),
+            version: version.to_owned(),
+            value: vec![1, 2].into(),
+        }),
         ..RegisterPackageRequest::default()
     };
-    assert_eq!(client.register_package(extension).await.unwrap_err().code(), Code::Unimplemented);
+    let first = client.register_package(package("base", "1.0.0")).await.unwrap().into_inner().r#ref;
+    let again = client.register_package(package("base", "1.0.0")).await.unwrap().into_inner().r#ref;
+    let other = client.register_package(package("base", "1.1.0")).await.unwrap().into_inner().r#ref;
+    assert_eq!(first, "d728f2ca17fe5c03dbabef85a7993997038dbbd8cf0d885a6eb645521a0d91c4");
+    assert_eq!(first, again);
+    assert_ne!(first, other);
+    let plain = RegisterPackageRequest { extension: None, ..package("base", "") };
+    let plain = client.register_package(plain).await.unwrap().into_inner().r#ref;
+    assert!(plain != first && plain != other);
+    let wrong = client.register_package(package("base", "new")).await.unwrap_err();
+    assert_eq!(wrong.code(), Code::InvalidArgument, "{wrong}");
+
+    for (name, package_ref) in [("server", &first), ("disk", &plain)] {
+        let request = RegisterResourceRequest { package_ref: package_ref.clone(), ..object(name) };
+        client.register_resource(request).await.unwrap();
+    }
+    let seen = monitor.seen();
+    let server = seen.named("server").unwrap();
+    let extension = server.goal.extension.as_ref().unwrap();
+    assert_eq!((&extension.reference, &*extension.name, &extension.value[..]), (&first, "more", &[1, 2][..]));
+    assert_eq!((server.package.name.as_str(), server.package.package()), ("base", "base"));
+    assert!(seen.named("disk").unwrap().goal.extension.is_none());
 }
 
 #[tokio::test]

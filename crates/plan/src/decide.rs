@@ -386,6 +386,7 @@ impl Planner {
             urn: state.urn.clone(),
             old: seed.old,
             provider: state.provider.clone(),
+            extension_ref: state.extension_ref.clone(),
             calls_provider: state.custom
                 && !state.is_provider()
                 && !matches!(seed.op, StepOp::Same | StepOp::Replace),

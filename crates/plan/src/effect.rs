@@ -73,6 +73,8 @@ pub struct Step {
     pub draft: Option<Arc<ResourceState>>,
     /// The provider that carries it out; `None` for components.
     pub provider: Option<ProviderRef>,
+    /// The extension that the provider has to know before; empty for none.
+    pub extension_ref: String,
     /// Whether the provider is called at all.
     pub calls_provider: bool,
     /// Whether the inputs are those of the old state, to the last byte.

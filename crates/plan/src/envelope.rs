@@ -16,6 +16,9 @@ pub(crate) fn draft(
     state.protect = goal.protect.unwrap_or(false);
     state.dependencies.clone_from(&goal.dependencies);
     state.provider = provider.cloned();
+    if let Some(extension) = &goal.extension {
+        state.extension_ref.clone_from(&extension.reference);
+    }
     state.property_dependencies = goal
         .property_dependencies
         .iter()
@@ -72,6 +75,7 @@ pub fn same_envelope(old: &ResourceState, new: &ResourceState) -> bool {
         && old.external == new.external
         && same_urns(&old.dependencies, &new.dependencies)
         && old.provider == new.provider
+        && old.extension_ref == new.extension_ref
         && same_properties
         && old.additional_secret_outputs == new.additional_secret_outputs
         && old.custom_timeouts == new.custom_timeouts
@@ -107,6 +111,7 @@ pub(crate) fn keeps(old: &ResourceState, goal: &Goal, urn: &Urn, provider: Optio
         && old.protect == goal.protect.unwrap_or(false)
         && same_urns(&old.dependencies, &goal.dependencies)
         && old.provider.as_ref() == provider
+        && old.extension_ref == goal.extension.as_ref().map_or("", |extension| &extension.reference)
         && same_properties()
         && old.additional_secret_outputs == goal.additional_secret_outputs
         && old.custom_timeouts == goal.custom_timeouts

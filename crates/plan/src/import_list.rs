@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use purlin_diag::Diagnostic;
 use purlin_model::urn::{STACK_TYPE, is_provider_type, package_of_type};
-use purlin_model::{Goal, PackageDescriptor, PropertyMap, ProviderRef, Slot, Urn};
+use purlin_model::{Extension, Goal, PackageDescriptor, PropertyMap, ProviderRef, Slot, Urn};
 
 use crate::effect::Effect;
 use crate::input::Registration;
@@ -32,6 +32,8 @@ pub struct ImportRequest {
     pub provider_inputs: PropertyMap,
     /// The package; named after the type by default.
     pub package: Option<PackageDescriptor>,
+    /// The extension of the package that it uses.
+    pub extension: Option<Arc<Extension>>,
     /// Whether it is protected from now on.
     pub protect: bool,
     /// The properties that become inputs; all that the provider tells by default.
@@ -226,6 +228,7 @@ impl Planner {
     ) {
         let inputs = request.inputs.clone().unwrap_or_default();
         let mut goal = Goal::new(&request.ty, &request.name, !request.component, inputs);
+        goal.extension = request.extension.clone().filter(|_| goal.custom);
         goal.parent = parent;
         goal.protect = request.protect.then_some(true);
         goal.import_id.clone_from(&request.id);

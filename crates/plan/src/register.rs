@@ -38,6 +38,10 @@ impl Planner {
             parent.clone_from(known);
         }
         self.describe_explicit_provider(&mut request);
+        if !request.goal.custom || is_provider_type(&request.goal.ty) {
+            // No provider is asked about these.
+            request.goal.extension = None;
+        }
         let goal = &request.goal;
         let urn = Urn::new(
             &self.settings.stack,

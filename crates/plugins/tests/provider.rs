@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use purlin_model::{
-    Asset, AssetSource, CustomTimeouts, DiffKind, Goal, OutputValue, PackageDescriptor, Parameterization,
-    PropertyMap, PropertyValue,
+    Asset, AssetSource, CustomTimeouts, DiffKind, Extension, Goal, OutputValue, PackageDescriptor,
+    Parameterization, PropertyMap, PropertyValue,
 };
 use purlin_plugins::PluginProvider;
 use purlin_ports::{
@@ -117,6 +117,24 @@ async fn parameterization_comes_before_all_else_and_names_the_schema() {
     assert_eq!(bench.provider.schema().await.unwrap(), "{}");
     let Seen::Schema(request) = bench.fake.last() else { panic!() };
     assert_eq!((&*request.subpackage_name, &*request.subpackage_version), ("sub", "3.0.0"));
+}
+
+#[tokio::test]
+async fn an_extension_is_another_parameterization_whose_answer_has_to_fit() {
+    let bench = Bench::new(Fake::modern()).await;
+    let extension = |name: &str| Extension {
+        reference: "r".into(),
+        name: name.into(),
+        version: "3.0.0".into(),
+        value: vec![1, 2],
+        ..Extension::default()
+    };
+    bench.provider.extend(&extension("more")).await.unwrap();
+    let Seen::Parameterize(request) = bench.fake.last() else { panic!() };
+    let Some(rpc::parameterize_request::Parameters::Value(value)) = request.parameters else { panic!() };
+    assert_eq!((&*value.name, &*value.version, &value.value[..]), ("more", "3.0.0", &[1, 2][..]));
+    let wrong = bench.provider.extend(&extension("elsewhere")).await.unwrap_err();
+    assert!(wrong.to_string().contains("'elsewhere'"), "{wrong}");
 }
 
 #[tokio::test]

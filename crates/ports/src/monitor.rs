@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use purlin_diag::Severity;
-use purlin_model::{Goal, PackageDescriptor, PropertyMap, ProviderRef, Urn};
+use purlin_model::{Extension, Goal, PackageDescriptor, PropertyMap, ProviderRef, Urn};
 
 /// What a program may ask about the deployment that it is part of.
 #[derive(Clone, Debug, Default)]
@@ -102,6 +102,8 @@ pub struct InvokeRequest {
     pub provider: Option<ProviderRef>,
     /// The package that the function belongs to.
     pub package: PackageDescriptor,
+    /// The extension of the package that has the function.
+    pub extension: Option<Arc<Extension>>,
     /// The resource whose providers serve, where no provider is named.
     pub parent: Option<Urn>,
     /// Resources that must exist before the call.
@@ -141,6 +143,8 @@ pub struct CallRequest {
     pub provider: Option<ProviderRef>,
     /// The package that the method belongs to.
     pub package: PackageDescriptor,
+    /// The extension of the package that has the method.
+    pub extension: Option<Arc<Extension>>,
 }
 
 /// What a method answered.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use purlin_model::diff::DetailedDiff;
-use purlin_model::{CustomTimeouts, Goal, PackageDescriptor, PropertyMap, Urn};
+use purlin_model::{CustomTimeouts, Extension, Goal, PackageDescriptor, PropertyMap, Urn};
 
 use crate::monitor::{CheckFailure, DeploymentInfo};
 
@@ -361,6 +361,14 @@ pub trait Provider: Send + Sync {
 
     /// The version of the plugin; empty where it has none.
     fn version(&self) -> &str;
+
+    /// Makes it serve an extension of its package, too.
+    async fn extend(&self, extension: &Extension) -> Result<(), ProviderError> {
+        Err(ProviderError::Unimplemented(format!(
+            "it can't be extended by the package {} {}",
+            extension.name, extension.version
+        )))
+    }
 
     /// Asks it to give up what it is doing. Returns at once or soon.
     async fn cancel(&self);

@@ -144,7 +144,8 @@ impl Prog {
     ) -> Result<InvokeReply, MonitorError> {
         let package = PackageDescriptor::new(package_of_type(token), "");
         let token = token.to_owned();
-        let request = InvokeRequest { token, args, provider, package, parent: None, depends_on: Vec::new() };
+        let (parent, depends_on) = (None, Vec::new());
+        let request = InvokeRequest { token, args, provider, package, extension: None, parent, depends_on };
         self.monitor.invoke(request).await
     }
 

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use purlin_diag::Diagnostic;
 use purlin_model::state::SecretsProvider;
-use purlin_model::{OperationKind, PendingOperation, ResourceState, Snapshot};
+use purlin_model::{Extension, OperationKind, PendingOperation, ResourceState, Snapshot};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, IgnoredAny};
 use serde_json::value::RawValue;
 
 use super::{KNOWN_FEATURES, Place, magic, migrate};
 use crate::envelope_read::resource;
+use crate::extension::ExtensionsParser;
 use crate::reader::{ListSeed, Maybe, Member, Members, ObjectParser, Reader, Text, Texts, or_default};
 use crate::text::compact;
 
@@ -281,6 +282,12 @@ impl<'s> ObjectParser<'s> for DeploymentParser<'_, 's> {
             "pending_operations" => {
                 let seed = || Members(OperationParser { reader, kind: None, state: None });
                 snapshot.pending_operations = member.seeded(ListSeed(seed))?;
+            }
+            "extensions" => {
+                let found: Vec<_> =
+                    member.seeded(Maybe(Members(ExtensionsParser::default())))?.unwrap_or_default();
+                let by_reference = |extension: Extension| (extension.reference.clone(), Arc::new(extension));
+                snapshot.extensions = found.into_iter().map(by_reference).collect();
             }
             _ => snapshot.carried.push((Place::Deployment.carried(key), raw_text(member)?)),
         }

@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Place, features_of};
 use crate::envelope_write::{STORED, push_resource};
+use crate::extension::push_extension;
 use crate::text::{Escape, ObjectWriter, indent, push_on_one_line, push_string, push_texts};
 
 /// How much text is gathered before it is handed on.
@@ -153,7 +154,7 @@ fn carried(text: &mut String, snapshot: &Snapshot, wanted: Place) {
 }
 
 /// Carried keys of a deployment that have a fixed place.
-const KNOWN: [&str; 3] = ["metadata", "snippets", "extensions"];
+const KNOWN: [&str; 2] = ["metadata", "snippets"];
 
 fn deployment(chunks: &mut Chunks<'_>, snapshot: &Snapshot) -> Result<(), WriteError> {
     let text = &mut chunks.text;
@@ -203,6 +204,15 @@ fn deployment(chunks: &mut Chunks<'_>, snapshot: &Snapshot) -> Result<(), WriteE
             text.push_str("\":");
             push_on_one_line(text, json);
         }
+    }
+    for (index, (reference, extension)) in snapshot.extensions.iter().enumerate() {
+        text.push_str(if index == 0 { ",\"extensions\":{" } else { "," });
+        push_string(text, reference, Escape::Plain);
+        text.push(':');
+        push_extension(text, extension);
+    }
+    if !snapshot.extensions.is_empty() {
+        text.push('}');
     }
     carried(text, snapshot, Place::Deployment);
     text.push('}');

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use purlin_model::goal::CustomTimeouts;
 use purlin_model::state::ResourceHooks;
-use purlin_model::{PropertyMap, PropertyValue, Urn};
+use purlin_model::{Extension, PropertyMap, PropertyValue, Urn};
 use purlin_ports::{
     ConstructArgs, ConstructResult, InvokeArgs, InvokeResult, ProviderError, ProviderMethodArgs,
     ProviderMethodResult,
@@ -99,6 +99,27 @@ impl PluginProvider {
         let urn = answer.into_inner().urn;
         let urn = Urn::parse(&urn).ok_or_else(|| failed(format!("{urn:?} is no URN")))?;
         Ok(ConstructResult { urn, outputs: PropertyMap::new(), dependencies: BTreeMap::new() })
+    }
+
+    /// Tells it about an extension of its package. It answers with the package that came out, which
+    /// has to be the one that was asked for.
+    pub(super) async fn extend_by(&self, extension: &Extension) -> Result<(), ProviderError> {
+        let value = rpc::parameterize_request::ParametersValue {
+            name: extension.name.clone(),
+            version: extension.version.clone(),
+            value: extension.value.clone().into(),
+        };
+        let request = rpc::ParameterizeRequest {
+            parameters: Some(rpc::parameterize_request::Parameters::Value(value)),
+        };
+        let answer = self.connection.call(method::PARAMETERIZE, request).await?;
+        if answer.name != extension.name {
+            return Err(ProviderError::Rejected(format!(
+                "it was to be extended by the package '{}' and says that it serves '{}'",
+                extension.name, answer.name
+            )));
+        }
+        Ok(())
     }
 
     pub(super) async fn invoke_call(&self, args: InvokeArgs) -> Result<InvokeResult, ProviderError> {

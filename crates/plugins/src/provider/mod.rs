@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use purlin_diag::{Diagnostic, Severity};
-use purlin_model::{PackageDescriptor, Urn};
+use purlin_model::{Extension, PackageDescriptor, Urn};
 use purlin_ports::{
     CheckArgs, CheckResult, ConfigureArgs, ConstructArgs, ConstructResult, CreateArgs, DeleteArgs, DiffArgs,
     DiffResult, EventSink, InvokeArgs, InvokeResult, Operated, Provider, ProviderError, ProviderMethodArgs,
@@ -380,6 +380,10 @@ impl Provider for PluginProvider {
 
     fn version(&self) -> &str {
         &self.version
+    }
+
+    async fn extend(&self, extension: &Extension) -> Result<(), ProviderError> {
+        self.extend_by(extension).await
     }
 
     async fn cancel(&self) {

@@ -145,8 +145,15 @@ impl ResourceProvider for Fake {
         &self,
         request: Request<rpc::ParameterizeRequest>,
     ) -> Answer<rpc::ParameterizeResponse> {
-        self.see(Seen::Parameterize(request.into_inner()));
-        Ok(Response::new(Default::default()))
+        let request = request.into_inner();
+        self.see(Seen::Parameterize(request.clone()));
+        let Some(rpc::parameterize_request::Parameters::Value(value)) = request.parameters else {
+            return Err(Status::invalid_argument("not a value"));
+        };
+        if value.name == "elsewhere" {
+            return Ok(Response::new(Default::default()));
+        }
+        Ok(Response::new(rpc::ParameterizeResponse { name: value.name, version: value.version }))
     }
 
     async fn get_schema(&self, request: Request<rpc::GetSchemaRequest>) -> Answer<rpc::GetSchemaResponse> {

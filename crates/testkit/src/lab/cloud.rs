@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use purlin_model::{OperationKind, PackageDescriptor, PropertyMap, PropertyValue, Urn};
+use purlin_model::{Extension, OperationKind, PackageDescriptor, PropertyMap, PropertyValue, Urn};
 use purlin_ports::{
     CallContext, CheckArgs, CheckFailure, CheckResult, ConfigureArgs, ConstructArgs, ConstructResult,
     CreateArgs, DeleteArgs, DiffArgs, DiffResult, InvokeArgs, InvokeResult, Operated, Provider,
@@ -375,6 +375,13 @@ impl Provider for Process {
         }
         *config = Some(args.inputs);
         Ok(())
+    }
+
+    async fn extend(&self, extension: &Extension) -> Result<(), ProviderError> {
+        let about = format!("@{}/{}", extension.version, String::from_utf8_lossy(&extension.value));
+        let urn = Urn::new(super::STACK, super::PROJECT, None, "extension", &extension.name);
+        let trouble = self.cloud.look("extend", &urn, about).await?;
+        lost(trouble.as_ref())
     }
 
     async fn check(&self, args: CheckArgs) -> Result<CheckResult, ProviderError> {

@@ -55,6 +55,7 @@ fn request(item: &Item, items: &[Item], state: &Snapshot) -> ImportRequest {
         provider: urn("provider"),
         provider_inputs: PropertyMap::new(),
         package,
+        extension: item.extension(),
         protect: options.flag("protect").unwrap_or_default(),
         properties: options.list("properties"),
         inputs: (!inputs.is_empty()).then_some(inputs),

@@ -11,7 +11,7 @@ use super::text::{self, Expr};
 pub struct Options(Vec<(String, String, Option<Expr>)>);
 
 /// Every option there is.
-const ALL: [&str; 39] = [
+const ALL: [&str; 40] = [
     "alias",
     "as",
     "dbr",
@@ -43,6 +43,7 @@ const ALL: [&str; 39] = [
     "position",
     "trace",
     "noparent",
+    "extends",
     "extra",
     "base",
     "dry",

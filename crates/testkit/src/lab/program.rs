@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use purlin_diag::Diagnostic;
 use purlin_model::urn::{STACK_TYPE, package_of_type};
 use purlin_model::{
-    PackageDescriptor, Parameterization, PropertyMap, PropertyValue, ProviderRef, ReferenceId,
+    Extension, PackageDescriptor, Parameterization, PropertyMap, PropertyValue, ProviderRef, ReferenceId,
     ResourceReference, Urn,
 };
 use purlin_ports::{
@@ -78,6 +78,20 @@ pub struct Program {
 }
 
 impl Item {
+    /// The extension of `@extends=name@version/value`, which serves as its reference, too.
+    pub fn extension(&self) -> Option<Arc<Extension>> {
+        let reference = self.options.text("extends")?;
+        let (package, value) = reference.split_once('/').unwrap_or((reference, ""));
+        let (name, version) = package.split_once('@').unwrap_or((package, ""));
+        Some(Arc::new(Extension {
+            reference: reference.to_owned(),
+            name: name.to_owned(),
+            version: version.to_owned(),
+            value: value.as_bytes().to_vec(),
+            ..Extension::default()
+        }))
+    }
+
     /// Reads a line.
     pub fn read(line: &str) -> Result<Item, String> {
         let words = text::words(line);
@@ -355,6 +369,7 @@ impl Running {
         let ty = item.options.text("type").map(str::to_owned).unwrap_or(ty);
         let custom = matches!(item.verb, Verb::Custom | Verb::Provider | Verb::Read);
         let mut goal = purlin_model::Goal::new(ty, name, custom, self.inputs(item));
+        goal.extension = item.extension();
         if item.verb != Verb::Stack {
             goal.parent = self.made("stack").map(|made| made.urn);
         }
@@ -462,6 +477,7 @@ impl Running {
                 .and_then(|name| self.made(name))
                 .map(|made| made.provider()),
             package: Self::package(item, &item.name),
+            extension: item.extension(),
             parent: item.options.text("parent").map(|name| self.urn_of(name)).transpose()?,
             depends_on: urns(item.options.list("deps"))?,
         };
@@ -497,6 +513,7 @@ impl Running {
                 .and_then(|name| self.made(name))
                 .map(|made| made.provider()),
             package: Self::package(item, &item.name),
+            extension: item.extension(),
         };
         let reply = self.monitor.call(request).await?;
         self.note(format!("{}: {}", item.handle(), text::map_line(&reply.result)));

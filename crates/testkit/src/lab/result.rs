@@ -162,5 +162,6 @@ fn change(change: &Change) -> String {
         Change::MarkPendingReplacement { slot } => format!("mark-pending {}", slot.0),
         Change::Remove { slot } => format!("remove {}", slot.0),
         Change::ClearPending { index } => format!("clear {index}"),
+        Change::Extend { extension } => format!("extend {}", extension.reference),
     }
 }

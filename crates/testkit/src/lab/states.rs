@@ -103,6 +103,10 @@ fn flags(state: &ResourceState, all: &Snapshot, line: &mut String) {
     for (name, _) in flags.into_iter().filter(|(_, set)| *set) {
         let _ = write!(line, " @{name}");
     }
+    if !state.extension_ref.is_empty() {
+        let known = all.extensions.contains_key(&state.extension_ref);
+        let _ = write!(line, " @extends={}{}", state.extension_ref, if known { "" } else { "/gone" });
+    }
     if let Some(provider) = &state.provider {
         let _ = write!(line, " @provider={}", label_among(provider.urn(), all));
         let live =

@@ -475,6 +475,7 @@ async fn state_of(monitor: Arc<dyn ResourceMonitor>, reference: ResourceReferenc
         args: PropertyMap::from([("urn".to_owned(), PropertyValue::text(urn.as_str()))]),
         provider: None,
         package: PackageDescriptor::new("pulumi", ""),
+        extension: None,
         parent: None,
         depends_on: Vec::new(),
     };

@@ -385,8 +385,8 @@ impl Preparer<'_> {
         if origin.unknown {
             return Ok(Prepared::Value(origin.result(Value::Unknown)));
         }
-        let request =
-            InvokeRequest { token: bound.token.clone(), args, provider, package, parent, depends_on };
+        let (token, extension) = (bound.token.clone(), None);
+        let request = InvokeRequest { token, args, provider, package, extension, parent, depends_on };
         let monitor = Arc::clone(&self.deployment.monitor);
         let (invoke, schema) = (invoke.clone(), Arc::clone(&bound.schema));
         Ok(Prepared::Call(Box::pin(async move {
