@@ -146,6 +146,7 @@ pub struct Planner {
     pub(crate) slots: Vec<SlotEntry>,
     pub(crate) live: QuickMap<Urn, Slot>,
     /// Each where it stays: a list of them would be copied as it grows.
+    #[expect(clippy::vec_box, reason = "a list that grows copies what is in it")]
     pub(crate) resources: Vec<Box<Resource>>,
     pub(crate) by_urn: QuickMap<Urn, ResId>,
     pub(crate) claimed_urns: QuickMap<Urn, ResId>,
