@@ -96,7 +96,7 @@ fn lost(before: &Snapshot, ran: &Ran, cloud: &Cloud, memory: &mut Memory, found:
             with.insert(&state.id, urn);
         }
     }
-    let gone = taken_along(&ran.acts, &things, &with);
+    let gone = taken_along(&ran.acts, &things, &with, &memory.released);
     // What a cascade deleted with another is gone, although its state waits for a replacement.
     for state in ran.state.resources.iter().filter(|state| state.pending_replacement) {
         if with.get(state.id.as_str()).is_some_and(|urn| gone.contains(*urn)) {
@@ -128,10 +128,18 @@ fn lost(before: &Snapshot, ran: &Ran, cloud: &Cloud, memory: &mut Memory, found:
 }
 
 /// What was deleted, and what the cloud took along with that: the names of the resources.
-fn taken_along(acts: &[Act], things: &BTreeMap<String, Thing>, with: &BTreeMap<&str, &Urn>) -> BTreeSet<Urn> {
+/// What was let go earlier has only its name in common with what is managed now.
+fn taken_along(
+    acts: &[Act],
+    things: &BTreeMap<String, Thing>,
+    with: &BTreeMap<&str, &Urn>,
+    released: &BTreeSet<String>,
+) -> BTreeSet<Urn> {
     let deletes = acts.iter().filter(|act| act.kind == OperationKind::Deleting && act.effect);
     let mut gone: BTreeSet<Urn> = deletes.map(|act| act.urn.clone()).collect();
-    let exists = |urn: &Urn| things.values().any(|thing| thing.urn.as_ref() == Some(urn));
+    let managed =
+        |(id, thing): (&String, &Thing), urn: &Urn| thing.urn.as_ref() == Some(urn) && !released.contains(id);
+    let exists = |urn: &Urn| things.iter().any(|thing| managed(thing, urn));
     gone.extend(with.values().filter(|urn| !exists(urn)).map(|urn| (*urn).clone()));
     loop {
         let more: Vec<Urn> = things

@@ -150,11 +150,11 @@ fn compare(former: &Former, now: &Former, operation: &Operation) -> Option<Strin
     if former.line.starts_with("preview") && same {
         let (mut foreseen, mut done) = (former.steps.clone(), now.steps.clone());
         if limits(&now.line) {
-            // What is left alone keeps the copy that it was made from, or goes over to the new one: that
-            // depends on which of them is settled first.
+            // What is left alone keeps what it was made from, or goes over to its replacement: that
+            // depends on which of them is settled first, and with it what can be deleted.
             [&mut foreseen, &mut done]
                 .into_iter()
-                .for_each(|steps| steps.retain(|step| !step.starts_with("delete-replaced")));
+                .for_each(|steps| steps.retain(|step| !step.starts_with("delete")));
         }
         if now.succeeded && !former.cascades && !now.cascades && foreseen != done {
             let difference = difference(&foreseen, &done);
