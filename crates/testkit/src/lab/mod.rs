@@ -233,6 +233,11 @@ impl Lab {
         Ok(ran)
     }
 
+    /// The update plan that was recorded last.
+    pub fn plan(&self) -> Option<&Arc<UpdatePlan>> {
+        self.plan.as_ref()
+    }
+
     /// The lines of a result.
     pub fn lines(&self, operation: &Operation, ran: &Ran) -> Vec<String> {
         let show: Vec<&str> = self.show.iter().chain(&operation.show).map(String::as_str).collect();
