@@ -199,7 +199,7 @@ pub(crate) struct RefreshArgs {
     #[command(flatten)]
     pub(crate) approval: ApprovalArgs,
     /// Only show what would change
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["yes", "skip_preview"])]
     pub(crate) preview_only: bool,
     /// Fail if something changed
     #[arg(long)]
@@ -223,7 +223,7 @@ pub(crate) struct DestroyArgs {
     #[command(flatten)]
     pub(crate) approval: ApprovalArgs,
     /// Only show what would be deleted
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["yes", "skip_preview"])]
     pub(crate) preview_only: bool,
     /// Remove the stack and its configuration afterwards
     #[arg(long)]

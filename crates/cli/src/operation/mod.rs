@@ -54,7 +54,7 @@ pub(crate) async fn up(context: &Context, args: UpArgs) -> Result<(), CommandErr
     flags.strict = args.strict;
     if args.strict && args.approval.skip_preview {
         let message = "--strict goes without --skip-preview: the update follows the plan of its preview";
-        return Err(CommandError::usage("strict-flags", message));
+        return Err(at_odds("strict-flags", message));
     }
     crate::config_values::check_secrets_provider(args.secrets_provider.as_deref())?;
     flags.continue_on_error = args.continue_on_error || context.ambient.is_on("PULUMI_CONTINUE_ON_ERROR");
@@ -71,10 +71,8 @@ pub(crate) async fn refresh(context: &Context, args: RefreshArgs) -> Result<(), 
     let mut flags = Flags::of(context, args.common)?;
     flags.import_pending_creates = pending::read_pairs(&args.import_pending_creates)?;
     if args.clear_pending_creates && args.skip_pending_creates {
-        return Err(CommandError::usage(
-            "refresh-flags",
-            "--clear-pending-creates goes without --skip-pending-creates",
-        ));
+        let message = "--clear-pending-creates goes without --skip-pending-creates";
+        return Err(at_odds("refresh-flags", message));
     }
     flags.clear_pending_creates = args.clear_pending_creates;
     flags.preview_only = args.preview_only;
@@ -140,6 +138,11 @@ pub(crate) async fn destroy(context: &Context, args: DestroyArgs) -> Result<(), 
         ));
     }
     Ok(())
+}
+
+/// Flags that don't go together; ends like those that the parser refuses.
+fn at_odds(code: &'static str, message: &str) -> CommandError {
+    CommandError::new(Failure::General, purlin_diag::Diagnostic::error(code, message))
 }
 
 /// How an operation is approved of.

@@ -22,4 +22,5 @@ mod random_sdks;
 mod support;
 mod swap;
 mod taken_over;
+mod targets;
 mod why;
