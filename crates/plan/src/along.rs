@@ -21,10 +21,11 @@ pub(crate) struct Along {
     needs: HashMap<Slot, Vec<Slot>>,
 }
 
-/// Whether deleting a state deletes what is deleted with it. What is left alone, or was only read,
-/// takes nothing along.
+/// Whether what is deleted with a state shares its fate. What is retained keeps what is inside it:
+/// whoever keeps a cluster does not want its databases deleted. What was only read takes nothing
+/// along.
 fn takes_along(state: &ResourceState) -> bool {
-    !state.retain_on_delete && !state.external
+    !state.external
 }
 
 impl Along {

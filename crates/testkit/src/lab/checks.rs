@@ -96,6 +96,25 @@ fn lost(before: &Snapshot, ran: &Ran, cloud: &Cloud, memory: &mut Memory, found:
             with.insert(&state.id, urn);
         }
     }
+    // What is deleted with something that is retained is retained with it.
+    let mut kept: BTreeSet<&Urn> = known(before, &ran.entries)
+        .filter(|state| state.retain_on_delete)
+        .map(|state| &state.urn)
+        .collect();
+    loop {
+        let more: Vec<&Urn> = known(before, &ran.entries)
+            .filter(|state| state.deleted_with.as_ref().is_some_and(|urn| kept.contains(urn)))
+            .map(|state| &state.urn)
+            .filter(|urn| !kept.contains(*urn))
+            .collect();
+        if more.is_empty() {
+            break;
+        }
+        kept.extend(more);
+    }
+    for (id, urn) in &with {
+        *intent.entry(id).or_default() |= kept.contains(*urn);
+    }
     let gone = taken_along(&ran.acts, &things, &with, &memory.released);
     // What a cascade deleted with another is gone, although its state waits for a replacement.
     for state in ran.state.resources.iter().filter(|state| state.pending_replacement) {
