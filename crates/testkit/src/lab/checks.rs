@@ -97,10 +97,8 @@ fn lost(before: &Snapshot, ran: &Ran, cloud: &Cloud, memory: &mut Memory, found:
         }
     }
     // What is deleted with something that is retained is retained with it.
-    let mut kept: BTreeSet<&Urn> = known(before, &ran.entries)
-        .filter(|state| state.retain_on_delete)
-        .map(|state| &state.urn)
-        .collect();
+    let mut kept: BTreeSet<&Urn> =
+        known(before, &ran.entries).filter(|state| state.retain_on_delete).map(|state| &state.urn).collect();
     loop {
         let more: Vec<&Urn> = known(before, &ran.entries)
             .filter(|state| state.deleted_with.as_ref().is_some_and(|urn| kept.contains(urn)))
