@@ -120,6 +120,11 @@ fn lost(before: &Snapshot, ran: &Ran, cloud: &Cloud, memory: &mut Memory, found:
             cloud.remove(&state.id);
         }
     }
+    // What was kept with something that is retained stays kept, although its state still waits for a
+    // replacement that may never come.
+    let waiting = ran.state.resources.iter().filter(|state| state.pending_replacement);
+    let kept_with = waiting.filter(|state| state.deleted_with.as_ref().is_some_and(|urn| kept.contains(urn)));
+    memory.released.extend(kept_with.map(|state| state.id.clone()));
     for (id, thing) in &things {
         let Some(urn) = &thing.urn else { continue };
         if ids.contains(id.as_str()) || memory.released.contains(id) {
