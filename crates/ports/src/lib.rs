@@ -4,6 +4,7 @@
 //! conformance suite that every adapter passes.
 
 mod ambient;
+mod blobs;
 mod hooks;
 mod language;
 mod monitor;
@@ -13,6 +14,7 @@ mod state;
 mod views;
 
 pub use ambient::{Clock, Entropy, EventSink};
+pub use blobs::{Blob, BlobError, BlobInfo, BlobTag, Blobs, Put};
 pub use hooks::{ErrorHook, ErrorHookCall, Hook, HookCall, HookKind, HookSide, ResourceHook};
 pub use language::{LanguageHost, ProgramInfo, RunOutcome, RunRequest};
 pub use monitor::{

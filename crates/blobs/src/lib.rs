@@ -1,0 +1,9 @@
+//! Services that keep bytes under keys, as adapters of the [`Blobs`](purlin_ports::Blobs) port.
+//!
+//! [`MemoryBlobs`] keeps them in memory, for tests, and fails as it is told. All pass the suite in
+//! [`conformance`].
+
+pub mod conformance;
+mod memory;
+
+pub use memory::{Answer, MemoryBlobs, Request, RequestKind};
