@@ -1,11 +1,12 @@
 //! What tasks that call providers share.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use purlin_diag::Diagnostic;
 use purlin_journal::OpId;
 use purlin_model::{ResourceState, Urn};
+use purlin_plan::{Rule, RuleCounts};
 use purlin_ports::{DeploymentInfo, ProviderError};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -52,6 +53,8 @@ pub(crate) struct Calls {
     /// The hooks of the program.
     pub(crate) hooks: Hooks,
     next_op: AtomicU32,
+    /// How often rules decided something that are performed rather than planned.
+    rules: Mutex<RuleCounts>,
 }
 
 impl Calls {
@@ -81,7 +84,18 @@ impl Calls {
             abandon: CancellationToken::new(),
             hooks: Hooks::default(),
             next_op: AtomicU32::new(1),
+            rules: Mutex::default(),
         }
+    }
+
+    /// A rule has decided something.
+    pub(crate) fn count(&self, rule: Rule) {
+        self.rules.lock().unwrap_or_else(PoisonError::into_inner).fire(rule);
+    }
+
+    /// How often each rule decided something that is performed rather than planned.
+    pub(crate) fn rules(&self) -> RuleCounts {
+        self.rules.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn next_op(&self) -> OpId {

@@ -7,7 +7,7 @@ use purlin_diag::Diagnostic;
 use purlin_model::autonaming::Autonaming;
 use purlin_model::event::{EngineEvent, OperationResult, StepOp};
 use purlin_model::{OperationKind, PropertyMap, ResourceState, Snapshot, Urn};
-use purlin_plan::{Existence, Input, Planner, RefreshScope, Registration, ResId, StepOutcome, Ticket};
+use purlin_plan::{Existence, Input, Planner, RefreshScope, Registration, ResId, Rule, StepOutcome, Ticket};
 use purlin_ports::{MonitorError, PolicyPack, ResourceMonitor, RunOutcome, UpdateOutcome};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -242,7 +242,8 @@ impl Driver {
             self.say(problem);
         }
         let update_plan = self.recorded_plan().filter(|_| ok);
-        let rules = self.planner.rules().clone();
+        let mut rules = self.planner.rules().clone();
+        rules.add(&self.calls.rules());
         Report { result, changes, snapshot: Arc::new(snapshot), state_problem: problem, rules, update_plan }
     }
 
@@ -276,11 +277,16 @@ impl Driver {
                 let _ = answer.send(self.inherited(&parent, package.as_deref()));
             }
             Message::Exist { urns, answer } => {
+                let before = self.asked_for.len();
                 self.asked_for.push((urns, answer));
                 self.answer_existence();
+                if self.asked_for.len() > before {
+                    self.calls.count(Rule::CallWaits);
+                }
             }
             Message::ProgramSignal { answer } => {
                 self.signals.push(answer);
+                self.calls.count(Rule::Signalled);
                 self.feed(Input::ProgramEnded { ok: true });
                 self.release_signals();
             }
@@ -601,6 +607,7 @@ impl Driver {
                 .zip(&base.pending_operations)
                 .filter(|(_, pending)| pending.kind == OperationKind::Creating)
                 .filter(|(_, pending)| cleared(&pending.resource.urn) && !taken_in(&pending.resource.urn))
+                .inspect(|_| self.calls.count(Rule::PendingForgotten))
                 .map(|(index, _)| purlin_journal::Change::ClearPending { index })
                 .collect();
             if let Err(problem) = self.recorder.change(changes) {

@@ -7,7 +7,7 @@ use purlin_diag::Diagnostic;
 use purlin_journal::Change;
 use purlin_model::event::{EngineEvent, StepOp};
 use purlin_model::{Extension, PropertyMap, Slot, Urn};
-use purlin_plan::{After, Effect, Input, Reply, ResId, Step, StepOutcome, Ticket};
+use purlin_plan::{After, Effect, Input, Reply, ResId, Rule, Step, StepOutcome, Ticket};
 use purlin_ports::{Inherited, MonitorError, ReadReply, RegisterReply, RegisterResult};
 
 use crate::compare::{self, CheckPlan, Subject};
@@ -80,6 +80,7 @@ impl Driver {
     /// An extension is used: whoever refers to it finds it in the journal before.
     pub(crate) fn note_extension(&mut self, extension: &Arc<Extension>) {
         self.calls.pool.note(extension);
+        self.calls.count(Rule::Extended);
         if let Err(problem) = self.recorder.extend(extension) {
             self.say(&problem);
             self.failed = true;

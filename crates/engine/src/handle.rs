@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use purlin_diag::Diagnostic;
 use purlin_model::event::EngineEvent;
 use purlin_model::{Extension, PropertyMap, PropertyValue, ProviderRef, ReferenceId, Urn};
-use purlin_plan::ProviderQuery;
+use purlin_plan::{ProviderQuery, Rule};
 use purlin_ports::{
     CallReply, CallRequest, ConstructArgs, DeploymentInfo, Hook, Inherited, InvokeArgs, InvokeReply,
     InvokeRequest, LogMessage, MonitorError, ProviderMethodArgs, PublishedStep, ReadReply, ReadRequest,
@@ -96,6 +96,7 @@ impl Handle {
             monitor_address: self.calls.monitor_address.clone(),
             goal,
         };
+        self.calls.count(Rule::Constructed);
         let made = provider
             .construct(args)
             .await

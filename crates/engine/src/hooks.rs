@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use purlin_diag::Diagnostic;
 use purlin_model::event::StepOp;
-use purlin_plan::{Step, StepOutcome};
+use purlin_plan::{Rule, Step, StepOutcome};
 use purlin_ports::{
     ErrorHook, ErrorHookCall, Hook, HookCall, HookKind, HookSide, MonitorError, Operated, ProviderError,
     ResourceHook,
@@ -155,8 +155,10 @@ pub(crate) async fn run(calls: &Calls, due: Due) -> Result<(), Diagnostic> {
         When::After => ("after", "after-hook-failed"),
     };
     let problem = |message| Diagnostic::error(code, message).with_urn(call.urn.as_str());
+    calls.count(if when == When::Before { Rule::HookedBefore } else { Rule::HookedAfter });
     for name in names {
         let Some(HookKind::Resource { function, on_dry_run, ignore_errors }) = calls.hooks.get(&name) else {
+            calls.count(Rule::HookMissing);
             return Err(problem(format!("hook \"{name}\" was not registered"))
                 .with_hint("register the hook in the program before the resource that names it"));
         };
@@ -166,6 +168,7 @@ pub(crate) async fn run(calls: &Calls, due: Due) -> Result<(), Diagnostic> {
         let ended = unless_abandoned(calls, run_one(&*function, call.clone())).await;
         let Err(reason) = ended.unwrap_or_else(|| Err("it was not waited for".into())) else { continue };
         let message = format!("{word} hook \"{name}\" failed: {reason}");
+        calls.count(if ignore_errors { Rule::HookForgiven } else { Rule::HookFailed });
         if !ignore_errors {
             return Err(problem(message));
         }
@@ -224,6 +227,7 @@ impl Retries {
             return false;
         }
         let Some(failure) = answer.failure() else { return false };
+        calls.count(Rule::ErrorHooked);
         self.failures.insert(0, failure);
         let urn = job.step.urn.as_str();
         let warn = |message| {
@@ -253,6 +257,7 @@ impl Retries {
         if !again || calls.stopping.is_cancelled() {
             return false;
         }
+        calls.count(Rule::TriedAgain);
         let attempts = self.failures.len();
         warn(format!("retrying {operation} due to on-error hook request ({attempts}/{MOST_ATTEMPTS})"));
         true

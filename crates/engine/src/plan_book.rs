@@ -5,7 +5,7 @@ use std::sync::Arc;
 use purlin_diag::Diagnostic;
 use purlin_model::update_plan::{PlannedDiff, ResourcePlan, UpdatePlan};
 use purlin_model::{Bag, PropertyMap, Urn};
-use purlin_plan::{ResId, Wanted, diff_violation, planned_diff};
+use purlin_plan::{ResId, Rule, Wanted, diff_violation, planned_diff};
 
 use crate::calls::Calls;
 use crate::driver::Driver;
@@ -90,6 +90,7 @@ impl OutputPlan {
             None => Arc::default(),
         };
         if let Some(problem) = self.allowed.and_then(|allowed| diff_violation(&base, outputs, &allowed)) {
+            calls.count(Rule::PlanDiffers);
             return Err(violates(&self.urn, &problem));
         }
         Ok(self.records.then(|| planned_diff(&base, outputs)))
@@ -127,6 +128,7 @@ impl Driver {
                 (None, _) => None,
             };
             if let Some(problem) = violation {
+                self.calls.count(Rule::PlanDiffers);
                 return Err(violates(&urn, &problem));
             }
         }

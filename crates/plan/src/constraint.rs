@@ -7,6 +7,7 @@ use purlin_model::event::StepOp;
 use purlin_model::update_plan::UpdatePlan;
 use purlin_model::{Slot, Urn};
 
+use crate::rule::Rule;
 use crate::settings::{PlannedSteps, Settings};
 use crate::table::{Planner, ResId};
 
@@ -82,6 +83,7 @@ impl Planner {
                 None if *op == StepOp::Same => continue,
                 None => "no steps were expected for this resource".to_owned(),
             };
+            self.fire(Rule::PlanForbids);
             let message = format!("{name} is not allowed by the plan: {problem}");
             let hint = "preview anew with --save-plan, and follow the new plan if it is what you want";
             self.say(Diagnostic::error("plan-violation", message).with_urn(urn.as_str()).with_hint(hint));
@@ -135,6 +137,7 @@ impl Planner {
             .collect();
         missed.sort();
         for urn in missed {
+            self.fire(Rule::PlanUnfulfilled);
             let message = format!("expected resource operations for {urn} but none were seen");
             self.say(Diagnostic::error("plan-unfulfilled", message).with_urn(urn.as_str()));
             self.failed = true;

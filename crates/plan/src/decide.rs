@@ -84,6 +84,9 @@ impl Planner {
                     && old.id() == new.id()
             });
         let old_provider = state.provider.clone().filter(|_| changed && !renamed);
+        if renamed {
+            self.fire(Rule::ProviderRenamed);
+        }
         self.effects.push(Effect::Diff { res, old, old_provider });
     }
 
@@ -185,6 +188,7 @@ impl Planner {
             return;
         }
         if self.get(res).imported && facts.inputs_equal {
+            self.fire(Rule::ImportedAsWanted);
             return self.settle_registered(res, old);
         }
         let state = Arc::clone(&self.entry(old).state);

@@ -2,6 +2,7 @@
 
 use purlin_diag::Diagnostic;
 
+use crate::rule::Rule;
 use crate::settings::Mode;
 use crate::table::Planner;
 
@@ -30,6 +31,9 @@ impl Planner {
             .collect();
         let refused = !problems.is_empty();
         problems.into_iter().for_each(|problem| self.say(problem));
+        if refused {
+            self.fire(Rule::DeleteHooksMissing);
+        }
         self.failed |= refused;
         refused
     }

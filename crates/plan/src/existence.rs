@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use purlin_model::Urn;
 
+use crate::rule::Rule;
 use crate::table::{Phase, Planner, ResId};
 
 /// What is known of the resources that a call depends on.
@@ -29,6 +30,14 @@ impl Planner {
     /// lead; what a provider manages stands for itself only. Names that nobody has registered don't
     /// count.
     pub fn existence(&mut self, urns: &[Urn]) -> Existence {
+        let found = self.find_all(urns);
+        if found == Existence::NotAll {
+            self.fire(Rule::CallOmitted);
+        }
+        found
+    }
+
+    fn find_all(&mut self, urns: &[Urn]) -> Existence {
         self.index_children();
         let mut work: Vec<ResId> = urns.iter().filter_map(|urn| self.res(urn)).collect();
         let mut seen: HashSet<ResId> = HashSet::new();

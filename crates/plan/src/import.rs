@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::decide::StepSeed;
 use crate::effect::{After, StepReasons};
 use crate::envelope;
+use crate::rule::Rule;
 use crate::settings::Mode;
 use crate::table::{Phase, Planner, ResId};
 
@@ -37,6 +38,7 @@ impl Planner {
         let resource = self.get(res);
         if purlin_model::urn::is_provider_type(&resource.goal.ty) {
             let urn = resource.urn.clone();
+            self.fire(Rule::ImportRefused);
             let message = format!("provider \"{urn}\" can't be imported: providers have no state to be read");
             let hint = "leave the `import` option out";
             self.say(Diagnostic::error("import-provider", message).with_urn(urn.as_str()).with_hint(hint));
@@ -44,6 +46,7 @@ impl Planner {
         }
         if resource.goal.ty == STACK_REFERENCE {
             let urn = resource.urn.clone();
+            self.fire(Rule::ImportRefused);
             let problem = Diagnostic::error("import-stack-reference", "stack reference can not be imported");
             self.say(problem.with_urn(urn.as_str()).with_hint("read it with `get` instead"));
             return self.fail(res);
@@ -120,6 +123,7 @@ impl Planner {
             true => Diagnostic::warning("import-replaced", message),
             false => Diagnostic::error("import-replaced", message),
         };
+        self.fire(Rule::ImportNotUndone);
         self.say(problem.with_urn(urn.as_str()));
         !preview
     }

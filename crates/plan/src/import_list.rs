@@ -13,6 +13,7 @@ use purlin_model::{Extension, Goal, PackageDescriptor, PropertyMap, ProviderRef,
 use crate::effect::Effect;
 use crate::input::Registration;
 use crate::provider::Choice;
+use crate::rule::Rule;
 use crate::table::{Phase, Planner, ResId, Stage};
 
 /// A resource to be taken over.
@@ -244,13 +245,14 @@ impl Planner {
         let state = &self.entry(slot).state;
         let known = if state.import_id.is_empty() { &state.id } else { &state.import_id };
         if *known == request.id || is_provider_type(&request.ty) {
-            return;
+            return self.fire(Rule::ListKnown);
         }
         let urn = state.urn.clone();
         self.refuse_import("import-exists", format!("resource '{urn}' already exists"), &urn);
     }
 
     fn refuse_import(&mut self, code: &'static str, message: String, urn: &Urn) {
+        self.fire(Rule::ListRefused);
         self.say(Diagnostic::error(code, message).with_urn(urn.as_str()));
         self.fail_run();
     }
@@ -273,6 +275,7 @@ impl Planner {
     }
 
     fn wait_for(&mut self, urn: Urn, request: Arc<ImportRequest>) {
+        self.fire(Rule::ListWaited);
         self.import_list.waiting.entry(urn).or_default().push(request);
     }
 

@@ -8,6 +8,7 @@ use purlin_model::{OperationKind, ResourceState, Slot, Snapshot, Urn};
 
 use crate::decide::StepSeed;
 use crate::effect::{After, Step, StepReasons};
+use crate::rule::Rule;
 use crate::table::{Fate, Planner};
 
 impl Planner {
@@ -34,7 +35,10 @@ impl Planner {
     pub(crate) fn plan_pending(&mut self) {
         let unused = self.settings.import_pending.keys().filter(|urn| !self.is_pending_create(urn));
         let unused: Vec<Diagnostic> = unused.map(not_pending).collect();
-        unused.into_iter().for_each(|warning| self.say(warning));
+        for warning in unused {
+            self.fire(Rule::PendingUnknown);
+            self.say(warning);
+        }
         let mut seen: Vec<Urn> = Vec::new();
         for (index, resource) in self.pending_creates.clone() {
             if seen.contains(&resource.urn) {
@@ -71,6 +75,7 @@ impl Planner {
                 (StepOp::Import, draft, after)
             }
         };
+        self.fire(if op == StepOp::Same { Rule::PendingKnown } else { Rule::PendingTakenIn });
         let mut step = self.make_step(StepSeed {
             op,
             res: None,

@@ -8,6 +8,7 @@ use purlin_model::{Slot, Urn};
 use crate::decide::StepSeed;
 use crate::effect::{After, Reply, StepReasons};
 use crate::input::DiffFacts;
+use crate::rule::Rule;
 use crate::settings::Mode;
 use crate::table::{Phase, Planner, ResId};
 
@@ -32,7 +33,7 @@ impl Planner {
             return false;
         }
         match self.get(res).old {
-            None => self.leave_unmade(res),
+            None => self.leave_out(res),
             Some(old) if self.get(res).refreshed => self.settle_registered(res, old),
             Some(old) => self.plan_stay(res, old),
         }
@@ -41,15 +42,15 @@ impl Planner {
 
     fn keep_in_destroy(&mut self, res: ResId) -> bool {
         if self.needs_unmade(res) {
-            self.leave_unmade(res);
+            self.leave_out(res);
             return true;
         }
         if !self.is_managed(res) {
             return false;
         }
         match self.get(res).old {
-            None => self.leave_unmade(res),
-            Some(old) if self.is_recreated(old) => self.leave_unmade(res),
+            None => self.leave_out(res),
+            Some(old) if self.is_recreated(old) => self.leave_out(res),
             Some(old) => {
                 self.plan_same(res, old, &DiffFacts { inputs_equal: true, ..DiffFacts::default() });
             }
@@ -79,6 +80,13 @@ impl Planner {
             .chain(goal.property_dependencies.values().flatten())
             .any(unmade)
             || resource.provider.as_ref().or(goal.provider.as_ref()).is_some_and(|p| unmade(p.urn()))
+    }
+
+    /// A registration of what doesn't exist, and what this mode does not make.
+    fn leave_out(&mut self, res: ResId) {
+        let imports = !self.get(res).goal.import_id.is_empty();
+        self.fire(if imports { Rule::ImportUnmade } else { Rule::Unmade });
+        self.leave_unmade(res);
     }
 
     /// Answers a registration of what doesn't exist and is not made.

@@ -177,7 +177,7 @@ impl Planner {
         self.defaults.by_request.insert(request, urn.clone());
         let known = self.by_urn.contains_key(&urn);
         if !known {
-            self.fire(Rule::ProviderDefault);
+            self.fire_default(package, &registration.package);
             self.admit(None, registration, urn.clone());
             if let Some(res) = self.res(&urn) {
                 self.effects.push(Effect::Adopt { res });
@@ -185,6 +185,20 @@ impl Planner {
             }
         }
         self.default_choice(urn)
+    }
+
+    /// Counts what was decided about a default provider that is to be registered.
+    fn fire_default(&mut self, asked: &PackageDescriptor, request: &PackageDescriptor) {
+        self.fire(Rule::ProviderDefault);
+        if !request.package_version().is_empty() {
+            self.fire(Rule::ProviderVersioned);
+        }
+        if request.parameterization.is_some() {
+            self.fire(Rule::ProviderParameterized);
+        }
+        if request != asked {
+            self.fire(Rule::ProviderCompleted);
+        }
     }
 
     /// An import from a list takes the default provider that the state has, as it is.

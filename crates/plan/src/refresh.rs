@@ -9,6 +9,7 @@ use purlin_model::{ResourceState, Slot};
 use crate::decide::StepSeed;
 use crate::effect::{After, Reply, StepReasons};
 use crate::envelope::same_envelope;
+use crate::rule::Rule;
 use crate::scope::RefreshScope;
 use crate::settings::Mode;
 use crate::table::{Fate, Phase, Planner, ResId, SlotEntry};
@@ -48,6 +49,11 @@ impl Planner {
         let mut scope = RefreshScope::new(&targets);
         for slot in self.all_slots() {
             if scope.takes(&self.entry(slot).state) && self.is_refreshed(self.entry(slot), which) {
+                match which {
+                    Refreshed::All => {}
+                    Refreshed::Eager => self.fire(Rule::RefreshedEager),
+                    Refreshed::Unregistered => self.fire(Rule::RefreshedLate),
+                }
                 let after = After::Amend(slot);
                 let seed = StepSeed { after, ..refresh(slot) };
                 self.run_step(seed);
@@ -105,6 +111,10 @@ impl Planner {
             Mode::Refresh => self.refreshed_envelope(res, old),
             _ => (After::Amend(old), None),
         };
+        self.fire(Rule::RefreshedRegistered);
+        if draft.is_some() {
+            self.fire(Rule::RefreshedRewritten);
+        }
         let mut step = self.make_step(StepSeed { res: Some(res), after, draft, ..refresh(old) });
         step.provider = provider.or(step.provider);
         step.urn = urn;

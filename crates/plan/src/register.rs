@@ -116,10 +116,11 @@ impl Planner {
     }
 
     /// A resource that gets the name of the one that it replaces is made after that is deleted.
-    fn name_first(&self, goal: &mut Goal) {
+    fn name_first(&mut self, goal: &mut Goal) {
         let Some(autonaming) = &self.settings.autonaming else { return };
         if goal.custom && !is_provider_type(&goal.ty) && autonaming.deletes_first(&goal.ty) {
             goal.delete_before_replace = Some(true);
+            self.rules.fire(Rule::NameFreed);
         }
     }
 
@@ -282,10 +283,13 @@ impl Planner {
         if self.get(res).read_id.is_some() {
             self.plan_read(res);
         } else if !self.keep_registered(res) {
-            match self.wants_import(res) {
-                true => self.plan_import(res),
-                false => self.validate(res),
+            if self.wants_import(res) {
+                return self.plan_import(res);
             }
+            if !self.get(res).goal.import_id.is_empty() {
+                self.fire(Rule::ImportedAlready);
+            }
+            self.validate(res);
         }
     }
 

@@ -1,12 +1,13 @@
 //! The rules of the planner by name, and how often each of them decided something.
 //!
-//! Rules that show in a step are counted where steps are added; the others where they decide. Each
-//! rule stands in `docs/engine-rules.md` with the tests that pin it.
+//! Rules that show in a step are counted where steps are added; the others where they decide, some of
+//! them by whoever performs the effects. Each rule stands in `docs/engine-rules.md` with the tests that pin it.
 
 use purlin_model::Cause;
 use purlin_model::event::StepOp;
 
 use crate::effect::{After, Step};
+use crate::settings::Mode;
 use crate::table::Planner;
 
 macro_rules! rules {
@@ -48,6 +49,16 @@ rules! {
     ProviderDefault => "provider default",
     /// A package that may not have a default provider is refused.
     ProviderDisabled => "provider disabled",
+    /// A default provider is that of a version.
+    ProviderVersioned => "provider of a version",
+    /// A default provider is that of a package made from a plugin.
+    ProviderParameterized => "provider parameterized",
+    /// The program's packages say what a request for a provider left open.
+    ProviderCompleted => "provider completed",
+    /// A provider has another name, and what it serves is its as before.
+    ProviderRenamed => "provider renamed",
+    /// What gets the very name of what it replaces is made after that is deleted.
+    NameFreed => "name freed first",
     /// What has no old state is created.
     Created => "created",
     /// What is equal takes the next place and nothing is written.
@@ -96,6 +107,36 @@ rules! {
     Read => "read",
     /// A managed resource is read from now on.
     ReadReplaced => "read in the place of a managed one",
+    /// What was managed is only read from now on: it is let go, not deleted.
+    ReadLetsGo => "read lets go",
+    /// An existing resource is taken over, since its registration asks for it.
+    Imported => "imported",
+    /// The old state is about another resource than the one that is taken over.
+    ImportedOver => "imported in the place of another",
+    /// What is to be taken over was taken over before.
+    ImportedAlready => "imported already",
+    /// What was taken over is what the program wants.
+    ImportedAsWanted => "imported as wanted",
+    /// What can't be taken over is refused.
+    ImportRefused => "import refused",
+    /// What still asks to be taken over is not replaced.
+    ImportNotUndone => "import not undone",
+    /// A resource of a list is taken over.
+    ListImported => "imported from a list",
+    /// What a list names is in the state already.
+    ListKnown => "listed and known",
+    /// Something of a list waits for its parent or its provider.
+    ListWaited => "listed and waiting",
+    /// Something of a list makes no sense.
+    ListRefused => "listed and refused",
+    /// What a pending create made is taken into the state.
+    PendingTakenIn => "pending create taken in",
+    /// What a pending create made is in the state already.
+    PendingKnown => "pending create known",
+    /// What is said to be a pending create is none.
+    PendingUnknown => "no such pending create",
+    /// A pending create is forgotten, since somebody asked for it.
+    PendingForgotten => "pending create forgotten",
     /// What was read is not read any more.
     Discarded => "discarded",
     /// What nobody registers is deleted.
@@ -110,6 +151,18 @@ rules! {
     DeleteTakenAlong => "deleted with another",
     /// Every state is compared with the cloud.
     Refreshed => "refreshed",
+    /// A state whose provider wants it is compared before an update.
+    RefreshedEager => "refreshed since its provider wants it",
+    /// A state is compared when its resource is registered.
+    RefreshedRegistered => "refreshed at its registration",
+    /// What the program has not registered is compared after it.
+    RefreshedLate => "refreshed after the program",
+    /// A refresh makes the state what the program says.
+    RefreshedRewritten => "refreshed to what the program says",
+    /// What a refresh or a destroy finds registered and does not exist is not made.
+    Unmade => "not made in this mode",
+    /// What a refresh or a destroy finds registered is not taken over.
+    ImportUnmade => "import not made in this mode",
     /// What the cloud does not have any more goes away.
     RefreshedGone => "gone at a refresh",
     /// A protected resource is not replaced.
@@ -120,6 +173,12 @@ rules! {
     ProtectedCascade => "protected from a cascade",
     /// Protected resources and what they need are left out of a destroy.
     ProtectedExcluded => "protected ones left out",
+    /// A destroy without the program is refused where only that has the hooks of deletes.
+    DeleteHooksMissing => "refused for its delete hooks",
+    /// Nobody knows a resource that the operation is to be about.
+    TargetUnknown => "unknown target",
+    /// What depends on what is named counts as named.
+    TargetReached => "named along",
     /// What the operation is not about keeps its state.
     LeftAlone => "left alone",
     /// What the operation is not about and does not exist is not created.
@@ -136,6 +195,46 @@ rules! {
     DeleteLimited => "left out of deletion",
     /// What would be deleted along with a target and is not named keeps all from being deleted.
     DeleteUnnamed => "refused to delete along",
+    /// The plan that is followed does not allow a step.
+    PlanForbids => "forbidden by the plan",
+    /// The plan that is followed has other inputs or options, or other outputs.
+    PlanDiffers => "other than planned",
+    /// Steps of the plan that is followed were not taken.
+    PlanUnfulfilled => "plan not fulfilled",
+    /// A provider says what became of a view.
+    ViewPublished => "view published",
+    /// A view of which nothing is said stays with its owner.
+    ViewStays => "view stays",
+    /// A view of which nothing is said goes with its owner.
+    ViewGoes => "view goes along",
+    /// A view waits for deletion with its owner, or is replaced itself.
+    ViewMarked => "view waits for deletion",
+    /// A view goes wrong and stays what it was.
+    ViewFailed => "view failed",
+    /// Hooks before a step are called.
+    HookedBefore => "hooked before",
+    /// Hooks after a step are called.
+    HookedAfter => "hooked after",
+    /// A hook fails, and with it its step or the run.
+    HookFailed => "hook failed",
+    /// A hook fails, and says itself that this counts for nothing.
+    HookForgiven => "hook forgiven",
+    /// A hook has not been registered.
+    HookMissing => "hook missing",
+    /// Error hooks are asked about a failure.
+    ErrorHooked => "error hook asked",
+    /// What failed is tried again, since an error hook wants it.
+    TriedAgain => "tried again",
+    /// A plugin makes a component.
+    Constructed => "constructed",
+    /// A resource is of an extension of its package.
+    Extended => "extended",
+    /// A function waits for what it depends on.
+    CallWaits => "function waits",
+    /// A function depends on what does not exist, and is not called.
+    CallOmitted => "function not called",
+    /// The program waits for the end of the deployment.
+    Signalled => "program waits for the end",
     /// What needs something that failed is skipped.
     Skipped => "skipped after a failure",
     /// What the old states of failed registrations need is not deleted.
@@ -162,13 +261,19 @@ impl RuleCounts {
         self.0[rule as usize]
     }
 
-    pub(crate) fn fire(&mut self, rule: Rule) {
+    /// Counts one more time that a rule decided something.
+    pub fn fire(&mut self, rule: Rule) {
         self.0[rule as usize] += 1;
+    }
+
+    /// Adds what was counted elsewhere.
+    pub fn add(&mut self, other: &RuleCounts) {
+        self.0.iter_mut().zip(other.0).for_each(|(sum, count)| *sum += count);
     }
 }
 
 impl Planner {
-    /// How often each rule decided something so far.
+    /// How often each rule decided something so far, as far as it is decided here.
     pub fn rules(&self) -> &RuleCounts {
         &self.rules
     }
@@ -198,7 +303,11 @@ impl Planner {
                     _ => Rule::CreatedAfterDelete,
                 }
             }
+            StepOp::Read if step.old.is_some_and(|old| !self.entry(old).state.external) => Rule::ReadLetsGo,
             StepOp::Read => Rule::Read,
+            StepOp::Import if self.settings.mode == Mode::Import => Rule::ListImported,
+            StepOp::Import => Rule::Imported,
+            StepOp::ImportReplacement => Rule::ImportedOver,
             StepOp::ReadReplacement => Rule::ReadReplaced,
             StepOp::Refresh => Rule::Refreshed,
             StepOp::Discard | StepOp::DiscardReplaced => Rule::Discarded,

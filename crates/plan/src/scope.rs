@@ -118,7 +118,10 @@ impl Planner {
             base.contains(name.as_str()) || Urn::parse(name).is_some_and(|urn| self.by_urn.contains_key(&urn))
         };
         let unknown: Vec<String> = names.into_iter().filter(|name| !known(name)).collect();
-        unknown.iter().for_each(|name| self.say(unknown_target(name)));
+        for name in &unknown {
+            self.fire(Rule::TargetUnknown);
+            self.say(unknown_target(name));
+        }
         unknown.is_empty()
     }
 
@@ -154,14 +157,18 @@ impl Planner {
         };
         let urn = &self.get(res).urn;
         let meant = |urn: &Urn| self.scope.reached.contains(urn) || named.contains(urn);
-        let hit = named.contains(urn)
-            || (dependents
-                && (self.needs(res).any(meant) || self.provider_to_be(res).is_some_and(|u| meant(&u))));
-        if hit && dependents {
+        let hit = named.contains(urn);
+        let along = !hit
+            && dependents
+            && (self.needs(res).any(meant) || self.provider_to_be(res).is_some_and(|u| meant(&u)));
+        if (hit || along) && dependents {
             let urn = urn.clone();
             self.scope.reached.insert(urn);
         }
-        hit
+        if along {
+            self.fire(Rule::TargetReached);
+        }
+        hit || along
     }
 
     /// What a registration refers to.

@@ -9,6 +9,7 @@ use purlin_model::{ResourceState, Slot, Snapshot, Urn};
 
 use crate::effect::{After, Step};
 use crate::input::StepOutcome;
+use crate::rule::Rule;
 use crate::table::{Fate, Planner};
 
 /// The views that there are, by the names of their owners.
@@ -157,6 +158,7 @@ impl Planner {
         if owner != Owner::Untouched {
             for (index, view) in published.iter().enumerate() {
                 let done = self.publish(step, view, placing, &mut alive, &mut touched);
+                self.fire(if view.failed { Rule::ViewFailed } else { Rule::ViewPublished });
                 steps.push(ViewStep { published: Some(index), ..done });
             }
         }
@@ -264,6 +266,7 @@ impl Planner {
             return None;
         };
         self.apply_view(&after, None, alive, &mut Vec::new());
+        self.fire(if goes { Rule::ViewGoes } else { Rule::ViewStays });
         let new = (!goes).then(|| Arc::clone(&state));
         let shown = goes || unchanged;
         Some(ViewStep {
@@ -327,6 +330,7 @@ impl Planner {
     }
 
     fn mark_view(&mut self, slot: Slot) {
+        self.fire(Rule::ViewMarked);
         let mut marked = ResourceState::clone(&self.entry(slot).state);
         marked.delete = true;
         self.entry_mut(slot).state = Arc::new(marked);
