@@ -72,6 +72,7 @@ pub struct Behaviour {
     first: Vec<Selector>,
     computed: Vec<Selector>,
     recomputed: Vec<Selector>,
+    keeps: Vec<(Selector, String)>,
     defaults: Vec<(Selector, PropertyValue)>,
     names: Vec<Selector>,
     scatters: Vec<Selector>,
@@ -125,6 +126,13 @@ impl Behaviour {
             "dbr" => self.first.extend(selectors()),
             "computed" => self.computed.extend(selectors()),
             "recomputed" => self.recomputed.extend(selectors()),
+            "keeps" => {
+                for word in rest {
+                    let (output, input) =
+                        word.split_once('=').ok_or_else(|| format!("'{word}' is not 'output=input'"))?;
+                    self.keeps.push((Selector::read(output), input.to_owned()));
+                }
+            }
             "default" => {
                 for word in rest {
                     let (key, value) =
@@ -310,6 +318,11 @@ impl Behaviour {
             };
             outputs.insert(selector.property.clone(), value);
         }
+        for (selector, input) in self.keeps.iter().filter(|(selector, _)| selector.is_of(urn)) {
+            if let Some(value) = outputs.get(input).cloned() {
+                outputs.insert(selector.property.clone(), value);
+            }
+        }
     }
 
     /// The computed outputs of a resource that is changed.
@@ -320,6 +333,11 @@ impl Behaviour {
         turn: Option<usize>,
         outputs: &mut PropertyMap,
     ) {
+        for (selector, _) in self.keeps.iter().filter(|(selector, _)| selector.is_of(urn)) {
+            if let Some(value) = old.get(&selector.property).cloned() {
+                outputs.insert(selector.property.clone(), value);
+            }
+        }
         for selector in self.computed.iter().filter(|selector| selector.is_of(urn)) {
             let value = old.get(&selector.property).cloned().unwrap_or(PropertyValue::Unknown);
             outputs.insert(selector.property.clone(), value);

@@ -77,7 +77,7 @@ pub enum Stewarded {
 }
 
 /// The word before the first space of labels that are not calls of a provider.
-const NO_CALLS: [&str; 3] = ["store", "program", "configure"];
+const NO_CALLS: [&str; 4] = ["store", "program", "configure", "hook"];
 
 impl Gate {
     /// Waits to be let go.

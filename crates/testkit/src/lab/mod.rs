@@ -24,16 +24,19 @@
 //! # Blocks
 //!
 //! - `program` (or `program parallel`): what the program does from now on. Lines run one after the
-//!   other; in a parallel program each waits only for those that it mentions. An error ends the
-//!   program unless the line has `@try`.
+//!   other; in a parallel program each waits only for those that it mentions, and for the hooks that
+//!   stand before it; `signal` waits for all that stand before it. An error ends the program unless
+//!   the line has `@try`.
 //! - `cloud`: how the cloud and its providers behave from now on, and what happens to what exists.
 //!   Rules add up until `reset`.
 //! - `construct <type>`: the program by which a plugin makes components of a type (`@remote`).
 //!   `component self` is the component, `{}` in names its name, `$args.x` its inputs,
 //!   `outputs self …` its outputs.
-//! - `state`: the state to start from, with the things that go with it.
+//! - `state`: the state to start from, with the things that go with it. Lines are like those of results;
+//!   `pending creating custom …` is an operation whose outcome nobody knows, with `@made` one that took effect.
 //! - `edit …`: what the `state` commands do: `delete`, `protect`, `unprotect`, `taint`, `untaint` with
-//!   names, `rename old new`, `clear-pending`.
+//!   names, `rename old new`, `clear-pending`. One that is refused ends the case unless it has `@try`;
+//!   it changes nothing.
 //! - `show …`: what all results show from here on; see below.
 //! - `import` with options: takes over what its lines say, without a program. The lines are like those of a
 //!   program; `@import=` is the id, `@outputs={…}` are outputs to be taken as they are, `@properties=a,b` what
@@ -64,7 +67,8 @@
 //!
 //! # Lines of a cloud
 //!
-//! `computed p`, `recomputed p` (changes with each update), `replaces p`, `dbr p`, `default p=value`,
+//! `computed p`, `recomputed p` (changes with each update), `keeps output=input` (an output that is the first
+//! value of an input for ever), `replaces p`, `dbr p`, `default p=value`,
 //! `names p` (made up from the proposed name or the seed), `scatters p` (made up anew each time),
 //! `refuses p ["text"]` where `p` is `property`, `name.property` or `type.property` (`*` for any property);
 //! `fails|partial|lost|dropped|unimplemented <call> <name|*> [once|twice] ["text"]` with calls `check`,

@@ -77,19 +77,23 @@ pub struct Program {
     pub parallel: bool,
 }
 
+/// The extension `name@version/value`.
+pub fn extension(reference: &str) -> Arc<Extension> {
+    let (package, value) = reference.split_once('/').unwrap_or((reference, ""));
+    let (name, version) = package.split_once('@').unwrap_or((package, ""));
+    Arc::new(Extension {
+        reference: reference.to_owned(),
+        name: name.to_owned(),
+        version: version.to_owned(),
+        value: value.as_bytes().to_vec(),
+        ..Extension::default()
+    })
+}
+
 impl Item {
     /// The extension of `@extends=name@version/value`, which serves as its reference, too.
     pub fn extension(&self) -> Option<Arc<Extension>> {
-        let reference = self.options.text("extends")?;
-        let (package, value) = reference.split_once('/').unwrap_or((reference, ""));
-        let (name, version) = package.split_once('@').unwrap_or((package, ""));
-        Some(Arc::new(Extension {
-            reference: reference.to_owned(),
-            name: name.to_owned(),
-            version: version.to_owned(),
-            value: value.as_bytes().to_vec(),
-            ..Extension::default()
-        }))
+        self.options.text("extends").map(extension)
     }
 
     /// Reads a line.
@@ -286,11 +290,22 @@ impl Running {
         }
         let mut done: HashMap<&str, Level> = HashMap::new();
         let mut lines = Vec::new();
+        let mut hooks: Vec<Level> = Vec::new();
         for item in &self.program.items {
-            let waits: Vec<_> =
-                item.mentions().iter().filter_map(|name| done.get(name.as_str()).cloned()).collect();
+            let waits: Vec<Level> = match item.verb {
+                // It says that everything is registered.
+                Verb::Signal => done.values().cloned().collect(),
+                _ => {
+                    let mentions = item.mentions();
+                    let mentioned = mentions.iter().filter_map(|name| done.get(name.as_str())).cloned();
+                    mentioned.chain(hooks.iter().cloned()).collect()
+                }
+            };
             let riser = Riser::default();
             done.insert(item.handle(), riser.level());
+            if matches!(item.verb, Verb::Hook | Verb::ErrorHook) {
+                hooks.push(riser.level());
+            }
             lines.push(async move {
                 if !item.options.has("early") {
                     for wait in waits {

@@ -156,9 +156,14 @@ pub fn read(
     if words.first().is_some_and(|word| word == "pending") {
         let kind = words.get(1).and_then(|word| OperationKind::parse(word));
         let kind = kind.ok_or_else(|| format!("'{line}' says no kind of operation"))?;
-        let (state, _, _) = read_state(&words[2..], snapshot, codec)?;
+        let (mut state, inputs, outputs) = read_state(&words[2..], snapshot, codec)?;
+        let made = words.iter().any(|word| word == "@made").then(|| (state.clone(), inputs, outputs));
+        if made.is_some() {
+            // Nobody was told the id.
+            state.id.clear();
+        }
         snapshot.pending_operations.push(PendingOperation { kind, resource: state.into() });
-        return Ok(None);
+        return Ok(made);
     }
     let (state, inputs, outputs) = read_state(&words, snapshot, codec)?;
     let ghost = words.iter().any(|word| word == "@ghost");
@@ -188,7 +193,7 @@ pub fn urn_of(name: &str, snapshot: &Snapshot) -> Result<Urn, String> {
 
 type Read = (ResourceState, PropertyMap, PropertyMap);
 
-fn read_state(words: &[String], snapshot: &Snapshot, codec: &Codec) -> Result<Read, String> {
+fn read_state(words: &[String], snapshot: &mut Snapshot, codec: &Codec) -> Result<Read, String> {
     let verb = words.first().map(String::as_str).unwrap_or_default();
     let root = Urn::root_stack(STACK, PROJECT);
     let (name, rest) = match (verb, words.get(1)) {
@@ -236,6 +241,10 @@ fn read_state(words: &[String], snapshot: &Snapshot, codec: &Codec) -> Result<Re
             }
         }
     }
+    if let Some(extension) = option("extends").map(super::program::extension) {
+        extension.reference.clone_into(&mut state.extension_ref);
+        snapshot.extensions.insert(extension.reference.clone(), extension);
+    }
     if state.custom && state.provider.is_none() && !state.is_provider() {
         let default =
             snapshot.resources.iter().find(|other| other.is_provider() && other.urn.name() == "default");
@@ -256,7 +265,7 @@ fn set(option: &str, state: &mut ResourceState, snapshot: &Snapshot, codec: &Cod
     let words = || value.split(',').filter(|word| !word.is_empty()).map(str::to_owned).collect::<Vec<_>>();
     let urns = |text: &str| text.split(',').map(|name| urn_of(name, snapshot)).collect::<Result<Vec<_>, _>>();
     match key {
-        "type" | "parent" | "urn" | "ghost" => {}
+        "type" | "parent" | "urn" | "ghost" | "made" | "extends" => {}
         "delete" => state.delete = true,
         "pendingReplacement" => state.pending_replacement = true,
         "protect" => state.protect = true,
@@ -313,8 +322,20 @@ fn provider(name: &str, snapshot: &Snapshot) -> Result<ProviderRef, String> {
 
 /// An edit of the state between operations, as the `state` commands do it.
 pub fn edit(line: &str, snapshot: &mut Snapshot) -> Result<(), String> {
-    let words = text::words(line);
-    let [verb, rest @ ..] = words.as_slice() else { return Ok(()) };
+    let mut words = text::words(line);
+    if words.last().is_some_and(|word| word == "@try") {
+        words.pop();
+        let mut edited = snapshot.clone();
+        if edit_words(line, &words, &mut edited).is_ok() {
+            *snapshot = edited;
+        }
+        return Ok(());
+    }
+    edit_words(line, &words, snapshot)
+}
+
+fn edit_words(line: &str, words: &[String], snapshot: &mut Snapshot) -> Result<(), String> {
+    let [verb, rest @ ..] = words else { return Ok(()) };
     if verb == "clear-pending" {
         snapshot.pending_operations.clear();
         return Ok(());
