@@ -6,6 +6,7 @@ mod mutants;
 mod repo;
 mod rules;
 mod run;
+mod servers;
 mod test;
 mod test_env;
 mod tidy;
@@ -20,6 +21,8 @@ const USAGE: &str = "\
 usage: cargo xtask <task>
 
   test [cargo test's arguments]   prepare what the tests need, then run all of them (or those named)
+  servers [names] [-- command]    start the servers that tests talk to, print the variables that name
+                                  them and wait, or run a command with them
   tidy                            check the edges between crates, headers, sizes and the pages
   rules                           count the rows of docs/engine-rules.md and write the table at its top
   world --runs N [--seed S]       run the seeded world: random states, programs, clouds and operations
@@ -39,6 +42,8 @@ fn main() -> ExitCode {
     let result = match arguments.split_first() {
         Some((task, rest)) => match task.as_str() {
             "test" => test::run(&repo, rest),
+            "servers" => servers::run(&repo, rest),
+            servers::guard::TASK => servers::guard::run(rest),
             "tidy" => tidy::run(&repo),
             "world" => world::run(&repo, rest),
             "rules" => rules::run(&repo),

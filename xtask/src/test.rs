@@ -7,8 +7,25 @@ use anyhow::{Context, Result, bail};
 
 use crate::repo::Repo;
 use crate::run::{cargo, shown};
+use crate::servers::{self, Servers};
 use crate::test_env::{TestEnv, VARIABLE};
 use crate::tools::GO;
+
+/// What variables start with that programs under test must not see.
+const SEALED: [&str; 12] = [
+    "PULUMI_",
+    "PURLIN_",
+    "FAULTCLOUD_",
+    "FILECLOUD_",
+    "AWS_",
+    "AZURE_",
+    "GOOGLE_",
+    "CLOUDSDK_",
+    "STORAGE_EMULATOR_",
+    "VAULT_",
+    "BAO_",
+    "PG",
+];
 
 /// What came of the tests so far.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -57,6 +74,7 @@ impl Tally {
 /// Runs all tests, or those that the arguments (cargo's) name.
 pub(crate) fn run(repo: &Repo, arguments: &[String]) -> Result<()> {
     let env = TestEnv::prepare(repo)?;
+    let servers = Servers::start(repo, &env, &servers::needed_by(arguments))?;
     let mut tally = Tally::default();
     let mut ended_well = true;
     if arguments.is_empty() {
@@ -74,6 +92,7 @@ pub(crate) fn run(repo: &Repo, arguments: &[String]) -> Result<()> {
     }
     command.args(arguments);
     seal(&mut command).env(VARIABLE, env.root());
+    servers.tell(&mut command);
     ended_well &= follow(&mut command, &mut tally, Tally::rust_line)?;
     report(&tally, ended_well)
 }
@@ -82,7 +101,7 @@ pub(crate) fn run(repo: &Repo, arguments: &[String]) -> Result<()> {
 fn seal(command: &mut Command) -> &mut Command {
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
-        if ["PULUMI_", "PURLIN_", "FAULTCLOUD_", "FILECLOUD_"].iter().any(|start| text.starts_with(start)) {
+        if SEALED.iter().any(|start| text.starts_with(start)) {
             command.env_remove(&name);
         }
     }

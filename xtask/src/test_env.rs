@@ -7,6 +7,7 @@
 //! | `python/venv` | a virtual environment with `pulumi` and `pulumi_random` |
 //! | `node/node_modules` | `@pulumi/pulumi`, `@pulumi/random`, `typescript`, `@types/node` |
 //! | `plugins/<name>-<version>/pulumi-resource-<name>` | the plugins of `tests/plugins` |
+//! | `servers/<name>` | the servers of `crate::servers` |
 //! | `cache` | what tests want to keep from one run to the next: compiled programs |
 //! | `stamps` | what each part was made from; a part whose stamp is right is left alone |
 //!
@@ -77,13 +78,25 @@ impl TestEnv {
         Ok(env)
     }
 
+    /// The environment for servers alone, which prepare themselves.
+    pub(crate) fn for_servers(repo: &Repo) -> Result<TestEnv> {
+        Ok(TestEnv::open(repo)?.0)
+    }
+
     /// The environment, and a lock against others that prepare it.
     fn open(repo: &Repo) -> Result<(TestEnv, File)> {
         let root = repo.target().join("test-env");
         std::fs::create_dir_all(root.join("stamps")).with_context(|| root.display().to_string())?;
-        let lock = File::create(root.join(".lock"))?;
+        let env = TestEnv { root };
+        let lock = env.lock()?;
+        Ok((env, lock))
+    }
+
+    /// Keeps others from preparing anything as long as the result is held.
+    pub(crate) fn lock(&self) -> Result<File> {
+        let lock = File::create(self.root.join(".lock"))?;
         lock.lock().context("waiting for another run that prepares the tests")?;
-        Ok((TestEnv { root }, lock))
+        Ok(lock)
     }
 
     /// Its folder.
@@ -106,26 +119,28 @@ impl TestEnv {
         self.root.join("plugins").join(format!("{name}-{version}"))
     }
 
-    /// Makes a part, unless it is there already and was made from the same things.
-    fn part(
+    /// Makes a part, unless it is there already and was made from the same things; whether it was
+    /// made. The caller holds the lock.
+    pub(crate) fn part(
         &self,
         name: &str,
         made_from: &str,
         result: &Path,
         make: impl FnOnce() -> Result<()>,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let stamp = self.root.join("stamps").join(name);
         if result.exists() && std::fs::read_to_string(&stamp).is_ok_and(|text| text == made_from) {
-            return Ok(());
+            return Ok(false);
         }
         eprintln!("preparing {name}");
         // A stamp tells of a part that was made to the end.
         let _ = std::fs::remove_file(&stamp);
         make().with_context(|| format!("preparing {name} for the tests"))?;
-        std::fs::write(&stamp, made_from).with_context(|| stamp.display().to_string())
+        std::fs::write(&stamp, made_from).with_context(|| stamp.display().to_string())?;
+        Ok(true)
     }
 
-    fn python(&self, python: &str) -> Result<()> {
+    fn python(&self, python: &str) -> Result<bool> {
         let folder = self.venv();
         let made_from = format!("{python}\n{}", PYTHON_PACKAGES.join("\n"));
         self.part("python-sdk", &made_from, &folder, || {
@@ -139,7 +154,7 @@ impl TestEnv {
         })
     }
 
-    fn node(&self, versions: &str) -> Result<()> {
+    fn node(&self, versions: &str) -> Result<bool> {
         let folder = self.root.join("node");
         let dependencies: serde_json::Map<String, serde_json::Value> =
             NODE_PACKAGES.iter().map(|(name, version)| ((*name).to_owned(), (*version).into())).collect();

@@ -1,0 +1,100 @@
+//! The servers that `cargo xtask test` starts, as tests find them.
+//!
+//! Each has a variable of its own, whose value is a URL with the credentials and the name of a
+//! bucket that is there. Tests share the bucket: each keeps to a prefix of its own.
+
+/// A server that tests talk to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Server {
+    /// S3 with conditional writes. The user is the access key, the password its secret, the path the
+    /// bucket; the region is `us-east-1`, buckets stand in the path.
+    S3,
+}
+
+/// Where a server is and who may use it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The URL without user and path: `http://127.0.0.1:4711`.
+    pub endpoint: String,
+    /// The host and port: `127.0.0.1:4711`.
+    pub authority: String,
+    /// The user or access key.
+    pub user: String,
+    /// The password or secret.
+    pub password: String,
+    /// The bucket, container or database.
+    pub bucket: String,
+}
+
+impl Server {
+    /// The variable that names it.
+    pub fn variable(self) -> &'static str {
+        match self {
+            Server::S3 => "PURLIN_TEST_S3",
+        }
+    }
+
+    /// The name that `cargo xtask servers` knows it by.
+    pub fn name(self) -> &'static str {
+        match self {
+            Server::S3 => "s3",
+        }
+    }
+
+    /// Where it is. Variables are looked up by the caller: `Server::S3.find(|name|
+    /// std::env::var(name).ok())`.
+    ///
+    /// # Panics
+    ///
+    /// When the variable isn't set or makes no sense; the message says how to start the server.
+    pub fn find(self, variable: impl Fn(&str) -> Option<String>) -> Found {
+        let name = self.variable();
+        let Some(value) = variable(name) else {
+            panic!(
+                "{name} is not set, so there is no server to talk to: run the tests with `cargo xtask test`, which \
+                 starts it, or one of them with `cargo xtask servers {} -- cargo test …`",
+                self.name()
+            );
+        };
+        Found::parse(&value)
+            .unwrap_or_else(|| panic!("{name} is '{value}', not scheme://user:password@host:port/bucket"))
+    }
+}
+
+impl Found {
+    fn parse(url: &str) -> Option<Found> {
+        let (scheme, rest) = url.split_once("://")?;
+        let (user, rest) = rest.rsplit_once('@')?;
+        let (user, password) = user.split_once(':')?;
+        let rest = rest.split_once('?').map_or(rest, |(before, _)| before);
+        let (authority, bucket) = rest.split_once('/').unwrap_or((rest, ""));
+        Some(Found {
+            endpoint: format!("{scheme}://{authority}"),
+            authority: authority.to_owned(),
+            user: user.to_owned(),
+            password: password.to_owned(),
+            bucket: bucket.to_owned(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_found_by_its_variable() {
+        let found = Server::S3.find(|name| {
+            (name == "PURLIN_TEST_S3").then(|| "http://key:secret@127.0.0.1:4711/bucket".to_owned())
+        });
+        assert_eq!(found.endpoint, "http://127.0.0.1:4711");
+        assert_eq!((found.user.as_str(), found.password.as_str()), ("key", "secret"));
+        assert_eq!((found.authority.as_str(), found.bucket.as_str()), ("127.0.0.1:4711", "bucket"));
+    }
+
+    #[test]
+    #[should_panic(expected = "cargo xtask servers s3")]
+    fn without_a_server_a_test_fails_and_says_how_to_start_it() {
+        Server::S3.find(|_| None);
+    }
+}
