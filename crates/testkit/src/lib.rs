@@ -4,6 +4,7 @@ mod ambient;
 pub mod lab;
 mod null_monitor;
 mod policies;
+pub mod proxy;
 pub mod servers;
 pub mod world;
 
