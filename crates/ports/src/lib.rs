@@ -29,7 +29,7 @@ pub use provider::{
     ReadResult, UpdateArgs,
 };
 pub use state::{
-    BagCodec, CancelReport, Durable, HistoryEntry, LoadedStack, SecretsManager, StackId, StackSummary,
-    StateError, StateStore, UpdateInfo, UpdateOutcome, UpdateSession,
+    BagCodec, CancelReport, Durable, HistoryEntry, LoadedStack, RecordedConfig, SecretsManager, StackId,
+    StackSummary, StateError, StateStore, UpdateInfo, UpdateOutcome, UpdateSession,
 };
 pub use views::{PublishedState, PublishedStep, StatusAddress, View};

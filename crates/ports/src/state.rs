@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use purlin_diag::Diagnostic;
-use purlin_journal::Entry;
+use purlin_journal::{Entry, IntegrityProblem, check_integrity};
 use purlin_model::state::SecretsProvider;
 use purlin_model::{Bag, PropertyMap, PropertyValue, RawText, SealedValue, Snapshot};
 
@@ -98,17 +98,29 @@ pub struct LoadedStack {
     pub recovered: bool,
 }
 
+/// A configuration value as a store records it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RecordedConfig {
+    /// A text.
+    Plain(String),
+    /// The ciphertext of a text.
+    Secret(String),
+    /// A number, a truth value, a list or an object, as JSON text. Secrets in it are objects with the
+    /// one key `secure`.
+    Structured(String),
+}
+
 /// What a store records about an operation.
 #[derive(Clone, Debug, Default)]
 pub struct UpdateInfo {
-    /// `update`, `refresh`, `destroy`, `import`, `resource-import` or `state-edit`.
+    /// `update`, `refresh`, `destroy`, `import` (of a deployment), `resource-import` or `state-edit`.
     pub kind: String,
     /// The user's message.
     pub message: String,
     /// What is known about where it ran: `git.head`, `exec.kind` and so on.
     pub environment: BTreeMap<String, String>,
-    /// The stack's configuration by key: text and secretness, secrets encrypted.
-    pub config: BTreeMap<String, (String, bool)>,
+    /// The stack's configuration by key, secrets encrypted.
+    pub config: BTreeMap<String, RecordedConfig>,
 }
 
 /// How an operation ended.
@@ -123,6 +135,10 @@ pub struct UpdateOutcome {
 /// One entry of a stack's history.
 #[derive(Clone, Debug)]
 pub struct HistoryEntry {
+    /// Its number: the oldest entry has 1, each later one the next.
+    pub version: u64,
+    /// Whether the state that it left is kept, to be had from [`StateStore::load_version`].
+    pub has_state: bool,
     /// What was recorded when it began.
     pub info: UpdateInfo,
     /// What was recorded when it ended.
@@ -209,8 +225,59 @@ pub trait StateStore: Send + Sync {
     /// The deployment as the JSON text of an export, secrets encrypted.
     async fn export(&self, id: &StackId) -> Result<String, StateError>;
 
-    /// Replaces the deployment by that of an export. Pending operations are kept out.
-    async fn import(&self, id: &StackId, text: &str, force: bool) -> Result<(), StateError>;
+    /// The state that an operation left, by the number of its entry in the history. An error that
+    /// isn't [`StateError::NotFound`] if there is no such entry or its state was not kept.
+    async fn load_version(&self, id: &StackId, version: u64) -> Result<LoadedStack, StateError>;
+
+    /// Adds an entry to the history of a stack as it was in another store, after those that are there,
+    /// with the state that it left, if that is known. The entry's number and `has_state` don't count.
+    async fn add_history(
+        &self,
+        id: &StackId,
+        entry: &HistoryEntry,
+        state: Option<&Snapshot>,
+    ) -> Result<(), StateError>;
+
+    /// Replaces the deployment by that of an export, and records that in the history. Pending
+    /// operations are kept out. With `force` even a state that can't be read is replaced, and journals
+    /// that were left behind are set aside.
+    async fn import(
+        &self,
+        id: &StackId,
+        text: &str,
+        force: bool,
+        info: UpdateInfo,
+    ) -> Result<(), StateError>;
+
+    /// The tags of a stack.
+    async fn tags(&self, id: &StackId) -> Result<BTreeMap<String, String>, StateError>;
+
+    /// Replaces the tags of a stack.
+    async fn set_tags(&self, id: &StackId, tags: &BTreeMap<String, String>) -> Result<(), StateError>;
+
+    /// Looks at everything that the store keeps about a stack, without changing anything: the state and
+    /// its rules, journals, locks, names, side files. What is wrong is an error; what a command would
+    /// mend by itself, or what is merely odd, a warning. Nothing is an intact stack.
+    async fn examine(&self, id: &StackId) -> Result<Vec<Diagnostic>, StateError> {
+        let loaded = match self.load(id).await {
+            Ok(loaded) => loaded,
+            Err(StateError::Unusable(problem)) => return Ok(vec![problem]),
+            Err(error) => return Err(error),
+        };
+        Ok(check_integrity(&loaded.snapshot).iter().map(IntegrityProblem::diagnostic).collect())
+    }
+
+    /// Sets journals aside that can't be folded on the state, so that nothing looks at them any more.
+    /// Says where they are now, a line each. Refused while somebody is changing the stack.
+    async fn set_journals_aside(&self, id: &StackId) -> Result<Vec<String>, StateError> {
+        self.load(id).await.map(|_| Vec::new())
+    }
+
+    /// Removes the copies of states that [`StateStore::remove`] leaves. Stores that leave none do
+    /// nothing.
+    async fn remove_backups(&self, _id: &StackId) -> Result<(), StateError> {
+        Ok(())
+    }
 }
 
 /// Encrypts and decrypts texts.

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use purlin_journal::{Change, Entry, OpId, Slot};
 use purlin_model::{Bag, OperationKind, RawText, ResourceState, Snapshot, Urn};
-use purlin_ports::{StackId, StateError, StateStore, UpdateInfo, UpdateOutcome, UpdateSession};
+use purlin_ports::{
+    HistoryEntry, RecordedConfig, StackId, StateError, StateStore, UpdateInfo, UpdateOutcome, UpdateSession,
+};
 
 /// The promise that was broken.
 type Check = Result<(), String>;
@@ -23,7 +25,11 @@ pub async fn check_store(make: &(dyn Fn() -> Arc<dyn StateStore> + Send + Sync))
     named("abandoning", abandoning(&*make()).await)?;
     named("invalid states", invalid_states(&*make()).await)?;
     named("exports", exports(&*make()).await)?;
-    named("renaming", renaming(&*make()).await)
+    named("renaming", renaming(&*make()).await)?;
+    named("versions", versions(&*make()).await)?;
+    named("histories of other stores", histories_of_others(&*make()).await)?;
+    named("tags", tags(&*make()).await)?;
+    named("examinations", examinations(&*make()).await)
 }
 
 fn ensure(holds: bool, promise: &str) -> Check {
@@ -156,7 +162,7 @@ async fn one_writer(store: &dyn StateStore) -> Check {
     ensure(is_locked(store.remove(&dev, true).await.err()), "a stack in use is not removed")?;
     ensure(is_locked(store.rename(&dev, &id("new")).await.err()), "a stack in use is not renamed")?;
     let text = fine(store.export(&dev).await, "a stack in use is exported")?;
-    ensure(is_locked(store.import(&dev, &text, false).await.err()), "a stack in use is not imported into")?;
+    ensure(is_locked(store.import(&dev, &text, false, info()).await.err()), "a stack in use is not imported into")?;
     fine(store.load(&dev).await, "a stack in use is read")?;
     fine(first.abandon().await, "an operation is abandoned")?;
     let second = session(store, "dev").await?;
@@ -242,8 +248,8 @@ async fn exports(store: &dyn StateStore) -> Check {
     let dev = id("dev");
     let text = fine(store.export(&dev).await, "a stack is exported")?;
     fine(store.create(&id("other")).await, "a stack is made")?;
-    ensure(store.import(&id("other"), &text, false).await.is_err(), "other stacks' resources are refused")?;
-    fine(store.import(&id("other"), &text, true).await, "unless forced")?;
+    ensure(store.import(&id("other"), &text, false, info()).await.is_err(), "other stacks' resources are refused")?;
+    fine(store.import(&id("other"), &text, true, info()).await, "unless forced")?;
     let loaded = fine(store.load(&id("other")).await, "the stack is read")?;
     ensure(loaded.deployed && resources(&loaded.snapshot) == ["a", "b"], "an import replaces the state")?;
 
@@ -254,12 +260,12 @@ async fn exports(store: &dyn StateStore) -> Check {
     let session = session(store, "dev").await?;
     fine(session.finish(&pending, well()).await, "an operation ends")?;
     let with_pending = fine(store.export(&dev).await, "a stack is exported")?;
-    fine(store.import(&dev, &with_pending, false).await, "and imported")?;
+    fine(store.import(&dev, &with_pending, false, info()).await, "and imported")?;
     let loaded = fine(store.load(&dev).await, "the stack is read")?;
     ensure(resources(&loaded.snapshot) == ["a"], "with its resources")?;
     ensure(loaded.snapshot.pending_operations.is_empty(), "and without its pending operations")?;
-    ensure(store.import(&dev, "{", false).await.is_err(), "what is no export is refused")?;
-    ensure(store.import(&dev, "{}", true).await.is_err(), "even if forced")
+    ensure(store.import(&dev, "{", false, info()).await.is_err(), "what is no export is refused")?;
+    ensure(store.import(&dev, "{}", true, info()).await.is_err(), "even if forced")
 }
 
 async fn renaming(store: &dyn StateStore) -> Check {
@@ -275,4 +281,112 @@ async fn renaming(store: &dyn StateStore) -> Check {
     ensure(fine(store.history(&prod).await, "history is read")?.len() == 1, "history goes along")?;
     let session = session(store, "prod").await?;
     fine(session.abandon().await, "the renamed stack is free")
+}
+
+async fn versions(store: &dyn StateStore) -> Check {
+    deployed(store, &["a"]).await?;
+    let dev = id("dev");
+    let second = session(store, "dev").await?;
+    fine(second.finish(&snapshot(&["a", "b"]), well()).await, "an operation ends")?;
+    let text = fine(store.export(&dev).await, "a stack is exported")?;
+    fine(store.import(&dev, &text, false, info()).await, "and imported")?;
+    let third = session(store, "dev").await?;
+    fine(third.finish(&snapshot(&["b"]), well()).await, "an operation ends")?;
+
+    let history = fine(store.history(&dev).await, "history is read")?;
+    let numbers: Vec<u64> = history.iter().map(|entry| entry.version).collect();
+    ensure(numbers == [4, 3, 2, 1], "entries are numbered from the oldest on, imports included")?;
+    ensure(history.iter().all(|entry| entry.has_state), "each state is kept")?;
+    for (version, expected) in [(1, vec!["a"]), (2, vec!["a", "b"]), (3, vec!["a", "b"]), (4, vec!["b"])] {
+        let loaded = fine(store.load_version(&dev, version).await, "a version is read")?;
+        ensure(loaded.deployed && resources(&loaded.snapshot) == expected, "versions are what they were")?;
+    }
+    for version in [0, 5] {
+        let refused = store.load_version(&dev, version).await.err();
+        ensure(matches!(refused, Some(StateError::Unusable(_))), "there are no other versions")?;
+    }
+    let gone = store.load_version(&id("gone"), 1).await.err();
+    ensure(gone == Some(StateError::NotFound(id("gone"))), "no stack, no versions")?;
+    fine(store.rename(&dev, &id("prod")).await, "a stack is renamed")?;
+    let loaded = fine(store.load_version(&id("prod"), 2).await, "a version of a renamed stack is read")?;
+    ensure(resources(&loaded.snapshot) == ["a", "b"], "versions go along with a rename")
+}
+
+async fn histories_of_others(store: &dyn StateStore) -> Check {
+    deployed(store, &["a"]).await?;
+    let dev = id("dev");
+    let entry = HistoryEntry {
+        version: 17,
+        has_state: false,
+        info: UpdateInfo {
+            environment: [("git.head".to_owned(), "abc".to_owned())].into(),
+            config: [
+                ("shop:plain".to_owned(), RecordedConfig::Plain("x".into())),
+                ("shop:list".to_owned(), RecordedConfig::Structured("[1]".into())),
+                ("shop:secret".to_owned(), RecordedConfig::Secret("v1:c".into())),
+            ]
+            .into(),
+            ..info()
+        },
+        outcome: UpdateOutcome { succeeded: false, ..well() },
+        start_time: 100,
+        end_time: 200,
+    };
+    fine(store.add_history(&dev, &entry, Some(&snapshot(&["z"]))).await, "an entry is added")?;
+    fine(store.add_history(&dev, &entry, None).await, "an entry without a state is added")?;
+    let history = fine(store.history(&dev).await, "history is read")?;
+    let [bare, full, own] = &*history else { return Err("three entries".into()) };
+    ensure([own, full, bare].map(|entry| entry.version) == [1, 2, 3], "entries are numbered as they come")?;
+    ensure(full.has_state && !bare.has_state, "entries say whether they have a state")?;
+    ensure((full.start_time, full.end_time) == (100, 200), "times are those of the other store")?;
+    ensure(!full.outcome.succeeded && full.outcome.changes == entry.outcome.changes, "so is the outcome")?;
+    ensure(full.info.environment == entry.info.environment, "so is what is known of where it ran")?;
+    ensure(full.info.config == entry.info.config, "so is the configuration")?;
+    let loaded = fine(store.load_version(&dev, 2).await, "a version is read")?;
+    ensure(resources(&loaded.snapshot) == ["z"], "with the state that it left")?;
+    ensure(store.load_version(&dev, 3).await.is_err(), "what isn't there isn't read")?;
+    let now = fine(store.load(&dev).await, "the stack is read")?;
+    ensure(resources(&now.snapshot) == ["a"], "the state is as it was")
+}
+
+async fn tags(store: &dyn StateStore) -> Check {
+    deployed(store, &["a"]).await?;
+    let dev = id("dev");
+    ensure(fine(store.tags(&dev).await, "tags are read")?.is_empty(), "a new stack has none")?;
+    let gone = store.tags(&id("gone")).await.err();
+    ensure(gone == Some(StateError::NotFound(id("gone"))), "no stack, no tags")?;
+    let some: std::collections::BTreeMap<String, String> =
+        [("owner".to_owned(), "us".to_owned()), ("gcp:project".to_owned(), String::new())].into();
+    fine(store.set_tags(&dev, &some).await, "tags are set")?;
+    ensure(fine(store.tags(&dev).await, "tags are read")? == some, "tags are what was set")?;
+    for (name, value) in [("", String::new()), ("a b", String::new()), ("a", "x".repeat(257))] {
+        let wrong = [(name.to_owned(), value)].into();
+        ensure(store.set_tags(&dev, &wrong).await.is_err(), "what is no tag is refused")?;
+    }
+    ensure(fine(store.tags(&dev).await, "tags are read")? == some, "and changes nothing")?;
+    fine(store.rename(&dev, &id("prod")).await, "a stack is renamed")?;
+    ensure(fine(store.tags(&id("prod")).await, "tags are read")? == some, "tags go along with a rename")?;
+    fine(store.set_tags(&id("prod"), &std::collections::BTreeMap::new()).await, "tags are removed")?;
+    ensure(fine(store.tags(&id("prod")).await, "tags are read")?.is_empty(), "then there are none")
+}
+
+async fn examinations(store: &dyn StateStore) -> Check {
+    deployed(store, &["a", "b"]).await?;
+    let dev = id("dev");
+    let found = fine(store.examine(&dev).await, "a stack is examined")?;
+    ensure(found.is_empty(), "an intact stack has nothing to be found")?;
+    let gone = store.examine(&id("gone")).await.err();
+    ensure(gone == Some(StateError::NotFound(id("gone"))), "no stack, no findings")?;
+    let mut broken = resource("c");
+    broken.dependencies = vec![resource("nowhere").urn];
+    let mut invalid = snapshot(&["a"]);
+    invalid.resources.push(Arc::new(broken));
+    let text = purlin_formats::export_deployment(Some(&invalid)).map_err(|e| e.diagnostic().to_string())?;
+    fine(store.import(&dev, &text, true, info()).await, "an invalid state is imported by force")?;
+    let found = fine(store.examine(&dev).await, "a stack is examined")?;
+    let names_it = |d: &purlin_diag::Diagnostic| d.message.contains("nowhere");
+    ensure(found.iter().any(names_it), "a broken rule is found, with its resource")?;
+    let session = session(store, "dev").await?;
+    fine(session.finish(&snapshot(&["a"]), well()).await, "an operation ends")?;
+    ensure(fine(store.examine(&dev).await, "a stack is examined")?.is_empty(), "what was mended is intact")
 }

@@ -40,7 +40,9 @@ struct Stack {
     holder: Option<u64>,
     /// Whether the holder is known to be dead.
     crashed: bool,
-    history: Vec<HistoryEntry>,
+    /// Newest first, with the states that they left.
+    history: Vec<(HistoryEntry, Option<LoadedStack>)>,
+    tags: BTreeMap<String, String>,
     faults: Faults,
     processes: Vec<u32>,
 }
@@ -70,6 +72,22 @@ impl Stack {
         self.crashed = false;
         self.processes.clear();
         Ok(recovered)
+    }
+
+    /// Records an operation that has ended.
+    fn record(&mut self, info: UpdateInfo, outcome: UpdateOutcome) {
+        let state = LoadedStack {
+            snapshot: self.snapshot.clone().unwrap_or_default(),
+            deployed: self.snapshot.is_some(),
+            recovered: false,
+        };
+        let entry = HistoryEntry { version: 0, has_state: true, info, outcome, start_time: 0, end_time: 0 };
+        self.push_history(entry, Some(state));
+    }
+
+    fn push_history(&mut self, entry: HistoryEntry, state: Option<LoadedStack>) {
+        let version = self.history.first().map_or(0, |(newest, _)| newest.version) + 1;
+        self.history.insert(0, (HistoryEntry { version, has_state: state.is_some(), ..entry }, state));
     }
 
     fn loaded(&self) -> Result<LoadedStack, StateError> {
@@ -281,8 +299,7 @@ impl UpdateSession for MemorySession {
             stack.journal.clear();
             stack.processes.clear();
             stack.holder = None;
-            let entry = HistoryEntry { info: self.info.clone(), outcome, start_time: 0, end_time: 0 };
-            stack.history.insert(0, entry);
+            stack.record(self.info.clone(), outcome);
             Ok(())
         })
     }
@@ -385,7 +402,7 @@ impl StateStore for MemoryStore {
     }
 
     async fn history(&self, id: &StackId) -> Result<Vec<HistoryEntry>, StateError> {
-        self.with(id, |stack| Ok(stack.history.clone()))
+        self.with(id, |stack| Ok(stack.history.iter().map(|(entry, _)| entry.clone()).collect()))
     }
 
     async fn export(&self, id: &StackId) -> Result<String, StateError> {
@@ -394,7 +411,39 @@ impl StateStore for MemoryStore {
         export_deployment(snapshot).map_err(|e| StateError::Unusable(e.diagnostic()))
     }
 
-    async fn import(&self, id: &StackId, text: &str, force: bool) -> Result<(), StateError> {
+    async fn load_version(&self, id: &StackId, version: u64) -> Result<LoadedStack, StateError> {
+        self.with(id, |stack| {
+            let newest = stack.history.len();
+            let found = stack.history.iter().find(|(entry, _)| entry.version == version);
+            let (_, state) = found.ok_or_else(|| crate::rules::no_version(id, version, newest))?;
+            state.clone().ok_or_else(|| crate::rules::no_state(id, version))
+        })
+    }
+
+    async fn add_history(
+        &self,
+        id: &StackId,
+        entry: &HistoryEntry,
+        state: Option<&Snapshot>,
+    ) -> Result<(), StateError> {
+        self.with(id, |stack| {
+            let state = state.map(|snapshot| LoadedStack {
+                snapshot: Arc::new(snapshot.clone()),
+                deployed: true,
+                recovered: false,
+            });
+            stack.push_history(entry.clone(), state);
+            Ok(())
+        })
+    }
+
+    async fn import(
+        &self,
+        id: &StackId,
+        text: &str,
+        force: bool,
+        info: UpdateInfo,
+    ) -> Result<(), StateError> {
         let source: Arc<str> = text.into();
         let options = ParseOptions { check_magic: !force };
         let parsed = parse_deployment(&source, options).map_err(StateError::Unusable)?;
@@ -402,6 +451,19 @@ impl StateStore for MemoryStore {
         self.with_free(id, |stack| {
             stack.snapshot = snapshot.map(Arc::new);
             stack.epoch += 1;
+            stack.record(info, UpdateOutcome { succeeded: true, ..UpdateOutcome::default() });
+            Ok(())
+        })
+    }
+
+    async fn tags(&self, id: &StackId) -> Result<BTreeMap<String, String>, StateError> {
+        self.with(id, |stack| Ok(stack.tags.clone()))
+    }
+
+    async fn set_tags(&self, id: &StackId, tags: &BTreeMap<String, String>) -> Result<(), StateError> {
+        crate::rules::check_tags(tags)?;
+        self.with(id, |stack| {
+            stack.tags.clone_from(tags);
             Ok(())
         })
     }

@@ -1,5 +1,7 @@
 //! What all stores refuse, and why.
 
+use std::collections::BTreeMap;
+
 use purlin_diag::Diagnostic;
 use purlin_formats::Checkpoint;
 use purlin_journal::check_integrity;
@@ -55,6 +57,42 @@ pub(crate) fn not_abandoned() -> StateError {
         )
         .with_hint("this is a defect; the journal stays, and the next operation recovers it"),
     )
+}
+
+/// The refusal of a number that the history doesn't have.
+pub(crate) fn no_version(id: &StackId, version: u64, newest: usize) -> StateError {
+    let message = format!("the history of stack '{}' has no version {version}", id.name);
+    let hint = match newest {
+        0 => "it has none yet".to_owned(),
+        newest => format!("its versions are 1 to {newest}; `stack history` lists them"),
+    };
+    StateError::Unusable(Diagnostic::error("version-unknown", message).with_hint(hint))
+}
+
+/// The refusal of a version whose state was not kept.
+pub(crate) fn no_state(id: &StackId, version: u64) -> StateError {
+    let message = format!("the history of stack '{}' has no state for version {version}", id.name);
+    let hint = "choose a version before or after it; `state log` shows which have one";
+    StateError::Unusable(Diagnostic::error("version-without-state", message).with_hint(hint))
+}
+
+/// The refusal of a kind of damage in tags.
+pub(crate) fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), StateError> {
+    let wrong = |name: &&String| name.is_empty() || name.len() > 40 || !name.chars().all(is_tag_letter);
+    if let Some(name) = tags.keys().find(wrong) {
+        let message = format!("'{name}' is not the name of a tag");
+        let hint = "a name has up to 40 letters, digits, '-', '_', '.' and ':'";
+        return Err(StateError::Unusable(Diagnostic::error("tag-name", message).with_hint(hint)));
+    }
+    if let Some((name, _)) = tags.iter().find(|(_, value)| value.chars().count() > 256) {
+        let message = format!("the value of the tag '{name}' is longer than 256 characters");
+        return Err(StateError::Unusable(Diagnostic::error("tag-value", message)));
+    }
+    Ok(())
+}
+
+fn is_tag_letter(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':')
 }
 
 /// What an import stores: no pending operations, and unless forced only what belongs to the stack

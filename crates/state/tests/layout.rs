@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 
 use purlin_model::{Bag, RawText};
-use purlin_ports::{StackId, StateError, StateStore, UpdateInfo, UpdateOutcome};
+use purlin_ports::{RecordedConfig, StackId, StateError, StateStore, UpdateInfo, UpdateOutcome};
 use purlin_state::{Compression, DirectoryOptions};
 use world::*;
 
@@ -39,8 +39,8 @@ async fn leaves_what_the_ecosystem_knows() {
         message: "first <one>".into(),
         environment: [("git.head".to_owned(), "abc".to_owned())].into(),
         config: [
-            ("shop:key".to_owned(), ("v".to_owned(), false)),
-            ("shop:pw".to_owned(), ("c".to_owned(), true)),
+            ("shop:key".to_owned(), RecordedConfig::Plain("v".to_owned())),
+            ("shop:pw".to_owned(), RecordedConfig::Secret("c".to_owned())),
         ]
         .into(),
     };
@@ -310,8 +310,8 @@ async fn a_damaged_checkpoint_is_named_and_can_be_replaced_by_force() {
         assert_eq!(store.list(None).await.unwrap()[0].resource_count, None);
     }
     world.write(FILE, &CHECKPOINT[..100]);
-    assert!(store.import(&id(), &export, false).await.is_err());
-    store.import(&id(), &export, true).await.unwrap();
+    assert!(store.import(&id(), &export, false, UpdateInfo::default()).await.is_err());
+    store.import(&id(), &export, true, UpdateInfo::default()).await.unwrap();
     assert_eq!(store.load(&id()).await.unwrap().snapshot.resources.len(), 1);
 }
 
@@ -325,7 +325,7 @@ async fn a_forced_import_sets_the_journal_aside() {
     session.append(begin(1, "a")).wait().await.unwrap();
     drop(session);
     world.kill("here", 7);
-    store.import(&id(), &export, true).await.unwrap();
+    store.import(&id(), &export, true, UpdateInfo::default()).await.unwrap();
     let loaded = store.load(&id()).await.unwrap();
     assert!(!loaded.recovered && loaded.snapshot.pending_operations.is_empty());
     assert!(world.names(OWN).contains(&"journal.1.jsonl.aside".to_owned()), "{:?}", world.names(OWN));

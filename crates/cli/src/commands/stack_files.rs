@@ -6,7 +6,7 @@ use std::io::Read as _;
 use purlin_diag::Diagnostic;
 use purlin_model::urn::STACK_TYPE;
 use purlin_model::{PropertyValue, Snapshot};
-use purlin_ports::HistoryEntry;
+use purlin_ports::{HistoryEntry, RecordedConfig, UpdateInfo};
 
 use crate::args::{StackExportArgs, StackHistoryArgs, StackImportArgs, StackOutputArgs};
 use crate::commands::stack_show::{ago, output_rows, table};
@@ -157,7 +157,8 @@ pub(crate) async fn import(
             .with_hint("`stack export` writes what can be imported")
     })?;
     let text = config_values::conceal(context, &target, &text).await?;
-    target.store.import(&target.id, &text, args.force).await?;
+    let info = UpdateInfo { kind: "import".to_owned(), ..UpdateInfo::default() };
+    target.store.import(&target.id, &text, args.force, info).await?;
     context.out.line("Import complete.");
     Ok(())
 }
@@ -230,14 +231,19 @@ async fn history_json(
         serde_json::Value::from(format!("{timestamp:.3}"))
     };
     let mut config = serde_json::Map::new();
-    for (key, (text, secret)) in &entry.info.config {
+    for (key, value) in &entry.info.config {
         let mut row = serde_json::Map::new();
-        if !secret || show_secrets {
-            let text =
-                if *secret { config_values::decrypt_one(context, target, text).await? } else { text.clone() };
-            row.insert("value".into(), text.into());
+        let secret = matches!(value, RecordedConfig::Secret(_));
+        match value {
+            RecordedConfig::Secret(text) if show_secrets => {
+                row.insert("value".into(), config_values::decrypt_one(context, target, text).await?.into());
+            }
+            RecordedConfig::Secret(_) => {}
+            RecordedConfig::Plain(text) | RecordedConfig::Structured(text) => {
+                row.insert("value".into(), text.clone().into());
+            }
         }
-        row.insert("secret".into(), (*secret).into());
+        row.insert("secret".into(), secret.into());
         config.insert(key.clone(), row.into());
     }
     let mut row = serde_json::Map::new();

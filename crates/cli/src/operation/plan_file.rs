@@ -8,7 +8,7 @@ use purlin_diag::Diagnostic;
 use purlin_formats::{ConfigText, PlanHeader, decode_plan, encode_plan};
 use purlin_model::Bag;
 use purlin_model::update_plan::UpdatePlan;
-use purlin_ports::{BagCodec, Clock, UpdateInfo};
+use purlin_ports::{BagCodec, Clock, RecordedConfig, UpdateInfo};
 
 use crate::ambient::SystemClock;
 use crate::context::Context;
@@ -67,13 +67,10 @@ pub(crate) fn tell(context: &Context, path: &Path) {
 
 /// The configuration of an operation as files have it.
 pub(crate) fn config_texts(info: &UpdateInfo) -> BTreeMap<String, ConfigText> {
-    let is_structured = |text: &str| {
-        text.starts_with(['{', '[']) && serde_json::from_str::<&serde_json::value::RawValue>(text).is_ok()
-    };
-    let text = |(text, secret): &(String, bool)| match (secret, is_structured(text)) {
-        (_, true) => ConfigText::Structured(text.clone()),
-        (true, false) => ConfigText::Secret(text.clone()),
-        (false, false) => ConfigText::Plain(text.clone()),
+    let text = |value: &RecordedConfig| match value.clone() {
+        RecordedConfig::Plain(text) => ConfigText::Plain(text),
+        RecordedConfig::Secret(text) => ConfigText::Secret(text),
+        RecordedConfig::Structured(text) => ConfigText::Structured(text),
     };
     info.config.iter().map(|(key, value)| (key.clone(), text(value))).collect()
 }

@@ -12,7 +12,7 @@ use purlin_monitor::{MonitorServer, MonitorSettings};
 use purlin_plan::Mode;
 use purlin_plugins::process::ProcessEvent;
 use purlin_plugins::{PluginHost, PluginKind, PluginSettings, ProjectPlugin, UrlOverride};
-use purlin_ports::{BagCodec, EventSink, LanguageHost, ProviderHost, RunRequest, UpdateInfo, UpdateSession};
+use purlin_ports::{BagCodec, EventSink, LanguageHost, ProviderHost, RecordedConfig, RunRequest, UpdateInfo, UpdateSession};
 use purlin_secrets::SealedBags;
 use purlin_yaml::YamlHost;
 
@@ -329,14 +329,12 @@ impl Prepared<'_> {
             .config()
             .iter()
             .map(|(key, value)| {
-                let (text, secret) = match value.as_secure() {
-                    Some(ciphertext) => (ciphertext.to_owned(), true),
-                    None => match value.as_str() {
-                        Some(text) => (text.to_owned(), false),
-                        None => (value.to_canonical_json(), value.contains_secure()),
-                    },
+                let recorded = match (value.as_secure(), value.as_str()) {
+                    (Some(ciphertext), _) => RecordedConfig::Secret(ciphertext.to_owned()),
+                    (None, Some(text)) => RecordedConfig::Plain(text.to_owned()),
+                    (None, None) => RecordedConfig::Structured(value.to_canonical_json()),
                 };
-                (key.to_string(), (text, secret))
+                (key.to_string(), recorded)
             })
             .collect();
         UpdateInfo {

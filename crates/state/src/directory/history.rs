@@ -1,20 +1,29 @@
 //! What happened to a stack: an entry and a copy of the checkpoint for each operation.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use purlin_formats::{ConfigText, HistoryRecord, OperationInfo, decode_history, encode_history};
-use purlin_ports::{HistoryEntry, StackId, StateError, UpdateInfo, UpdateOutcome};
+use purlin_formats::{
+    ConfigText, HistoryRecord, OperationInfo, WriteError, decode_history, encode_history, write_checkpoint,
+};
+use purlin_model::Snapshot;
+use purlin_ports::{HistoryEntry, LoadedStack, RecordedConfig, StackId, StateError, UpdateInfo, UpdateOutcome};
 
+use super::checkpoint::Stored;
 use super::files::{self, Doing as _};
 use super::layout::StackFile;
+use super::options::Compression;
 use super::store::Inner;
 
 /// How the store's records say what an operation is.
 pub(crate) fn operation_info(info: &UpdateInfo) -> OperationInfo {
-    let text = |(text, secret): &(String, bool)| {
-        if *secret { ConfigText::Secret(text.clone()) } else { ConfigText::Plain(text.clone()) }
+    let text = |value: &RecordedConfig| match value.clone() {
+        RecordedConfig::Plain(text) => ConfigText::Plain(text),
+        RecordedConfig::Secret(text) => ConfigText::Secret(text),
+        RecordedConfig::Structured(text) => ConfigText::Structured(text),
     };
     OperationInfo {
         kind: info.kind.clone(),
@@ -26,8 +35,9 @@ pub(crate) fn operation_info(info: &UpdateInfo) -> OperationInfo {
 
 fn update_info(info: OperationInfo) -> UpdateInfo {
     let text = |value| match value {
-        ConfigText::Secret(text) => (text, true),
-        ConfigText::Plain(text) | ConfigText::Structured(text) => (text, false),
+        ConfigText::Plain(text) => RecordedConfig::Plain(text),
+        ConfigText::Secret(text) => RecordedConfig::Secret(text),
+        ConfigText::Structured(text) => RecordedConfig::Structured(text),
     };
     UpdateInfo {
         kind: info.kind,
@@ -44,6 +54,67 @@ pub(crate) fn record(
     checkpoint: &StackFile,
     entry: &HistoryEntry,
 ) -> Result<(), StateError> {
+    let names = next_names(inner, id)?;
+    write_entry(inner, &names, entry)?;
+    let copy = names.path("checkpoint");
+    files::copy(&checkpoint.path, &copy, &inner.token()).doing("write", &copy)?;
+    if inner.options.disable_backups {
+        return Ok(());
+    }
+    let folder = inner.layout.backups(id);
+    fs::create_dir_all(&folder).doing("create", &folder)?;
+    let ending = inner.options.compression.suffix();
+    let backup = folder.join(format!("{}.{}.json{ending}", id.name, names.nanos));
+    files::link_or_copy(&copy, &backup, &inner.token()).doing("write", &backup)
+}
+
+/// Adds an entry that another store recorded.
+pub(crate) fn add(
+    inner: &Inner,
+    id: &StackId,
+    entry: &HistoryEntry,
+    state: Option<&Snapshot>,
+) -> Result<(), StateError> {
+    let names = next_names(inner, id)?;
+    // The state first: an entry is not to be seen without it.
+    if let Some(snapshot) = state {
+        let path = names.path("checkpoint");
+        let write = |out: &mut dyn io::Write| write_checkpoint(out, &id.to_string(), Some(snapshot));
+        let bytes = match files::compressed(Vec::new(), inner.options.compression, write) {
+            Ok(bytes) => bytes,
+            Err(WriteError::Io(error)) => return Err(files::failed("write", &path, &error)),
+            Err(WriteError::Refused(diagnostic)) => return Err(StateError::Unusable(diagnostic)),
+        };
+        files::write_whole(&path, &bytes, &inner.token(), false).doing("write", &path)?;
+    }
+    write_entry(inner, &names, entry)
+}
+
+/// The names of the files of an entry.
+struct Names {
+    folder: PathBuf,
+    stack: String,
+    nanos: i128,
+    ending: &'static str,
+}
+
+impl Names {
+    fn path(&self, what: &str) -> PathBuf {
+        self.folder.join(format!("{}-{}.{what}.json{}", self.stack, self.nanos, self.ending))
+    }
+}
+
+/// The names of an entry that comes after all that are there.
+fn next_names(inner: &Inner, id: &StackId) -> Result<Names, StateError> {
+    let folder = inner.layout.history(id);
+    fs::create_dir_all(&folder).doing("create", &folder)?;
+    let newest = entries(&folder)?.last().map(|found| found.nanos);
+    // Two operations in one tick of the clock, or a clock that was put back.
+    let nanos = inner.around.clock.unix_nanos().max(newest.map_or(0, |newest| newest + 1));
+    Ok(Names { folder, stack: id.name.clone(), nanos, ending: inner.options.compression.suffix() })
+}
+
+fn write_entry(inner: &Inner, names: &Names, entry: &HistoryEntry) -> Result<(), StateError> {
     let record = HistoryRecord {
         info: operation_info(&entry.info),
         start_time: entry.start_time,
@@ -52,49 +123,55 @@ pub(crate) fn record(
         version: 0,
         resource_changes: entry.outcome.changes.clone(),
     };
-    let folder = inner.layout.history(id);
-    fs::create_dir_all(&folder).doing("create", &folder)?;
-    let compression = inner.options.compression;
-    let mut nanos = inner.around.clock.unix_nanos();
-    let name = |nanos: i128, what: &str| {
-        folder.join(format!("{}-{nanos}.{what}.json{}", id.name, compression.suffix()))
-    };
-    // Two operations in one tick of the clock.
-    while name(nanos, "history").exists() {
-        nanos += 1;
-    }
     let text = encode_history(&record);
-    let path = name(nanos, "history");
+    let path = names.path("history");
     let write = |out: &mut dyn io::Write| out.write_all(text.as_bytes());
+    let compression = inner.options.compression;
     let bytes = files::compressed::<_, io::Error>(Vec::new(), compression, write).doing("write", &path)?;
-    files::write_whole(&path, &bytes, &inner.token(), false).doing("write", &path)?;
-    let copy = name(nanos, "checkpoint");
-    files::copy(&checkpoint.path, &copy, &inner.token()).doing("write", &copy)?;
-    if inner.options.disable_backups {
-        return Ok(());
+    files::write_whole(&path, &bytes, &inner.token(), false).doing("write", &path)
+}
+
+/// An entry as the names of its files show it.
+pub(crate) struct Found {
+    nanos: i128,
+    pub(crate) entry: PathBuf,
+    pub(crate) checkpoint: Option<StackFile>,
+}
+
+/// What is in the folder of a history, oldest first.
+pub(crate) fn entries(folder: &Path) -> Result<Vec<Found>, StateError> {
+    let names = files::names(folder).doing("list", folder)?;
+    let number = |name: &str, what: &str| -> Option<(i128, Compression)> {
+        let (stem, ending) = name.split_once(&format!(".{what}.json"))?;
+        let compression = Compression::ALL.into_iter().find(|c| c.suffix() == ending)?;
+        Some((stem.rsplit('-').next()?.parse().ok()?, compression))
+    };
+    let mut checkpoints: BTreeMap<i128, StackFile> = BTreeMap::new();
+    for name in &names {
+        if let Some((nanos, compression)) = number(name, "checkpoint") {
+            checkpoints.insert(nanos, StackFile { path: folder.join(name), compression });
+        }
     }
-    let folder = inner.layout.backups(id);
-    fs::create_dir_all(&folder).doing("create", &folder)?;
-    let backup = folder.join(format!("{}.{nanos}.json{}", id.name, compression.suffix()));
-    files::link_or_copy(&copy, &backup, &inner.token()).doing("write", &backup)
+    let mut found: Vec<Found> = names
+        .iter()
+        .filter_map(|name| Some((number(name, "history")?.0, folder.join(name))))
+        .map(|(nanos, entry)| Found { nanos, entry, checkpoint: checkpoints.remove(&nanos) })
+        .collect();
+    found.sort_by_key(|found| found.nanos);
+    Ok(found)
 }
 
 /// The entries of a stack's history, newest first.
 pub(crate) fn read(inner: &Inner, id: &StackId) -> Result<Vec<HistoryEntry>, StateError> {
-    let folder = inner.layout.history(id);
-    let mut found: Vec<(i128, PathBuf)> = Vec::new();
-    for name in files::names(&folder).doing("list", &folder)? {
-        let number = name
-            .split_once(".history.json")
-            .filter(|(_, ending)| matches!(*ending, "" | ".gz" | ".zst"))
-            .and_then(|(stem, _)| stem.rsplit('-').next()?.parse().ok());
-        found.extend(number.map(|number| (number, folder.join(&name))));
-    }
-    found.sort_unstable_by(|a, b| b.cmp(a));
-    found.into_iter().map(|(_, path)| read_entry(&path)).collect()
+    let found = entries(&inner.layout.history(id))?;
+    let read = (1..).zip(&found).map(|(version, found)| read_entry(version, found));
+    let mut entries = read.collect::<Result<Vec<_>, _>>()?;
+    entries.reverse();
+    Ok(entries)
 }
 
-fn read_entry(path: &std::path::Path) -> Result<HistoryEntry, StateError> {
+pub(crate) fn read_entry(version: u64, found: &Found) -> Result<HistoryEntry, StateError> {
+    let path = &found.entry;
     let (bytes, _) = files::read(path).doing("read", path)?;
     let bytes = files::expand(&bytes).doing("expand", path)?.unwrap_or(bytes);
     let record = decode_history(&String::from_utf8_lossy(&bytes)).map_err(|mut diagnostic| {
@@ -102,10 +179,34 @@ fn read_entry(path: &std::path::Path) -> Result<HistoryEntry, StateError> {
         StateError::Unusable(diagnostic)
     })?;
     Ok(HistoryEntry {
+        version,
+        has_state: found.checkpoint.is_some(),
         info: update_info(record.info),
         outcome: UpdateOutcome { succeeded: record.result == "succeeded", changes: record.resource_changes },
         start_time: record.start_time,
         end_time: record.end_time,
+    })
+}
+
+/// The state that an operation left.
+pub(crate) fn state(inner: &Inner, id: &StackId, version: u64) -> Result<LoadedStack, StateError> {
+    if inner.layout.find(id)?.is_none() {
+        return Err(StateError::NotFound(id.clone()));
+    }
+    let found = entries(&inner.layout.history(id))?;
+    let newest = found.len();
+    let index = usize::try_from(version).ok().and_then(|version| version.checked_sub(1));
+    let Some(found) = index.and_then(|index| found.into_iter().nth(index)) else {
+        return Err(crate::rules::no_version(id, version, newest));
+    };
+    let Some(file) = found.checkpoint else {
+        return Err(crate::rules::no_state(id, version));
+    };
+    let checkpoint = Stored::read(file)?.parse()?;
+    Ok(LoadedStack {
+        snapshot: Arc::new(checkpoint.snapshot),
+        deployed: checkpoint.deployed,
+        recovered: false,
     })
 }
 
@@ -127,4 +228,11 @@ pub(crate) fn rename(inner: &Inner, from: &StackId, to: &StackId) -> Result<(), 
     // What else is in it stays.
     let _ = fs::remove_dir(&old);
     Ok(())
+}
+
+/// The error of an operation whose state is safe and whose entry is missing.
+pub(crate) fn not_recorded(error: StateError) -> StateError {
+    let mut diagnostic = error.diagnostic();
+    diagnostic.message = format!("the state was saved, but its history was not: {}", diagnostic.message);
+    StateError::Store(diagnostic)
 }

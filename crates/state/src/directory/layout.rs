@@ -82,6 +82,12 @@ impl Layout {
         StackFile { path: self.project(id).join(name), compression }
     }
 
+    /// The files that a stack of a name would have in the old layout, without projects.
+    pub(crate) fn legacy_files(&self, name: &str) -> Vec<PathBuf> {
+        let name = |compression: Compression| format!("{name}.json{}", compression.suffix());
+        Compression::ALL.into_iter().map(|c| self.under(&["stacks", &name(c)])).collect()
+    }
+
     /// The file that a stack has; if there are several, the one that was modified last.
     pub(crate) fn find(&self, id: &StackId) -> Result<Option<StackFile>, StateError> {
         let mut best: Option<(SystemTime, StackFile)> = None;

@@ -10,6 +10,7 @@
 //! | `…/fence` | locked for moments: while a writer takes over, and while a checkpoint is replaced | ours |
 
 mod checkpoint;
+mod examine;
 mod files;
 mod folder;
 mod heart;
@@ -22,6 +23,7 @@ mod processes;
 mod segment;
 mod session;
 mod store;
+mod tags;
 mod takeover;
 mod url;
 mod writer;

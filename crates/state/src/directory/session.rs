@@ -75,6 +75,8 @@ impl Work {
         *ended = true;
         self.heart.stop();
         let entry = HistoryEntry {
+            version: 0,
+            has_state: true,
             info: self.info.clone(),
             outcome,
             start_time: self.started,
@@ -82,12 +84,7 @@ impl Work {
         };
         let recorded = history::record(inner, &hold.id, &file, &entry);
         hold.release()?;
-        recorded.map_err(|error| {
-            let mut diagnostic = error.diagnostic();
-            diagnostic.message =
-                format!("the state was saved, but its history was not: {}", diagnostic.message);
-            StateError::Store(diagnostic)
-        })
+        recorded.map_err(history::not_recorded)
     }
 
     fn abandon(&self) -> Result<(), StateError> {

@@ -1,5 +1,6 @@
 //! The store itself.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,12 +9,14 @@ use async_trait::async_trait;
 use purlin_diag::Diagnostic;
 use purlin_formats::{ParseOptions, export_deployment, parse_deployment};
 use purlin_journal::refuse_if_invalid;
+use purlin_model::Snapshot;
 use purlin_ports::{
     CancelReport, HistoryEntry, LoadedStack, StackId, StackSummary, StateError, StateStore, UpdateInfo,
-    UpdateSession,
+    UpdateOutcome, UpdateSession,
 };
 
 use super::checkpoint::{self, Stored};
+use super::examine;
 use super::files::{self, Doing as _};
 use super::folder::{Folder, WriterMark};
 use super::history;
@@ -22,6 +25,7 @@ use super::layout::Layout;
 use super::locks;
 use super::options::{DirectoryOptions, Surroundings};
 use super::session::DirectorySession;
+use super::tags;
 use super::takeover;
 use crate::rename::renamed;
 use crate::rules::{check_import, check_name, only_the_root_is_left};
@@ -81,34 +85,6 @@ impl DirectoryStore {
             name: format!("{}@{} (pid {})", around.username, around.hostname, around.pid),
         };
         Ok(DirectoryStore { inner: Arc::new(Inner { url: url.into(), layout, options, around, writer }) })
-    }
-
-    /// Removes the copies of checkpoints that [`StateStore::remove`] leaves.
-    pub async fn remove_backups(&self, id: &StackId) -> Result<(), StateError> {
-        check_name(id)?;
-        let (inner, id) = (Arc::clone(&self.inner), id.clone());
-        blocking(move || {
-            for compression in super::Compression::ALL {
-                let mut backup = inner.layout.stack_file(&id, compression).path.into_os_string();
-                backup.push(".bak");
-                files::remove(backup.as_ref()).doing("remove", backup.as_ref())?;
-            }
-            remove_folder(inner.layout.backups(&id))
-        })
-        .await
-    }
-
-    /// Sets the journals of a stack aside, so that nothing looks at them any more. Gives their new
-    /// names.
-    pub async fn set_journals_aside(&self, id: &StackId) -> Result<Vec<PathBuf>, StateError> {
-        check_name(id)?;
-        let (inner, id) = (Arc::clone(&self.inner), id.clone());
-        blocking(move || {
-            let folder = Folder::of(&inner, &id);
-            takeover::wait_until_free(&inner, &id, &folder)?;
-            folder.set_journals_aside()
-        })
-        .await
     }
 
     fn with<T: Send + 'static>(
@@ -293,16 +269,46 @@ fn cancel(inner: &Arc<Inner>, id: &StackId) -> Result<CancelReport, StateError> 
     Ok(report)
 }
 
-fn import(inner: &Arc<Inner>, id: &StackId, text: &str, force: bool) -> Result<(), StateError> {
+fn import(
+    inner: &Arc<Inner>,
+    id: &StackId,
+    text: &str,
+    force: bool,
+    info: UpdateInfo,
+) -> Result<(), StateError> {
+    let start_time = inner.around.clock.unix_seconds();
     let source: Arc<str> = text.into();
     let options = ParseOptions { check_magic: !force };
     let parsed = parse_deployment(&source, options).map_err(StateError::Unusable)?;
     let snapshot = check_import(id, parsed, force)?;
     let hold = Hold::acquire(inner, id, if force { Leftovers::SetAside } else { Leftovers::Recover })?;
-    match hold.replace(snapshot.as_ref()) {
-        Ok(_) => hold.release(),
-        Err(error) => hold.let_go().and(Err(error)),
+    let file = match hold.replace(snapshot.as_ref()) {
+        Ok(file) => file,
+        Err(error) => return hold.let_go().and(Err(error)),
+    };
+    let entry = HistoryEntry {
+        version: 0,
+        has_state: true,
+        info,
+        outcome: UpdateOutcome { succeeded: true, ..UpdateOutcome::default() },
+        start_time,
+        end_time: inner.around.clock.unix_seconds(),
+    };
+    let recorded = history::record(inner, id, &file, &entry);
+    hold.release()?;
+    recorded.map_err(history::not_recorded)
+}
+
+/// Acts on a stack that is there.
+fn existing<T>(
+    inner: &Inner,
+    id: &StackId,
+    act: impl FnOnce() -> Result<T, StateError>,
+) -> Result<T, StateError> {
+    if inner.layout.find(id)?.is_none() {
+        return Err(StateError::NotFound(id.clone()));
     }
+    act()
 }
 
 #[async_trait]
@@ -362,8 +368,68 @@ impl StateStore for DirectoryStore {
         .await
     }
 
-    async fn import(&self, id: &StackId, text: &str, force: bool) -> Result<(), StateError> {
+    async fn load_version(&self, id: &StackId, version: u64) -> Result<LoadedStack, StateError> {
+        self.with(id, move |inner, id| existing(inner, id, || history::state(inner, id, version))).await
+    }
+
+    async fn add_history(
+        &self,
+        id: &StackId,
+        entry: &HistoryEntry,
+        state: Option<&Snapshot>,
+    ) -> Result<(), StateError> {
+        let (entry, state) = (entry.clone(), state.cloned());
+        let add = move |inner: &Arc<Inner>, id: &StackId| {
+            existing(inner, id, || history::add(inner, id, &entry, state.as_ref()))
+        };
+        self.with(id, add).await
+    }
+
+    async fn import(
+        &self,
+        id: &StackId,
+        text: &str,
+        force: bool,
+        info: UpdateInfo,
+    ) -> Result<(), StateError> {
         let text = text.to_owned();
-        self.with(id, move |inner, id| import(inner, id, &text, force)).await
+        self.with(id, move |inner, id| import(inner, id, &text, force, info)).await
+    }
+
+    async fn tags(&self, id: &StackId) -> Result<BTreeMap<String, String>, StateError> {
+        self.with(id, |inner, id| existing(inner, id, || tags::read(inner, id))).await
+    }
+
+    async fn set_tags(&self, id: &StackId, tags: &BTreeMap<String, String>) -> Result<(), StateError> {
+        let tags = tags.clone();
+        self.with(id, move |inner, id| existing(inner, id, || tags::write(inner, id, &tags))).await
+    }
+
+    async fn examine(&self, id: &StackId) -> Result<Vec<Diagnostic>, StateError> {
+        self.with(id, examine::examine).await
+    }
+
+    async fn set_journals_aside(&self, id: &StackId) -> Result<Vec<String>, StateError> {
+        self.with(id, |inner, id| {
+            existing(inner, id, || {
+                let folder = Folder::of(inner, id);
+                takeover::wait_until_free(inner, id, &folder)?;
+                let aside = folder.set_journals_aside()?;
+                Ok(aside.iter().map(|path| path.display().to_string()).collect())
+            })
+        })
+        .await
+    }
+
+    async fn remove_backups(&self, id: &StackId) -> Result<(), StateError> {
+        self.with(id, |inner, id| {
+            for compression in super::Compression::ALL {
+                let mut backup = inner.layout.stack_file(id, compression).path.into_os_string();
+                backup.push(".bak");
+                files::remove(backup.as_ref()).doing("remove", backup.as_ref())?;
+            }
+            remove_folder(inner.layout.backups(id))
+        })
+        .await
     }
 }

@@ -36,6 +36,16 @@ fn life(inner: &Inner, writer: &WriterMark) -> Life {
     }
 }
 
+/// Whether a writer is known to be dead.
+pub(crate) fn is_dead(inner: &Inner, writer: &WriterMark) -> bool {
+    life(inner, writer) == Life::Dead
+}
+
+/// Whether somebody of ours may be changing a stack right now.
+pub(crate) fn is_running(inner: &Inner, folder: &Folder) -> Result<bool, StateError> {
+    Ok(folder.leases()?.iter().any(|(_, lease)| life(inner, &lease.writer) != Life::Dead))
+}
+
 /// Makes sure that nobody is changing a stack. Gives the locks that dead writers left. For a writer
 /// on another host this means to watch its heartbeat for as long as a lease lasts.
 pub(crate) fn wait_until_free(
