@@ -241,13 +241,8 @@ pub trait StateStore: Send + Sync {
     /// Replaces the deployment by that of an export, and records that in the history. Pending
     /// operations are kept out. With `force` even a state that can't be read is replaced, and journals
     /// that were left behind are set aside.
-    async fn import(
-        &self,
-        id: &StackId,
-        text: &str,
-        force: bool,
-        info: UpdateInfo,
-    ) -> Result<(), StateError>;
+    async fn import(&self, id: &StackId, text: &str, force: bool, info: UpdateInfo)
+    -> Result<(), StateError>;
 
     /// The tags of a stack.
     async fn tags(&self, id: &StackId) -> Result<BTreeMap<String, String>, StateError>;

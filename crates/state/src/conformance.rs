@@ -162,7 +162,10 @@ async fn one_writer(store: &dyn StateStore) -> Check {
     ensure(is_locked(store.remove(&dev, true).await.err()), "a stack in use is not removed")?;
     ensure(is_locked(store.rename(&dev, &id("new")).await.err()), "a stack in use is not renamed")?;
     let text = fine(store.export(&dev).await, "a stack in use is exported")?;
-    ensure(is_locked(store.import(&dev, &text, false, info()).await.err()), "a stack in use is not imported into")?;
+    ensure(
+        is_locked(store.import(&dev, &text, false, info()).await.err()),
+        "a stack in use is not imported into",
+    )?;
     fine(store.load(&dev).await, "a stack in use is read")?;
     fine(first.abandon().await, "an operation is abandoned")?;
     let second = session(store, "dev").await?;
@@ -248,7 +251,10 @@ async fn exports(store: &dyn StateStore) -> Check {
     let dev = id("dev");
     let text = fine(store.export(&dev).await, "a stack is exported")?;
     fine(store.create(&id("other")).await, "a stack is made")?;
-    ensure(store.import(&id("other"), &text, false, info()).await.is_err(), "other stacks' resources are refused")?;
+    ensure(
+        store.import(&id("other"), &text, false, info()).await.is_err(),
+        "other stacks' resources are refused",
+    )?;
     fine(store.import(&id("other"), &text, true, info()).await, "unless forced")?;
     let loaded = fine(store.load(&id("other")).await, "the stack is read")?;
     ensure(loaded.deployed && resources(&loaded.snapshot) == ["a", "b"], "an import replaces the state")?;

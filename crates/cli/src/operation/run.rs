@@ -12,7 +12,9 @@ use purlin_monitor::{MonitorServer, MonitorSettings};
 use purlin_plan::Mode;
 use purlin_plugins::process::ProcessEvent;
 use purlin_plugins::{PluginHost, PluginKind, PluginSettings, ProjectPlugin, UrlOverride};
-use purlin_ports::{BagCodec, EventSink, LanguageHost, ProviderHost, RecordedConfig, RunRequest, UpdateInfo, UpdateSession};
+use purlin_ports::{
+    BagCodec, EventSink, LanguageHost, ProviderHost, RecordedConfig, RunRequest, UpdateInfo, UpdateSession,
+};
 use purlin_secrets::SealedBags;
 use purlin_yaml::YamlHost;
 

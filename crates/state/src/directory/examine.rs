@@ -49,7 +49,8 @@ fn twins(inner: &Inner, id: &StackId, found: &mut Vec<Diagnostic>) -> Result<(),
         all.iter().filter(|path| path.is_file()).map(|path| path.display().to_string()).collect();
     if there.len() > 1 {
         let message = format!("the stack has {} state files: {}", there.len(), there.join(", "));
-        let hint = "the one that was changed last counts; move the others away once you know that they are old";
+        let hint =
+            "the one that was changed last counts; move the others away once you know that they are old";
         found.push(Diagnostic::warning("state-twins", message).with_hint(hint));
     }
     for path in inner.layout.legacy_files(&id.name) {
@@ -122,12 +123,7 @@ fn state(
 }
 
 /// Locks and leases, and who has them.
-fn held(
-    inner: &Inner,
-    id: &StackId,
-    folder: &Folder,
-    found: &mut Vec<Diagnostic>,
-) -> Result<(), StateError> {
+fn held(inner: &Inner, id: &StackId, folder: &Folder, found: &mut Vec<Diagnostic>) -> Result<(), StateError> {
     let Some(leases) = take(folder.leases(), found) else { return Ok(()) };
     for lock in locks::list(inner, id)? {
         let line = lock.describe(inner);

@@ -10,7 +10,9 @@ use purlin_formats::{
     ConfigText, HistoryRecord, OperationInfo, WriteError, decode_history, encode_history, write_checkpoint,
 };
 use purlin_model::Snapshot;
-use purlin_ports::{HistoryEntry, LoadedStack, RecordedConfig, StackId, StateError, UpdateInfo, UpdateOutcome};
+use purlin_ports::{
+    HistoryEntry, LoadedStack, RecordedConfig, StackId, StateError, UpdateInfo, UpdateOutcome,
+};
 
 use super::checkpoint::Stored;
 use super::files::{self, Doing as _};

@@ -41,11 +41,7 @@ pub(crate) fn read(inner: &Inner, id: &StackId) -> Result<BTreeMap<String, Strin
 }
 
 /// Replaces the tags of a stack. Without any, the file goes.
-pub(crate) fn write(
-    inner: &Inner,
-    id: &StackId,
-    tags: &BTreeMap<String, String>,
-) -> Result<(), StateError> {
+pub(crate) fn write(inner: &Inner, id: &StackId, tags: &BTreeMap<String, String>) -> Result<(), StateError> {
     check_tags(tags)?;
     // What a newer program wrote stays.
     read(inner, id)?;
