@@ -1,13 +1,16 @@
 //! `cargo xtask mutants`: a seeded sample of mutants of the crates that decide, run against their
-//! tests; what no test catches is run against the lifecycle cases, too. `docs/mutants.md` gets the
-//! list with what became of each.
+//! tests; what those don't catch is run against their unit tests, the lifecycle cases and the seeded
+//! world, too. A second sample, of what the first has left, is the check that tests weren't written
+//! for the first one only. `docs/mutants.md` gets the lists with what became of each.
 //!
 //! The work is done on a copy of the repository below `target`, so that sources can be changed while
-//! it runs. What has been found out is kept there: a run that was cut off goes on where it was, unless
-//! the sources have changed.
+//! it runs. What has been found out is kept there: a run that was cut off goes on where it was. When
+//! sources have changed, what was missed is run again, and all of the files that have changed.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
+mod report;
+mod sample;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -17,12 +20,19 @@ use serde_json::{Value, json};
 use crate::repo::Repo;
 use crate::run::{captured, fresh_folder};
 use crate::tools::on_path;
+use report::{Counts, report};
+use sample::sampled;
 
 /// The crates that are mutated.
 const CRATES: [&str; 2] = ["purlin-plan", "purlin-journal"];
 
-/// How long the tests of a mutant may take, in seconds. They take a few seconds.
-const TIMEOUT: &str = "120";
+/// How long the tests of a mutant may take, in seconds. Those of the crates take about a second, the
+/// others some seconds; a busy machine needs more.
+const TIMEOUT: &str = "90";
+
+/// How many random runs the tests of the crates make. Far fewer than else, since they are run once for
+/// each mutant.
+const RANDOM_RUNS: &str = "60";
 
 /// What part of the viable mutants must be caught, in percent.
 const GOAL: usize = 85;
@@ -31,59 +41,80 @@ const GOAL: usize = 85;
 struct Options {
     sample: usize,
     seed: u64,
-    lifecycle: bool,
+    check: usize,
+    check_seed: u64,
+    only_own: bool,
     fresh: bool,
     report: String,
 }
 
-/// Runs the sample that the arguments describe.
+/// Mutants drawn by a seed.
+struct Sample {
+    seed: u64,
+    names: Vec<String>,
+}
+
+/// Runs the samples that the arguments describe.
 pub(crate) fn run(repo: &Repo, arguments: &[String]) -> Result<()> {
     let options = Options::parse(arguments)?;
     if on_path("cargo-mutants").is_none() {
         bail!("there is no cargo-mutants on PATH: cargo install --locked cargo-mutants");
     }
+    let version = captured(Command::new("cargo-mutants").args(["mutants", "--version"]))?;
     let folder = repo.target().join("mutants");
     let work = Work { tree: folder.join("tree"), build: folder.join("build"), out: folder.join("out") };
     let known_file = folder.join("outcomes.json");
-    if work.copy_sources(repo)? || options.fresh {
-        for stale in [work.out_of(Tests::Own), work.out_of(Tests::Lifecycle)] {
-            fresh_folder(&stale)?;
-        }
-        std::fs::write(&known_file, "{}")?;
-    }
     let text = std::fs::read_to_string(&known_file).unwrap_or_else(|_| "{}".to_owned());
     let mut known: BTreeMap<String, String> = serde_json::from_str(&text)?;
-    let all = work.list()?;
-    let sample = sampled(all.clone(), options.sample, options.seed);
-    let mut stages = vec![Tests::Own];
-    stages.extend(options.lifecycle.then_some(Tests::Lifecycle));
-    for tests in stages {
-        // What a run that was cut off has found out.
-        learn(&mut known, work.outcomes(tests)?);
-        let waits = |name: &&String| known.get(*name).map(String::as_str) == tests.waiting();
-        let waiting: Vec<String> = sample.iter().filter(waits).cloned().collect();
+    // What a run that was cut off has found out.
+    for stage in STAGES {
+        work.take_outcomes(stage, &mut known)?;
+    }
+    forget(&mut known, &work.copy_sources(repo)?);
+    if options.fresh {
+        known.clear();
+    }
+    std::fs::write(&known_file, json!(known).to_string())?;
+
+    let mut all = work.list()?;
+    let count = all.len();
+    let mut samples = Vec::new();
+    for (size, seed) in [(options.sample, options.seed), (options.check, options.check_seed)] {
+        let names = sampled(&all, size, seed);
+        all.retain(|name| !names.contains(name));
+        samples.push(Sample { seed, names });
+    }
+    samples.retain(|sample| !sample.names.is_empty());
+    for stage in STAGES.into_iter().filter(|stage| *stage == Stage::Own || !options.only_own) {
+        let names = samples.iter().flat_map(|sample| &sample.names);
+        let waits = |name: &&String| known.get(*name).map(String::as_str) == stage.waiting();
+        let waiting: Vec<String> = names.filter(waits).cloned().collect();
         if !waiting.is_empty() {
-            eprintln!("mutants: {} to be run against {}", waiting.len(), tests.name());
-            work.test(&waiting, tests)?;
-            learn(&mut known, work.outcomes(tests)?);
+            eprintln!("mutants: {} to be run against {}", waiting.len(), stage.name());
+            work.test(&waiting, stage)?;
+            work.take_outcomes(stage, &mut known)?;
         }
         std::fs::write(&known_file, json!(known).to_string())?;
-        std::fs::write(repo.path(&options.report), report(&options, all.len(), &sample, &known))?;
+        let page = report(version.trim(), count, &samples, &known);
+        std::fs::write(repo.path(&options.report), page)?;
     }
-    let counts = Counts::of(&sample, &known);
-    println!("mutants: {}", counts.line());
-    if counts.percent() < GOAL {
+    for sample in &samples {
+        println!("mutants: seed {}: {}", sample.seed, Counts::of(&sample.names, &known).line());
+    }
+    if samples.first().is_some_and(|sample| Counts::of(&sample.names, &known).percent() < GOAL) {
         bail!("fewer than {GOAL} % of the viable mutants are caught");
     }
     Ok(())
 }
 
-/// Adds what was found out. What no test of the crates catches may have been caught by others before.
-fn learn(known: &mut BTreeMap<String, String>, found: BTreeMap<String, String>) {
-    for (name, outcome) in found {
-        if outcome != UNCAUGHT || !known.contains_key(&name) {
-            known.insert(name, outcome);
-        }
+/// Forgets what may no longer be so when these files have changed: what was missed, and all that is
+/// known of the files themselves. What was caught elsewhere stays so.
+fn forget(known: &mut BTreeMap<String, String>, changed: &BTreeSet<String>) {
+    if !changed.is_empty() {
+        known.retain(|name, outcome| {
+            let file = name.split(':').next().unwrap_or_default();
+            !matches!(outcome.as_str(), MISSED | UNCAUGHT) && !changed.contains(file)
+        });
     }
 }
 
@@ -92,7 +123,9 @@ impl Options {
         let mut options = Options {
             sample: 400,
             seed: 1,
-            lifecycle: true,
+            check: 100,
+            check_seed: 2,
+            only_own: false,
             fresh: false,
             report: "docs/mutants.md".to_owned(),
         };
@@ -102,8 +135,10 @@ impl Options {
             match flag.as_str() {
                 "--sample" => options.sample = value()?.parse().context("--sample")?,
                 "--seed" => options.seed = value()?.parse().context("--seed")?,
+                "--check" => options.check = value()?.parse().context("--check")?,
+                "--check-seed" => options.check_seed = value()?.parse().context("--check-seed")?,
                 "--report" => options.report = value()?.clone(),
-                "--no-lifecycle" => options.lifecycle = false,
+                "--only-own" => options.only_own = true,
                 "--fresh" => options.fresh = true,
                 other => bail!("there is no flag {other}"),
             }
@@ -112,42 +147,78 @@ impl Options {
     }
 }
 
+/// Caught by the tests of its crate.
+const CAUGHT: &str = "caught";
+
+/// Caught by the unit tests, the lifecycle cases or the seeded world.
+const CAUGHT_LATER: &str = "caught by the whole engine";
+
 /// No test has caught it.
 const MISSED: &str = "missed";
 
-/// The tests of the mutated crates have not caught it; others have not been tried yet.
+/// The tests of its crate have not caught it; others have not been tried yet.
 const UNCAUGHT: &str = "uncaught";
+
+/// It made the tests run for too long, which is as good as caught.
+const TIMED_OUT: &str = "timeout";
+
+/// It doesn't compile.
+const UNVIABLE: &str = "unviable";
 
 /// Which tests are run.
 #[derive(Clone, Copy, PartialEq)]
-enum Tests {
-    /// Those of the mutated crates.
+enum Stage {
+    /// Those of the mutated crate that are in `tests`.
     Own,
-    /// The lifecycle cases.
-    Lifecycle,
+    /// All others that say what the planner and the journal do.
+    Engine,
 }
 
-impl Tests {
+const STAGES: [Stage; 2] = [Stage::Own, Stage::Engine];
+
+impl Stage {
     fn name(self) -> &'static str {
         match self {
-            Tests::Own => "the tests of their crates",
-            Tests::Lifecycle => "the lifecycle cases",
+            Stage::Own => "the tests of their crates",
+            Stage::Engine => "unit tests, lifecycle cases and the seeded world",
         }
     }
 
     /// What is known of a mutant that these tests have to be run for.
     fn waiting(self) -> Option<&'static str> {
         match self {
-            Tests::Own => None,
-            Tests::Lifecycle => Some(UNCAUGHT),
+            Stage::Own => None,
+            Stage::Engine => Some(UNCAUGHT),
+        }
+    }
+
+    /// What it means that these tests catch a mutant.
+    fn caught(self) -> &'static str {
+        match self {
+            Stage::Own => CAUGHT,
+            Stage::Engine => CAUGHT_LATER,
         }
     }
 
     /// What it means that these tests miss a mutant.
     fn missed(self) -> &'static str {
         match self {
-            Tests::Own => UNCAUGHT,
-            Tests::Lifecycle => MISSED,
+            Stage::Own => UNCAUGHT,
+            Stage::Engine => MISSED,
+        }
+    }
+
+    /// What cargo-mutants is told.
+    fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Stage::Own => &["--cargo-arg=--test=it"],
+            Stage::Engine => &[
+                "--test-package=purlin-plan,purlin-journal,purlin-testkit",
+                "--cargo-arg=--lib",
+                "--cargo-arg=--test=it",
+                "--cargo-arg=--test=lifecycle",
+                "--cargo-arg=--test=world",
+            ],
         }
     }
 }
@@ -160,21 +231,31 @@ struct Work {
 }
 
 impl Work {
-    /// Brings the copy of the sources up to date, and says whether anything that is mutated or tests it
-    /// has changed.
-    fn copy_sources(&self, repo: &Repo) -> Result<bool> {
+    /// Brings the copy of the sources up to date, and returns what has changed of what is mutated or
+    /// tests it.
+    fn copy_sources(&self, repo: &Repo) -> Result<BTreeSet<String>> {
         let mut list = Command::new("git");
         list.args(["ls-files", "--cached", "--others", "--exclude-standard", "-z"]).current_dir(repo.root());
-        let mut changed = false;
-        for file in captured(&mut list)?.split('\0').filter(|file| !file.is_empty()) {
+        let files = captured(&mut list)?;
+        let mut changed = BTreeSet::new();
+        for file in files.split('\0').filter(|file| !file.is_empty()) {
             let (from, to) = (repo.path(file), self.tree.join(file));
-            let Ok(new) = std::fs::read(&from) else { continue };
+            let decides = ["plan/", "journal/", "testkit/"]
+                .iter()
+                .any(|part| file.strip_prefix("crates/").is_some_and(|file| file.starts_with(part)));
+            let Ok(new) = std::fs::read(&from) else {
+                if std::fs::remove_file(&to).is_ok() && decides {
+                    changed.insert(file.to_owned());
+                }
+                continue;
+            };
             // What is the same keeps its time, so that nothing is built anew.
             if std::fs::read(&to).is_ok_and(|old| old == new) {
                 continue;
             }
-            let decides = ["crates/plan/", "crates/journal/"].iter().any(|part| file.starts_with(part));
-            changed |= decides || file.starts_with("crates/testkit/tests/");
+            if decides {
+                changed.insert(file.to_owned());
+            }
             std::fs::create_dir_all(to.parent().unwrap_or(&self.tree))?;
             std::fs::write(&to, new).with_context(|| to.display().to_string())?;
         }
@@ -187,6 +268,7 @@ impl Work {
             .args(["mutants", "--no-config", "--in-place"])
             .current_dir(&self.tree)
             .env("CARGO_TARGET_DIR", &self.build)
+            .env("CARGO_PROFILE_DEV_DEBUG", "false")
             .stdin(Stdio::null());
         for name in CRATES {
             command.args(["--package", name]);
@@ -201,36 +283,27 @@ impl Work {
         Ok(names.map(str::to_owned).collect())
     }
 
-    fn out_of(&self, tests: Tests) -> PathBuf {
-        self.out.join(if tests == Tests::Own { "own" } else { "lifecycle" })
+    fn out_of(&self, stage: Stage) -> PathBuf {
+        self.out.join(if stage == Stage::Own { "own" } else { "engine" })
     }
 
     /// Runs tests against mutants.
-    fn test(&self, names: &[String], tests: Tests) -> Result<()> {
-        let out = self.out_of(tests);
+    fn test(&self, names: &[String], stage: Stage) -> Result<()> {
+        let out = self.out_of(stage);
         fresh_folder(&out)?;
         let mut command = self.command();
         command.args(["--no-shuffle", "--timeout", TIMEOUT, "--build-timeout", "600"]);
-        command.args(["--colors", "never", "--output"]).arg(&out);
+        command.args(["--colors", "never", "--output"]).arg(&out).args(stage.arguments());
+        // One failure is enough, it need not be made small, and it is found in the first orders of
+        // answers or not at all.
+        command.env("PROPTEST_MAX_SHRINK_ITERS", "0").env("PURLIN_SEEDS", "2");
+        if stage == Stage::Own {
+            command.env("PROPTEST_CASES", RANDOM_RUNS);
+        }
         // Mutants of fields of structures are run whatever is asked for; they aren't counted.
         for name in names {
             command.arg("--re").arg(format!("^{}$", escaped(name)));
         }
-        match tests {
-            Tests::Own => command.args([
-                "--test-package",
-                "purlin-plan",
-                "--test-package",
-                "purlin-journal",
-                "--cargo-test-arg=--tests",
-            ]),
-            Tests::Lifecycle => command.args([
-                "--test-package",
-                "purlin-testkit",
-                "--cargo-test-arg=--test",
-                "--cargo-test-arg=lifecycle",
-            ]),
-        };
         let status = command.status().context("cargo-mutants can't be started")?;
         // 2: some were missed; 3: some took too long.
         if !matches!(status.code(), Some(0 | 2 | 3)) {
@@ -239,24 +312,29 @@ impl Work {
         Ok(())
     }
 
-    /// What became of mutants in the last run of these tests, whole or cut off.
-    fn outcomes(&self, tests: Tests) -> Result<BTreeMap<String, String>> {
-        match std::fs::read_to_string(self.out_of(tests).join("mutants.out/outcomes.json")) {
-            Ok(text) => Ok(outcomes(&serde_json::from_str(&text)?, tests)),
-            Err(_) => Ok(BTreeMap::new()),
+    /// Adds what became of mutants in the last run of these tests, whole or cut off. What no test of
+    /// the crates catches may have been caught by others before.
+    fn take_outcomes(&self, stage: Stage, known: &mut BTreeMap<String, String>) -> Result<()> {
+        let file = self.out_of(stage).join("mutants.out/outcomes.json");
+        let Ok(text) = std::fs::read_to_string(&file) else { return Ok(()) };
+        for (name, outcome) in outcomes(&serde_json::from_str(&text)?, stage) {
+            if outcome != UNCAUGHT || !known.contains_key(&name) {
+                known.insert(name, outcome);
+            }
         }
+        Ok(std::fs::remove_file(&file)?)
     }
 }
 
-/// What became of each mutant, in one word.
-fn outcomes(document: &Value, tests: Tests) -> BTreeMap<String, String> {
+/// What became of each mutant, in a few words.
+fn outcomes(document: &Value, stage: Stage) -> BTreeMap<String, String> {
     let each = document["outcomes"].as_array().into_iter().flatten().filter_map(|outcome| {
         let name = outcome["scenario"]["Mutant"]["name"].as_str()?;
         let word = match outcome["summary"].as_str()? {
-            "CaughtMutant" => "caught",
-            "MissedMutant" => tests.missed(),
-            "Timeout" => "timeout",
-            _ => "unviable",
+            "CaughtMutant" => stage.caught(),
+            "MissedMutant" => stage.missed(),
+            "Timeout" => TIMED_OUT,
+            _ => UNVIABLE,
         };
         Some((name.to_owned(), word.to_owned()))
     });
@@ -277,128 +355,9 @@ fn escaped(text: &str) -> String {
     out
 }
 
-/// Some of the names, drawn by a seed, in their order.
-fn sampled(mut names: Vec<String>, count: usize, seed: u64) -> Vec<String> {
-    let mut state = seed;
-    let mut next = || {
-        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    };
-    names.sort();
-    names.dedup();
-    let count = count.min(names.len());
-    for index in 0..count {
-        let rest = (names.len() - index) as u64;
-        #[expect(clippy::cast_possible_truncation, reason = "smaller than the length of a list")]
-        let picked = index + (next() % rest) as usize;
-        names.swap(index, picked);
-    }
-    names.truncate(count);
-    names.sort();
-    names
-}
-
-/// What became of a sample.
-#[derive(Debug, Default, PartialEq)]
-struct Counts {
-    caught: usize,
-    missed: usize,
-    unviable: usize,
-    left: usize,
-}
-
-impl Counts {
-    fn of(sample: &[String], known: &BTreeMap<String, String>) -> Counts {
-        let mut counts = Counts::default();
-        for name in sample {
-            match known.get(name).map(String::as_str) {
-                None => counts.left += 1,
-                Some(MISSED | UNCAUGHT) => counts.missed += 1,
-                Some("unviable") => counts.unviable += 1,
-                Some(_) => counts.caught += 1,
-            }
-        }
-        counts
-    }
-
-    fn percent(&self) -> usize {
-        (100 * self.caught).checked_div(self.caught + self.missed).unwrap_or(100)
-    }
-
-    fn line(&self) -> String {
-        let Counts { caught, missed, unviable, left } = self;
-        let left = if *left > 0 { format!(", {left} not run yet") } else { String::new() };
-        format!("{caught} caught, {missed} missed, {unviable} not viable{left}: {} %", self.percent())
-    }
-}
-
-fn report(options: &Options, all: usize, sample: &[String], known: &BTreeMap<String, String>) -> String {
-    let counts = Counts::of(sample, known);
-    let mut out = String::from("# Mutants\n\n");
-    let lifecycle =
-        if options.lifecycle { ", and where those catch nothing the lifecycle cases" } else { "" };
-    let _ = writeln!(
-        out,
-        "Written by `cargo xtask mutants --sample {} --seed {}`: a sample drawn by its seed from the {all} mutants that \
-         `cargo mutants` makes of `crates/plan` and `crates/journal`, run against the tests of both{lifecycle}. A mutant \
-         that does not compile is not viable; one that makes the tests run for more than {TIMEOUT} s is caught.\n",
-        options.sample, options.seed
-    );
-    let _ = writeln!(out, "**{}** of the viable ones caught (goal: at least {GOAL} %).\n", counts.line());
-    for (title, wanted) in [("Missed", true), ("All others", false)] {
-        let _ = writeln!(out, "## {title}\n\n| Mutant | Outcome |\n|---|---|");
-        for name in sample {
-            let outcome = known.get(name).map_or("not run yet", String::as_str);
-            if matches!(outcome, MISSED | UNCAUGHT) == wanted {
-                let _ = writeln!(out, "| `{}` | {outcome} |", name.replace('|', "\\|"));
-            }
-        }
-        out.push('\n');
-    }
-    out.truncate(out.trim_end().len());
-    out.push('\n');
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn names(count: usize) -> Vec<String> {
-        (0..count).map(|index| format!("crates/plan/src/a.rs:{index}:1: replace a || b")).collect()
-    }
-
-    #[test]
-    fn a_seed_draws_the_same_sample_whatever_the_order() {
-        let mut reversed = names(50);
-        reversed.reverse();
-        let sample = sampled(names(50), 10, 7);
-        assert_eq!(sample.len(), 10);
-        assert_eq!(sampled(reversed, 10, 7), sample);
-        assert_ne!(sampled(names(50), 10, 8), sample);
-        assert_eq!(sampled(names(3), 10, 7), names(3));
-    }
-
-    #[test]
-    fn outcomes_are_counted_and_listed() {
-        let document = json!({ "outcomes": [
-            { "scenario": "Baseline", "summary": "Success" },
-            { "scenario": { "Mutant": { "name": names(4)[0] } }, "summary": "CaughtMutant" },
-            { "scenario": { "Mutant": { "name": names(4)[1] } }, "summary": "MissedMutant" },
-            { "scenario": { "Mutant": { "name": names(4)[2] } }, "summary": "Unviable" },
-        ]});
-        let known = outcomes(&document, Tests::Lifecycle);
-        let counts = Counts::of(&names(4), &known);
-        assert_eq!(counts, Counts { caught: 1, missed: 1, unviable: 1, left: 1 });
-        assert_eq!(counts.percent(), 50);
-        let options = Options::parse(&[]).unwrap();
-        let report = report(&options, 9, &names(4), &known);
-        assert!(report.contains("a.rs:1:1: replace a \\|\\| b` | missed |"), "{report}");
-        assert!(report.contains("a.rs:3:1: replace a \\|\\| b` | not run yet |"), "{report}");
-    }
 
     #[test]
     fn names_are_matched_letter_by_letter() {
@@ -406,5 +365,25 @@ mod tests {
             escaped("a.rs:1: x -> Vec<T> with vec![(a, b)]"),
             "a\\.rs:1: x \\-> Vec<T> with vec!\\[\\(a, b\\)\\]"
         );
+    }
+
+    #[test]
+    fn what_was_missed_is_run_again_when_something_has_changed_and_what_was_caught_when_its_file_has() {
+        let outcome = |name: &str, outcome: &str| (name.to_owned(), outcome.to_owned());
+        let all = BTreeMap::from([
+            outcome("a.rs:1:1: x", CAUGHT),
+            outcome("a.rs:2:1: x", MISSED),
+            outcome("b.rs:1:1: x", CAUGHT_LATER),
+            outcome("b.rs:2:1: x", UNCAUGHT),
+            outcome("b.rs:3:1: x", UNVIABLE),
+        ]);
+        let left = |changed: &[&str]| {
+            let mut known = all.clone();
+            forget(&mut known, &changed.iter().map(|file| (*file).to_owned()).collect());
+            known.into_keys().collect::<Vec<_>>()
+        };
+        assert_eq!(left(&[]).len(), 5);
+        assert_eq!(left(&["tests/x.txt"]), ["a.rs:1:1: x", "b.rs:1:1: x", "b.rs:3:1: x"]);
+        assert_eq!(left(&["b.rs"]), ["a.rs:1:1: x"]);
     }
 }

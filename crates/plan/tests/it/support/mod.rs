@@ -1,7 +1,6 @@
 //! What the planner's tests share: scenarios, and a stand-in for the driver that plays them.
 
-#![allow(dead_code, reason = "each test uses a part")]
-#![allow(unreachable_pub, reason = "each test is a crate of its own")]
+#![allow(unreachable_pub, reason = "public for the tests, which are one program")]
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 pub mod play;

@@ -3,12 +3,10 @@
 //!
 //! With `UPDATE=1` in the environment the expected traces are rewritten.
 
-#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
-
-mod support;
-
 use std::fmt::Write;
 use std::path::Path;
+
+use crate::support;
 
 /// The trace of a case.
 fn check(text: &str) -> String {

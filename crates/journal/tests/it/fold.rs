@@ -1,7 +1,5 @@
 //! What each entry does to the list.
 
-#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
-
 use std::sync::Arc;
 
 use purlin_journal::{Change, Entry, Fold, FoldError, OpId, Rule, Slot, check_integrity, refuse_if_invalid};

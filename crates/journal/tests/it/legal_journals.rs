@@ -1,8 +1,6 @@
 //! Runs of a small stand-in for the planner, from random choices: after every entry the list has to
 //! satisfy the rules of integrity, whatever was chosen.
 
-#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
-
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -253,8 +251,14 @@ fn delete(run: &mut Run, choices: &mut Choices) {
     }
 }
 
+/// A fixed set of cases; with `PROPTEST_CASES=<n>` in the environment as many as that says.
+fn config() -> ProptestConfig {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|number| number.parse().ok()).unwrap_or(500);
+    ProptestConfig { cases, rng_seed: RngSeed::Fixed(2025), failure_persistence: None, ..Default::default() }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 500, rng_seed: RngSeed::Fixed(2025), failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn every_prefix_of_a_legal_journal_folds_to_a_valid_list(choices in prop::collection::vec(any::<u16>(), 0..300)) {

@@ -1,7 +1,5 @@
 //! What a program wants, held against a planned goal.
 
-#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
-
 use std::collections::BTreeMap;
 
 use purlin_model::update_plan::ResourcePlan;

@@ -3,22 +3,19 @@
 //! ticket is answered once, no state has two steps at once, nothing is deleted before what needs
 //! it, and every prefix of the journal folds to a valid list.
 
-#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
-
-mod support;
-
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
+use crate::support;
+use crate::support::play::{Played, play};
+use crate::support::{Act, Ending, Item, PROJECT, STACK, Scenario, World, keys, urn};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use purlin_journal::Fold;
 use purlin_model::event::StepOp;
 use purlin_model::{Alias, AliasParent, Goal, PackageDescriptor, ProviderRef, Snapshot, Urn};
 use purlin_plan::{After, DiffFacts, Mode, ProviderQuery, Registration, Settings, Step, Targets, UrnSet};
-use support::play::{Played, play};
-use support::{Act, Ending, Item, PROJECT, STACK, Scenario, World, keys, urn};
 
 /// Random choices, then zeros.
 struct Choices(std::vec::IntoIter<u16>);
@@ -270,10 +267,12 @@ fn any_choices(length: usize) -> impl Strategy<Value = Vec<u16>> {
     prop::collection::vec(any::<u16>(), 0..length)
 }
 
-/// A fixed set of cases; with `SEED=<n>` in the environment another and larger one.
+/// A fixed set of cases; with `SEED=<n>` in the environment another and larger one, with
+/// `PROPTEST_CASES=<n>` as many as that says.
 fn config(cases: u32) -> ProptestConfig {
-    let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
-    let (cases, seed) = seed.map_or((cases, 2026), |seed| (cases * 30, seed));
+    let number = |name| std::env::var(name).ok().and_then(|number| number.parse::<u32>().ok());
+    let (cases, seed) = number("SEED").map_or((cases, 2026), |seed| (cases * 30, seed.into()));
+    let cases = number("PROPTEST_CASES").unwrap_or(cases);
     ProptestConfig { cases, rng_seed: RngSeed::Fixed(seed), failure_persistence: None, ..Default::default() }
 }
 

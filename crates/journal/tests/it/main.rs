@@ -1,0 +1,6 @@
+//! The journal's tests, in one program so that they are linked once.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
+mod fold;
+mod legal_journals;

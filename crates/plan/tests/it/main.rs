@@ -1,0 +1,8 @@
+//! The planner's tests, in one program so that they are linked once.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
+mod cases;
+mod planned;
+mod random;
+mod support;

@@ -1,0 +1,148 @@
+//! What became of samples, counted and as a page.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::sample::place;
+use super::{
+    CAUGHT, CAUGHT_LATER, GOAL, MISSED, RANDOM_RUNS, Sample, TIMED_OUT, TIMEOUT, UNCAUGHT, UNVIABLE,
+};
+
+/// What became of a sample.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Counts {
+    own: usize,
+    later: usize,
+    timeouts: usize,
+    missed: usize,
+    unviable: usize,
+    left: usize,
+}
+
+impl Counts {
+    pub(super) fn of(sample: &[String], known: &BTreeMap<String, String>) -> Counts {
+        let mut counts = Counts::default();
+        for name in sample {
+            let count = match known.get(name).map(String::as_str) {
+                Some(CAUGHT) => &mut counts.own,
+                Some(CAUGHT_LATER) => &mut counts.later,
+                Some(TIMED_OUT) => &mut counts.timeouts,
+                Some(MISSED | UNCAUGHT) => &mut counts.missed,
+                Some(UNVIABLE) => &mut counts.unviable,
+                _ => &mut counts.left,
+            };
+            *count += 1;
+        }
+        counts
+    }
+
+    fn caught(&self) -> usize {
+        self.own + self.later + self.timeouts
+    }
+
+    /// The part of the viable ones that is caught, rounded down.
+    pub(super) fn percent(&self) -> usize {
+        (100 * self.caught()).checked_div(self.caught() + self.missed).unwrap_or(100)
+    }
+
+    pub(super) fn line(&self) -> String {
+        let Counts { own, later, timeouts, missed, unviable, left } = self;
+        let caught = self.caught();
+        let left = if *left > 0 { format!(", {left} not run yet") } else { String::new() };
+        format!(
+            "{caught} of {} viable ones caught, {} % ({own} by the tests of their crate, {later} by the whole engine, \
+             {timeouts} by running for too long); {missed} missed, {unviable} not viable{left}",
+            caught + missed,
+            self.percent()
+        )
+    }
+}
+
+/// The page, for what `cargo mutants` of a version makes of both crates and what became of samples.
+pub(super) fn report(
+    version: &str,
+    all: usize,
+    samples: &[Sample],
+    known: &BTreeMap<String, String>,
+) -> String {
+    let mut out = String::from("# Mutants\n\n");
+    let _ = writeln!(
+        out,
+        "Written by `cargo xtask mutants` with `{version}`, which makes {all} mutants of `crates/plan` and \
+         `crates/journal`. Samples are drawn from them by a seed. Each mutant is run against the tests of its crate \
+         (with {RANDOM_RUNS} random runs), and when those don't catch it, against the unit tests, all random runs, the \
+         lifecycle cases and the seeded world. One that doesn't compile is not viable; one that makes tests run for \
+         more than {TIMEOUT} s is caught. The goal is {GOAL} %. The second sample is drawn from what the first has left: \
+         it shows what tests catch that were not written with its mutants in view.\n"
+    );
+    for sample in samples {
+        let counts = Counts::of(&sample.names, known);
+        let _ =
+            writeln!(out, "- **Seed {}**, {} mutants: {}.", sample.seed, sample.names.len(), counts.line());
+    }
+    for sample in samples {
+        let _ = writeln!(out, "\n## Seed {}", sample.seed);
+        for (title, wanted) in [("Missed", true), ("All others", false)] {
+            let chosen = |name: &&String| {
+                let outcome = known.get(*name).map(String::as_str);
+                matches!(outcome, Some(MISSED | UNCAUGHT)) == wanted
+            };
+            table(&mut out, title, sample.names.iter().filter(chosen), known);
+        }
+    }
+    out
+}
+
+fn table<'a>(
+    out: &mut String,
+    title: &str,
+    names: impl Iterator<Item = &'a String>,
+    known: &BTreeMap<String, String>,
+) {
+    let _ = writeln!(out, "\n### {title}\n");
+    let mut last = "";
+    for name in names {
+        let (file, line, column, what) = place(name);
+        if file != last {
+            let gap = if last.is_empty() { "" } else { "\n" };
+            let _ = writeln!(out, "{gap}`{file}`\n\n| Place | Mutant | Outcome |\n|---|---|---|");
+            last = file;
+        }
+        let outcome = known.get(name).map_or("not run yet", String::as_str);
+        let _ = writeln!(out, "| {line}:{column} | `{}` | {outcome} |", what.replace('|', "\\|"));
+    }
+    if last.is_empty() {
+        out.push_str("None.\n");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::mutants::{Stage, outcomes};
+
+    #[test]
+    fn outcomes_are_counted_and_listed() {
+        let names: Vec<String> =
+            (0..5).map(|line| format!("crates/plan/src/a.rs:{line}:1: replace a || b")).collect();
+        let mutant = |name: &String, summary: &str| json!({ "scenario": { "Mutant": { "name": name } }, "summary": summary });
+        let document = json!({ "outcomes": [
+            { "scenario": "Baseline", "summary": "Success" },
+            mutant(&names[0], "CaughtMutant"),
+            mutant(&names[1], "MissedMutant"),
+            mutant(&names[2], "Unviable"),
+            mutant(&names[3], "Timeout"),
+        ]});
+        let known = outcomes(&document, Stage::Engine);
+        let counts = Counts::of(&names, &known);
+        assert_eq!(counts, Counts { own: 0, later: 1, timeouts: 1, missed: 1, unviable: 1, left: 1 });
+        assert_eq!(counts.percent(), 66);
+        let report = report("cargo-mutants 1", 9, &[Sample { seed: 3, names }], &known);
+        let (missed, others) = report.split_once("### All others").unwrap();
+        assert!(missed.contains("| 1:1 | `replace a \\|\\| b` | missed |"), "{report}");
+        assert!(others.contains("| 0:1 | `replace a \\|\\| b` | caught by the whole engine |"), "{report}");
+        assert!(others.contains("| 4:1 | `replace a \\|\\| b` | not run yet |"), "{report}");
+    }
+}
