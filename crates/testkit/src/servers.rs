@@ -9,6 +9,14 @@ pub enum Server {
     /// S3 with conditional writes. The user is the access key, the password its secret, the path the
     /// bucket; the region is `us-east-1`, buckets stand in the path.
     S3,
+    /// Google Cloud Storage. Anybody may do anything; the path is the bucket.
+    Gcs,
+    /// Azure Blob Storage. The user is the account, the password its key, the path the container.
+    Azure,
+    /// PostgreSQL. The path is the database, in which every test makes tables of its own.
+    Postgres,
+    /// AWS KMS (and all else that moto knows). Anybody may do anything; there are no keys yet.
+    AwsKms,
 }
 
 /// Where a server is and who may use it.
@@ -31,6 +39,10 @@ impl Server {
     pub fn variable(self) -> &'static str {
         match self {
             Server::S3 => "PURLIN_TEST_S3",
+            Server::Gcs => "PURLIN_TEST_GCS",
+            Server::Azure => "PURLIN_TEST_AZURE",
+            Server::Postgres => "PURLIN_TEST_POSTGRES",
+            Server::AwsKms => "PURLIN_TEST_AWS_KMS",
         }
     }
 
@@ -38,6 +50,10 @@ impl Server {
     pub fn name(self) -> &'static str {
         match self {
             Server::S3 => "s3",
+            Server::Gcs => "gcs",
+            Server::Azure => "azure",
+            Server::Postgres => "postgres",
+            Server::AwsKms => "aws-kms",
         }
     }
 

@@ -1,27 +1,32 @@
-//! The servers that there are: where they come from, how they are started, what they are called.
+//! The servers that there are: what they are called, who needs them, where they come from.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
 use crate::servers::guard::Launch;
-use crate::servers::{BUCKET, quietly};
+use crate::servers::{BUCKET, install, launch};
 use crate::test_env::TestEnv;
-use crate::tools::{self, GO};
-
-/// The module and version of the S3 server.
-const S3_MODULE: &str = "github.com/versity/versitygw/cmd/versitygw@v1.8.0";
 
 /// Who may use the servers. Nothing of it is a secret: they listen on this machine only.
-const USER: &str = "purlin";
-const PASSWORD: &str = "purlin-tests-only";
+pub(super) const USER: &str = "purlin";
+pub(super) const PASSWORD: &str = "purlin-tests-only";
+/// The same for Azurite, which wants base64.
+pub(super) const AZURE_KEY: &str = "cHVybGluLXRlc3RzLW9ubHktcHVybGlu";
 
 /// A server that tests talk to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// S3 with conditional writes: versitygw over a folder.
     S3,
+    /// Google Cloud Storage: fake-gcs-server, in memory.
+    Gcs,
+    /// Azure Blob Storage: Azurite, in memory.
+    Azure,
+    /// PostgreSQL itself.
+    Postgres,
+    /// AWS KMS: moto, in memory.
+    AwsKms,
 }
 
 /// How it shows that a server can be talked to.
@@ -29,18 +34,21 @@ pub(super) enum Ready {
     /// It answers a request for this path.
     AnswersHttp(&'static str),
     /// It prints this text.
-    #[expect(dead_code)]
     Prints(&'static str),
 }
 
 impl Kind {
     /// All there are.
-    pub(super) const ALL: [Kind; 1] = [Kind::S3];
+    pub(super) const ALL: [Kind; 5] = [Kind::S3, Kind::Gcs, Kind::Azure, Kind::Postgres, Kind::AwsKms];
 
     /// What it is called on the command line.
     pub(super) fn name(self) -> &'static str {
         match self {
             Kind::S3 => "s3",
+            Kind::Gcs => "gcs",
+            Kind::Azure => "azure",
+            Kind::Postgres => "postgres",
+            Kind::AwsKms => "aws-kms",
         }
     }
 
@@ -57,34 +65,56 @@ impl Kind {
     pub(super) fn variable(self) -> &'static str {
         match self {
             Kind::S3 => "PURLIN_TEST_S3",
+            Kind::Gcs => "PURLIN_TEST_GCS",
+            Kind::Azure => "PURLIN_TEST_AZURE",
+            Kind::Postgres => "PURLIN_TEST_POSTGRES",
+            Kind::AwsKms => "PURLIN_TEST_AWS_KMS",
         }
     }
 
     /// The packages whose tests talk to it.
     pub(super) fn packages(self) -> &'static [&'static str] {
         match self {
-            Kind::S3 => &["purlin-blobs", "purlin-state", "purlin-testkit", "purlin"],
+            Kind::S3 | Kind::Gcs | Kind::Azure | Kind::Postgres => {
+                &["purlin-blobs", "purlin-state", "purlin-testkit", "purlin"]
+            }
+            Kind::AwsKms => &["purlin-secrets", "purlin"],
         }
     }
 
     /// What the variable holds.
     pub(super) fn address(self, port: u16) -> String {
         match self {
-            Kind::S3 => format!("http://{USER}:{PASSWORD}@127.0.0.1:{port}/{BUCKET}"),
+            Kind::Postgres => {
+                format!("postgres://{USER}:{PASSWORD}@127.0.0.1:{port}/postgres?sslmode=disable")
+            }
+            Kind::Azure => format!("http://{USER}:{AZURE_KEY}@127.0.0.1:{port}/{BUCKET}"),
+            Kind::S3 | Kind::Gcs => format!("http://{USER}:{PASSWORD}@127.0.0.1:{port}/{BUCKET}"),
+            Kind::AwsKms => format!("http://{USER}:{PASSWORD}@127.0.0.1:{port}"),
         }
     }
 
     /// Builds or installs it; whether there was something to do.
     pub(super) fn prepare(self, env: &TestEnv) -> Result<bool> {
         match self {
-            Kind::S3 => go_program(env, self, S3_MODULE),
+            Kind::S3 => install::go_program(env, self, "github.com/versity/versitygw/cmd/versitygw@v1.8.0"),
+            Kind::Gcs => install::go_program(env, self, "github.com/fsouza/fake-gcs-server@v1.56.1"),
+            Kind::Azure => install::npm_package(env, self, "azurite", "3.35.0"),
+            Kind::Postgres => install::npm_package(env, self, &launch::postgres_package()?, "17.5.0-beta.15"),
+            Kind::AwsKms => {
+                install::python_packages(env, self, &["moto==5.1.22", "flask==3.1.3", "flask-cors==6.0.5"])
+            }
         }
     }
 
     /// How it is started. `attempt` counts from zero; a kind may try another way each time.
     pub(super) fn launch(self, env: &TestEnv, folder: &Path, port: u16, attempt: u32) -> Result<Launch> {
         match self {
-            Kind::S3 => s3(&program(env, self), folder, port, attempt),
+            Kind::S3 => launch::s3(&install::program(env, self), folder, port, attempt),
+            Kind::Gcs => Ok(launch::gcs(&install::program(env, self), port)),
+            Kind::Azure => Ok(launch::azure(&self.home(env), port)),
+            Kind::Postgres => launch::postgres(&self.home(env), folder, port),
+            Kind::AwsKms => Ok(launch::moto(&self.home(env), port)),
         }
     }
 
@@ -92,60 +122,24 @@ impl Kind {
     pub(super) fn ready(self) -> Ready {
         match self {
             Kind::S3 => Ready::AnswersHttp("/"),
+            Kind::Gcs => Ready::AnswersHttp("/_internal/healthcheck"),
+            Kind::Azure => Ready::Prints("successfully listens"),
+            Kind::Postgres => Ready::Prints("database system is ready to accept connections"),
+            Kind::AwsKms => Ready::AnswersHttp("/moto-api/"),
         }
     }
 
     /// Makes what tests expect to be there, once it runs.
-    pub(super) fn furnish(self, _port: u16, _folder: &Path) -> Result<()> {
+    pub(super) fn furnish(self, port: u16) -> Result<()> {
         match self {
-            Kind::S3 => Ok(()),
+            Kind::S3 | Kind::Postgres | Kind::AwsKms => Ok(()),
+            Kind::Gcs => launch::gcs_bucket(port),
+            Kind::Azure => launch::azure_container(port),
         }
     }
 
     /// Where its programs are.
-    fn home(self, env: &TestEnv) -> PathBuf {
+    pub(super) fn home(self, env: &TestEnv) -> PathBuf {
         env.root().join("servers").join(self.name())
     }
-}
-
-/// The one program of a server that is built from Go.
-fn program(env: &TestEnv, kind: Kind) -> PathBuf {
-    kind.home(env).join(format!("server{}", std::env::consts::EXE_SUFFIX))
-}
-
-/// Builds a program from a module that Go's proxy serves.
-fn go_program(env: &TestEnv, kind: Kind, module: &str) -> Result<bool> {
-    let go = tools::require(&[&GO])?.concat();
-    let result = program(env, kind);
-    env.part(&format!("server-{}", kind.name()), &format!("{go}\n{module}"), &result, || {
-        let folder = kind.home(env);
-        crate::run::fresh_folder(&folder)?;
-        let mut install = GO.command();
-        // Without symbols: these programs are large, and nobody looks into them.
-        install.args(["install", "-buildvcs=false", "-ldflags=-s -w", module]);
-        quietly(install.env("GOBIN", &folder).current_dir(&folder))?;
-        let built = std::fs::read_dir(&folder)?.flatten().next();
-        let Some(built) = built else { bail!("nothing was built from {module}") };
-        std::fs::rename(built.path(), &result)?;
-        Ok(())
-    })
-}
-
-fn s3(program: &Path, folder: &Path, port: u16, attempt: u32) -> Result<Launch> {
-    let (root, beside) = (folder.join("root"), folder.join("beside"));
-    // A folder at the top is a bucket.
-    std::fs::create_dir_all(root.join(BUCKET))?;
-    std::fs::create_dir_all(&beside)?;
-    let mut command: Vec<OsString> = vec![program.into()];
-    command.extend(["--quiet", "--port"].map(Into::into));
-    command.push(format!("127.0.0.1:{port}").into());
-    command.push("posix".into());
-    if attempt > 0 {
-        // Where the file system has no extended attributes they are kept in files.
-        command.extend(["--sidecar".into(), beside.into()]);
-    }
-    command.push(root.into());
-    let variables =
-        vec![("ROOT_ACCESS_KEY_ID", USER.to_owned()), ("ROOT_SECRET_ACCESS_KEY", PASSWORD.to_owned())];
-    Ok(Launch { command, variables, user: None })
 }

@@ -5,13 +5,15 @@
 //! `target/test-env/servers`, data is in `target/test-servers/<process>` and goes with the run.
 
 pub(crate) mod guard;
+mod install;
 mod kinds;
+mod launch;
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -72,7 +74,7 @@ impl Servers {
             let mut guarded = Guarded::start(&launch, &folder, &log)?;
             match wait_until_ready(&mut guarded, kind, port, &log)? {
                 Outcome::Ready => {
-                    kind.furnish(port, &folder)?;
+                    kind.furnish(port)?;
                     return Ok((kind.address(port), guarded));
                 }
                 // Another process may have taken the port.
@@ -96,8 +98,7 @@ impl Servers {
 impl Drop for Servers {
     fn drop(&mut self) {
         self.running.clear();
-        // What can't be removed now goes at the start of the next run.
-        let _ = std::fs::remove_dir_all(&self.folder);
+        discard(&self.folder);
     }
 }
 
@@ -214,7 +215,7 @@ fn run_folder(parent: &Path) -> Result<(PathBuf, File)> {
     for entry in std::fs::read_dir(parent)?.flatten() {
         let unused = File::open(entry.path().join(".lock")).is_ok_and(|lock| lock.try_lock().is_ok());
         if unused {
-            let _ = std::fs::remove_dir_all(entry.path());
+            discard(&entry.path());
         }
     }
     let folder = parent.join(std::process::id().to_string());
@@ -224,9 +225,14 @@ fn run_folder(parent: &Path) -> Result<(PathBuf, File)> {
     Ok((folder, lock))
 }
 
-/// Runs a program to prepare something, with nothing of its output shown unless it fails.
-fn quietly(command: &mut Command) -> Result<()> {
-    crate::run::captured(command.stdin(Stdio::null())).map(drop)
+/// Removes the folder of a run. What can't be removed now goes at the start of the next run.
+fn discard(folder: &Path) {
+    for server in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        if let Some(copy) = launch::elsewhere(&server.path()) {
+            let _ = std::fs::remove_dir_all(copy);
+        }
+    }
+    let _ = std::fs::remove_dir_all(folder);
 }
 
 #[cfg(test)]
