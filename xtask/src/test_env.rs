@@ -6,6 +6,8 @@
 //! |---|---|
 //! | `python/venv` | a virtual environment with `pulumi` and `pulumi_random` |
 //! | `node/node_modules` | `@pulumi/pulumi`, `@pulumi/random`, `typescript`, `@types/node` |
+//! | `python-policy/venv` | a virtual environment with `pulumi` and `pulumi_policy`, for packs in Python |
+//! | `node-policy/node_modules` | `@pulumi/policy` and what it needs, for packs in Node |
 //! | `plugins/<name>-<version>/pulumi-resource-<name>` | the plugins of `tests/plugins` |
 //! | `servers/<name>` | the servers of `crate::servers` |
 //! | `cache` | what tests want to keep from one run to the next: compiled programs |
@@ -27,12 +29,14 @@ use crate::tools::{self, GO, NODE, NPM, PYTHON};
 pub(crate) const VARIABLE: &str = "PURLIN_TEST_ENV";
 
 const PYTHON_PACKAGES: [&str; 2] = ["pulumi==3.272.0", "pulumi_random==4.21.4"];
+const PYTHON_POLICY_PACKAGES: [&str; 2] = ["pulumi==3.272.0", "pulumi_policy==1.21.0"];
 const NODE_PACKAGES: [(&str, &str); 4] = [
     ("@pulumi/pulumi", "3.270.0"),
     ("@pulumi/random", "4.21.2"),
     ("@types/node", "20.19.43"),
     ("typescript", "5.9.3"),
 ];
+const NODE_POLICY_PACKAGES: [(&str, &str); 2] = [("@pulumi/policy", "1.21.0"), ("@pulumi/pulumi", "3.270.0")];
 /// Plugins by folder in `tests/plugins`, and the versions that are built of each.
 const PLUGINS: [(&str, &[&str]); 2] = [("faultcloud", &["1.0.0", "1.1.0"]), ("filecloud", &["0.1.0"])];
 
@@ -49,6 +53,7 @@ impl TestEnv {
         let (env, _lock) = TestEnv::open(repo)?;
         env.python(python)?;
         env.node(&format!("{node} {npm}"))?;
+        env.policies(python, &format!("{node} {npm}"))?;
         env.plugins(repo, go)?;
         env.go_modules(repo, go)?;
         Ok(env)
@@ -141,31 +146,50 @@ impl TestEnv {
     }
 
     fn python(&self, python: &str) -> Result<bool> {
-        let folder = self.venv();
-        let made_from = format!("{python}\n{}", PYTHON_PACKAGES.join("\n"));
-        self.part("python-sdk", &made_from, &folder, || {
-            captured(PYTHON.command().args(["-m", "venv", "--clear"]).arg(&folder)).context(
+        self.virtual_environment("python-sdk", python, &self.venv(), &PYTHON_PACKAGES)
+    }
+
+    fn virtual_environment(
+        &self,
+        part: &str,
+        python: &str,
+        folder: &Path,
+        packages: &[&str],
+    ) -> Result<bool> {
+        let made_from = format!("{python}\n{}", packages.join("\n"));
+        self.part(part, &made_from, folder, || {
+            captured(PYTHON.command().args(["-m", "venv", "--clear"]).arg(folder)).context(
                 "a virtual environment can't be made (on Debian and Ubuntu: install python3-venv)",
             )?;
             let interpreter = folder.join("bin/python");
             let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-            captured(std::process::Command::new(interpreter).args(install).args(PYTHON_PACKAGES))?;
+            captured(std::process::Command::new(interpreter).args(install).args(packages))?;
             Ok(())
         })
     }
 
     fn node(&self, versions: &str) -> Result<bool> {
-        let folder = self.root.join("node");
+        self.modules("node-sdk", versions, &self.root.join("node"), &NODE_PACKAGES)
+    }
+
+    fn modules(&self, part: &str, versions: &str, folder: &Path, packages: &[(&str, &str)]) -> Result<bool> {
         let dependencies: serde_json::Map<String, serde_json::Value> =
-            NODE_PACKAGES.iter().map(|(name, version)| ((*name).to_owned(), (*version).into())).collect();
+            packages.iter().map(|(name, version)| ((*name).to_owned(), (*version).into())).collect();
         let manifest = serde_json::json!({ "private": true, "dependencies": dependencies }).to_string();
-        self.part("node-sdk", &format!("{versions}\n{manifest}"), &folder.join("node_modules"), || {
-            fresh_folder(&folder)?;
+        self.part(part, &format!("{versions}\n{manifest}"), &folder.join("node_modules"), || {
+            fresh_folder(folder)?;
             std::fs::write(folder.join("package.json"), &manifest)?;
             let install = ["install", "--no-audit", "--no-fund", "--loglevel=error"];
-            captured(NPM.command().args(install).current_dir(&folder))?;
+            captured(NPM.command().args(install).current_dir(folder))?;
             Ok(())
         })
+    }
+
+    /// What policy packs need: they have dependencies of their own, apart from programs.
+    fn policies(&self, python: &str, node: &str) -> Result<bool> {
+        let venv = self.root.join("python-policy/venv");
+        self.virtual_environment("python-policy", python, &venv, &PYTHON_POLICY_PACKAGES)?;
+        self.modules("node-policy", node, &self.root.join("node-policy"), &NODE_POLICY_PACKAGES)
     }
 
     fn plugins(&self, repo: &Repo, go: &str) -> Result<()> {

@@ -68,6 +68,7 @@ impl DisplaySettings {
         options.suppress_progress = flags.suppress_progress;
         options.show_config = flags.show_config;
         options.debug = flags.debug;
+        options.show_policy_remediations = prepared.flags.show_policy_remediations;
         options.truncate = flags.show_full_output.as_deref() == Some("false");
         let live = context.interactive() && !flags.suppress_progress;
         DisplaySettings {
@@ -130,7 +131,12 @@ impl Display {
     }
 
     /// Says how the operation ended and waits until everything is shown.
-    pub(crate) async fn finish(self, result: OperationResult, changes: &BTreeMap<StepOp, u64>) {
+    pub(crate) async fn finish(
+        self,
+        result: OperationResult,
+        changes: &BTreeMap<StepOp, u64>,
+        policy_packs: BTreeMap<String, String>,
+    ) {
         let elapsed = self.started.elapsed();
         let seconds = elapsed.as_secs() + u64::from(elapsed.subsec_nanos() > 0);
         let summary = EngineEvent::Summary {
@@ -138,6 +144,7 @@ impl Display {
             maybe_corrupt: false,
             duration_seconds: seconds,
             changes: changes.clone(),
+            policy_packs,
             result,
         };
         for event in [summary, EngineEvent::Cancel] {

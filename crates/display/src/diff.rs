@@ -11,6 +11,7 @@ use purlin_model::urn::{STACK_TYPE, Urn};
 use crate::line::heading;
 use crate::ops;
 use crate::options::Options;
+use crate::policies;
 use crate::run::{Heard, Run};
 use crate::sections;
 use crate::step;
@@ -59,6 +60,8 @@ impl DiffRenderer {
                 Heard::Said(row) => self.said(row, speaker),
                 _ => String::new(),
             },
+            EngineEvent::PolicyViolation(verdict) => policies::told(&self.run.options, verdict),
+            EngineEvent::PolicyRemediation(repair) => policies::repaired(&self.run.options, repair),
             _ => {
                 self.speaker = speaker;
                 String::new()
@@ -73,10 +76,13 @@ impl DiffRenderer {
         let errored = self.run.rows.iter().filter(|row| row.counts.errors > 0 || row.failed).count();
         if let Some(summary) = &self.run.summary {
             out.push_str(&sections::resources(options, summary, errored as u64));
-            let duration = sections::duration(options, summary);
-            if !duration.is_empty() {
-                out.push('\n');
-                out.push_str(&duration);
+            for section in
+                [policies::table(options, &summary.policy_packs), sections::duration(options, summary)]
+            {
+                if !section.is_empty() {
+                    out.push('\n');
+                    out.push_str(&section);
+                }
             }
         }
         out

@@ -14,6 +14,7 @@ mod lens;
 mod line;
 mod ops;
 mod options;
+mod policies;
 mod printer;
 mod row;
 mod run;

@@ -32,7 +32,7 @@ impl LineRenderer {
     /// is empty or ends with a line end.
     pub fn event(&mut self, event: &EngineEvent, now: Duration) -> String {
         match self.run.hear(event, now) {
-            Heard::Nothing => String::new(),
+            Heard::Nothing | Heard::Violated | Heard::Repaired => String::new(),
             Heard::Prelude => match event {
                 EngineEvent::Prelude { config } => sections::configuration(&self.run.options, config),
                 _ => String::new(),

@@ -52,6 +52,8 @@ pub struct Options {
     pub only_changes: bool,
     /// Cut long texts short.
     pub truncate: bool,
+    /// Show what policies put right resource by resource.
+    pub show_policy_remediations: bool,
 }
 
 impl Options {
@@ -76,6 +78,7 @@ impl Options {
             debug: false,
             only_changes: false,
             truncate: false,
+            show_policy_remediations: false,
         }
     }
 

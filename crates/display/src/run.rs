@@ -7,6 +7,7 @@ use std::time::Duration;
 use purlin_diag::Severity;
 use purlin_model::PropertyMap;
 use purlin_model::event::{EngineEvent, StepOp, StepView};
+use purlin_model::policy::{PolicyRepair, PolicyVerdict};
 use purlin_model::urn::{STACK_TYPE, Urn};
 
 use crate::ops;
@@ -20,6 +21,8 @@ use crate::text;
 pub(crate) struct Summary {
     pub(crate) seconds: u64,
     pub(crate) changes: BTreeMap<StepOp, u64>,
+    /// The versions of the policy packs that judged it, by their names.
+    pub(crate) policy_packs: BTreeMap<String, String>,
 }
 
 /// The stack's outputs before and after.
@@ -54,6 +57,10 @@ pub(crate) enum Heard {
     Said(usize),
     /// A download or installation began or ended.
     Activity { begins: bool, ends: bool },
+    /// A policy is violated.
+    Violated,
+    /// A policy has put a resource right.
+    Repaired,
 }
 
 /// What has happened so far.
@@ -68,6 +75,8 @@ pub(crate) struct Run {
     pub(crate) summary: Option<Summary>,
     pub(crate) outputs: StackOutputs,
     pub(crate) activities: BTreeMap<String, Activity>,
+    pub(crate) violations: Vec<PolicyVerdict>,
+    pub(crate) repairs: Vec<PolicyRepair>,
 }
 
 /// The row of the root stack.
@@ -86,6 +95,8 @@ impl Run {
             summary: None,
             outputs: StackOutputs::default(),
             activities: BTreeMap::new(),
+            violations: Vec::new(),
+            repairs: Vec::new(),
         }
     }
 
@@ -163,11 +174,23 @@ impl Run {
                 };
                 Heard::Activity { begins, ends: *done }
             }
-            EngineEvent::Summary { duration_seconds, changes, .. } => {
-                self.summary = Some(Summary { seconds: *duration_seconds, changes: changes.clone() });
+            EngineEvent::Summary { duration_seconds, changes, policy_packs, .. } => {
+                self.summary = Some(Summary {
+                    seconds: *duration_seconds,
+                    changes: changes.clone(),
+                    policy_packs: policy_packs.clone(),
+                });
                 Heard::Nothing
             }
-            EngineEvent::Cancel => Heard::Nothing,
+            EngineEvent::PolicyViolation(verdict) => {
+                self.violations.push(PolicyVerdict::clone(verdict));
+                Heard::Violated
+            }
+            EngineEvent::PolicyRemediation(repair) => {
+                self.repairs.push(PolicyRepair::clone(repair));
+                Heard::Repaired
+            }
+            EngineEvent::PolicyLoad | EngineEvent::PolicySummary(_) | EngineEvent::Cancel => Heard::Nothing,
         }
     }
 

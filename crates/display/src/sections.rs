@@ -7,6 +7,7 @@ use purlin_model::event::StepOp;
 
 use crate::ops;
 use crate::options::Options;
+use crate::policies;
 use crate::row::{Message, Row, severity_tone, whole_seconds};
 use crate::run::{ROOT, Run, StackOutputs, Summary};
 use crate::step;
@@ -29,7 +30,7 @@ const COUNTED: [StepOp; 9] = [
 /// The halves of replacements, counted only where they are shown.
 const HALVES: [StepOp; 2] = [StepOp::CreateReplacement, StepOp::DeleteReplaced];
 
-fn headline(out: &mut String, options: &Options, title: &str) {
+pub(crate) fn headline(out: &mut String, options: &Options, title: &str) {
     put(out, options.colors, Tone::Headline, title);
     out.push('\n');
 }
@@ -49,8 +50,11 @@ pub(crate) fn configuration(options: &Options, config: &BTreeMap<String, String>
 /// All sections at the end, an empty line before each.
 pub(crate) fn closing(run: &Run) -> String {
     let errored = run.rows.iter().filter(|row| row.counts.errors > 0 || row.failed).count() as u64;
-    let mut sections = vec![diagnostics(run), stack_outputs(&run.options, &run.outputs)];
-    if let Some(summary) = &run.summary {
+    let mut sections =
+        vec![policies::section(run), diagnostics(run), stack_outputs(&run.options, &run.outputs)];
+    // Counts would only distract from what has to be mended.
+    let violated = run.violations.iter().any(|verdict| verdict.mandatory);
+    if let Some(summary) = run.summary.as_ref().filter(|_| !violated) {
         sections.push(resources(&run.options, summary, errored));
         sections.push(duration(&run.options, summary));
     }

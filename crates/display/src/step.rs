@@ -252,7 +252,7 @@ pub(crate) fn short_diff(step: &StepView) -> String {
             }
         }
         if !known {
-            compare_keys(old, new, [adds, deletes, updates], &counts);
+            compare_keys(&old.inputs, &new.inputs, [adds, deletes, updates], &counts);
         }
     }
     let (was, is) = (&old.state, &new.state);
@@ -265,8 +265,20 @@ pub(crate) fn short_diff(step: &StepView) -> String {
     if was.taint != is.taint {
         updates.insert("taint");
     }
+    in_words(&changed)
+}
+
+/// The properties that differ between two bags, in the same words.
+pub(crate) fn short_bag_diff(old: &PropertyMap, new: &PropertyMap) -> String {
+    let mut changed: [BTreeSet<&str>; 3] = Default::default();
+    let [adds, deletes, updates] = &mut changed;
+    compare_keys(old, new, [adds, deletes, updates], &|_| true);
+    in_words(&changed)
+}
+
+fn in_words(changed: &[BTreeSet<&str>; 3]) -> String {
     let mut out = String::new();
-    for (sign, keys) in ["+", "-", "~"].into_iter().zip(&changed) {
+    for (sign, keys) in ["+", "-", "~"].into_iter().zip(changed) {
         for (index, key) in keys.iter().enumerate() {
             let _ = write!(out, "{}{}", if index == 0 { sign } else { "," }, text::shown_name(key));
         }
@@ -275,21 +287,21 @@ pub(crate) fn short_diff(step: &StepView) -> String {
 }
 
 fn compare_keys<'s>(
-    old: &'s StateView,
-    new: &'s StateView,
+    old: &'s PropertyMap,
+    new: &'s PropertyMap,
     [adds, deletes, updates]: [&mut BTreeSet<&'s str>; 3],
     counts: &dyn Fn(&str) -> bool,
 ) {
     let shown = |key: &str| !is_internal_key(key) && counts(key);
     let differs = |a: &PropertyValue, b: &PropertyValue| !same_value(a, b);
-    for (key, value) in new.inputs.iter().filter(|(key, _)| shown(key)) {
-        match old.inputs.get(key) {
+    for (key, value) in new.iter().filter(|(key, _)| shown(key)) {
+        match old.get(key) {
             None => drop(adds.insert(key)),
             Some(was) if differs(was, value) => drop(updates.insert(key)),
             Some(_) => {}
         }
     }
-    let gone = old.inputs.keys().filter(|key| shown(key) && !new.inputs.contains_key(key));
+    let gone = old.keys().filter(|key| shown(key) && !new.contains_key(key));
     deletes.extend(gone.map(String::as_str));
 }
 

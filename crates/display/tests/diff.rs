@@ -673,3 +673,27 @@ fn values_by_themselves() {
     ]
     "#);
 }
+
+#[test]
+fn policies_are_told_as_they_speak() {
+    let repair = repaired("has-owner", bag(&[("owner", "me")]), bag(&[("owner", "nobody")]));
+    let same = repaired("has-owner", bag(&[("owner", "me")]), bag(&[("owner", "me")]));
+    let events =
+        [repair, same, violated("no-pets", true, "There are no pets.\nNone."), judged(&[("rules", "1.0.0")])];
+    let mut renderer = DiffRenderer::new(Options::new(Operation::Update, true, "dev", "shop"));
+    let mut out: String = events.iter().map(|event| renderer.event(event, ms(0))).collect();
+    out.push_str(&renderer.finish());
+    insta::assert_snapshot!(out, @r#"
+        rules@v1.0.0 [remediate]  has-owner  (random:index:RandomPet: pet)
+          ~ owner: "me" => "nobody"
+        rules@v1.0.0 [mandatory] [severity: high]  no-pets  (random:index:RandomPet: pet)
+          There are no pets.
+          None.
+    Resources:
+        + 1 to create
+
+    Policy Packs run:
+        Name   Version
+        rules  1.0.0
+    "#);
+}

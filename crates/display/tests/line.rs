@@ -445,3 +445,58 @@ fn colours_say_nothing_that_the_text_does_not() {
     let ends = |line: &str| line.rfind('\u{1b}').is_none_or(|at| line[at..].starts_with("\u{1b}[0m"));
     assert!(colored.lines().all(ends));
 }
+
+fn judgement(mandatory: bool) -> Vec<(u64, EngineEvent)> {
+    let pet = Res::new(StepOp::Create, PET, "pet");
+    let tags = |owner: &str| bag(&[("owner", owner)]);
+    vec![
+        (0, pet.pre()),
+        (1, repaired("has-owner", tags(""), tags("nobody"))),
+        (2, violated("short-name", false, "Names are short.\nthis is not")),
+        (3, violated("no-pets", mandatory, "There are no pets.")),
+        (4, pet.done()),
+        (5, judged(&[("rules|local|./rules", "1.0.0"), ("others", "2.0.0")])),
+    ]
+}
+
+#[test]
+fn policies_are_summed_up_pack_by_pack() {
+    insta::assert_snapshot!(render(update(), &judgement(false)), @"
+    Updating (dev):
+     +  random:index:RandomPet pet creating (0s)
+     +  random:index:RandomPet pet created (0.00s)
+        pulumi:pulumi:Stack shop-dev
+
+    Policies:
+        ✅ others@v2.0.0
+        ⚠️ rules@v1.0.0 (local: ./rules)
+            - [remediate]  has-owner  (1 resource)
+            - [advisory]  no-pets  (random:index:RandomPet: pet)
+              There are no pets.
+            - [advisory]  short-name  (random:index:RandomPet: pet)
+              Names are short.
+              this is not
+
+    Resources:
+        + 1 created
+
+    Duration: 3s
+    ");
+    let options = Options { show_policy_remediations: true, ..update() };
+    insta::assert_snapshot!(render(options, &judgement(true)), @"
+    Updating (dev):
+     +  random:index:RandomPet pet creating (0s)
+     +  random:index:RandomPet pet created (0.00s)
+        pulumi:pulumi:Stack shop-dev
+
+    Policies:
+        ✅ others@v2.0.0
+        ❌ rules@v1.0.0 (local: ./rules)
+            - [remediate]  has-owner  (random:index:RandomPet: pet) [diff: ~owner]
+            - [mandatory] [severity: high]  no-pets  (random:index:RandomPet: pet)
+              There are no pets.
+            - [advisory]  short-name  (random:index:RandomPet: pet)
+              Names are short.
+              this is not
+    ");
+}

@@ -194,7 +194,11 @@ proptest! {
             res = res.detailed(&paths);
             done = done.detailed(&paths);
         }
-        let events = [stack.pre(), stack.done(), res.pre(), done.done(), stack.amended(new.clone()), summary(switches[1], &[])];
+        let repair = repaired("mends", old.clone(), new.clone());
+        let events = [
+            stack.pre(), stack.done(), repair, res.pre(), done.done(), stack.amended(new.clone()),
+            summary(switches[1], &[]),
+        ];
         let options = Options {
             preview: switches[1],
             show_sames: switches[2],

@@ -1,14 +1,19 @@
 //! Policies: what is wanted is put right and looked at before anything is done with it, and all that
 //! there is at the end.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures::future::join_all;
 use purlin_diag::Diagnostic;
-use purlin_model::value::is_internal_key;
-use purlin_model::{PropertyMap, Urn};
+use purlin_model::event::EngineEvent;
+use purlin_model::policy::{PolicyPhase, PolicyRepair, PolicyTally, PolicyVerdict};
+use purlin_model::value::{is_internal_key, mark_secrets_like};
+use purlin_model::{PropertyMap, PropertyValue, Urn};
 use purlin_plan::{Input, ResId};
-use purlin_ports::{Enforcement, PolicyPack, PolicyProvider, PolicyResource, PolicyViolation};
+use purlin_ports::{
+    Enforcement, PackInfo, PolicyPack, PolicyProvider, PolicyResource, PolicyScope, PolicyViolation,
+};
 
 use crate::calls::Calls;
 use crate::driver::Driver;
@@ -21,57 +26,123 @@ pub(crate) type Packs = Arc<[Arc<dyn PolicyPack>]>;
 #[derive(Debug, Default)]
 pub(crate) struct Verdict {
     /// What is to be told.
-    pub(crate) said: Vec<Diagnostic>,
+    said: Vec<EngineEvent>,
     /// Whether something mandatory is violated.
-    pub(crate) violated: bool,
+    violated: bool,
 }
 
 impl Verdict {
-    fn add(&mut self, violation: &PolicyViolation, urn: &Urn) {
-        let text = |mandatory: bool| {
-            let level = if mandatory { "mandatory" } else { "advisory" };
-            format!(
-                "[{level}] {} ({}): {}\n{}",
-                violation.policy, violation.pack, violation.description, violation.message
-            )
-        };
-        let diagnostic = match violation.enforcement {
+    fn add(&mut self, violation: PolicyViolation, urn: &Urn) {
+        let mandatory = match violation.enforcement {
             Enforcement::Disabled => return,
-            Enforcement::Advisory => Diagnostic::warning("policy-advisory", text(false)),
+            Enforcement::Advisory => false,
             // What is still wrong after everything was put right that could be.
-            Enforcement::Mandatory | Enforcement::Remediate => {
-                self.violated = true;
-                Diagnostic::error("policy-violation", text(true))
-            }
+            Enforcement::Mandatory | Enforcement::Remediate => true,
         };
-        self.said.push(diagnostic.with_urn(urn.as_str()));
+        self.violated |= mandatory;
+        self.said.push(EngineEvent::PolicyViolation(Box::new(PolicyVerdict {
+            urn: urn.clone(),
+            policy: violation.policy,
+            message: violation.message,
+            mandatory,
+            severity: violation.severity,
+        })));
+    }
+
+    /// Says which policies of a pack found something and which did not.
+    fn sum_up(
+        &mut self,
+        info: &PackInfo,
+        phase: PolicyPhase,
+        urn: Option<&Urn>,
+        mut failed: Vec<String>,
+        not_applicable: &[String],
+    ) {
+        let scope =
+            if phase == PolicyPhase::AnalyzeStack { PolicyScope::Stack } else { PolicyScope::Resource };
+        failed.sort();
+        failed.dedup();
+        let asked = info.policies.iter().filter(|policy| {
+            (policy.scope == scope || policy.scope == PolicyScope::Unknown)
+                && policy.enforcement != Enforcement::Disabled
+        });
+        let names = asked.map(|policy| &policy.name);
+        let mut passed: Vec<String> =
+            names.filter(|name| !failed.contains(name) && !not_applicable.contains(name)).cloned().collect();
+        passed.sort();
+        self.said.push(EngineEvent::PolicySummary(Box::new(PolicyTally {
+            phase,
+            urn: urn.cloned(),
+            pack: info.name.clone(),
+            version: info.version.clone(),
+            passed,
+            failed,
+        })));
     }
 }
 
-/// Puts a resource right, pack by pack, each going on from what the last one left.
+/// Secrets shorter than this are too common as words to be looked for.
+const SHORTEST_SECRET: usize = 3;
+
+/// A message without the secrets of the resources that it is about: packs see them in clear.
+fn masked<'r>(message: String, bags: impl Iterator<Item = &'r PropertyMap>) -> String {
+    let mut secrets = BTreeSet::new();
+    bags.flat_map(PropertyMap::values).for_each(|value| gather_secrets(value, false, &mut secrets));
+    // The longest first: one may be part of another.
+    let mut secrets: Vec<&str> = secrets.into_iter().filter(|text| message.contains(text)).collect();
+    secrets.sort_by_key(|text| std::cmp::Reverse(text.len()));
+    secrets.into_iter().fold(message, |message, secret| message.replace(secret, "[secret]"))
+}
+
+fn gather_secrets<'v>(value: &'v PropertyValue, secret: bool, found: &mut BTreeSet<&'v str>) {
+    match value {
+        PropertyValue::Secret(inner) => gather_secrets(inner, true, found),
+        PropertyValue::String(text) if secret && text.chars().count() >= SHORTEST_SECRET => {
+            found.insert(text);
+        }
+        PropertyValue::Array(items) => items.iter().for_each(|item| gather_secrets(item, secret, found)),
+        PropertyValue::Object(map) => map.values().for_each(|item| gather_secrets(item, secret, found)),
+        _ => {}
+    }
+}
+
+/// Puts a resource right, pack by pack, each going on from what the last one left. What was secret
+/// stays so: packs may not know about secrets.
 async fn remediate(
     packs: &Packs,
     resource: &mut PolicyResource,
     verdict: &mut Verdict,
 ) -> Result<(), Diagnostic> {
     for pack in packs.iter() {
-        for remediation in pack.remediate(resource).await? {
+        let remedies = pack.remediate(resource).await?;
+        let failed = remedies.remediations.iter().map(|done| done.policy.policy.clone()).collect();
+        for remediation in remedies.remediations {
             match remediation.outcome {
-                Ok(properties) => resource.properties = Arc::new(properties),
+                Ok(mut properties) => {
+                    mark_secrets_like(&mut properties, &resource.properties);
+                    let after = Arc::new(properties);
+                    let before = std::mem::replace(&mut resource.properties, Arc::clone(&after));
+                    verdict.said.push(EngineEvent::PolicyRemediation(Box::new(PolicyRepair {
+                        urn: resource.urn.clone(),
+                        policy: remediation.policy,
+                        before,
+                        after,
+                    })));
+                }
                 Err(reason) => {
                     let violation = PolicyViolation {
                         policy: remediation.policy,
-                        pack: remediation.pack,
-                        pack_version: remediation.pack_version,
-                        description: remediation.description,
-                        message: reason,
+                        message: masked(reason, std::iter::once(&*resource.properties)),
                         enforcement: Enforcement::Advisory,
+                        severity: None,
                         urn: None,
                     };
-                    verdict.add(&violation, &resource.urn);
+                    verdict.add(violation, &resource.urn);
                 }
             }
         }
+        let urn = Some(&resource.urn);
+        verdict.sum_up(pack.info(), PolicyPhase::Remediate, urn, failed, &remedies.not_applicable);
     }
     Ok(())
 }
@@ -81,10 +152,16 @@ async fn analyze(packs: &Packs, resource: &PolicyResource, verdict: &mut Verdict
     let shown = resource.properties.iter().filter(|(key, _)| !is_internal_key(key));
     let properties = Arc::new(shown.map(|(key, value)| (key.clone(), value.clone())).collect());
     let seen = PolicyResource { properties, ..resource.clone() };
-    for violations in join_all(packs.iter().map(|pack| pack.analyze(&seen))).await {
-        for violation in violations? {
-            verdict.add(&violation, &resource.urn);
+    let analyses = join_all(packs.iter().map(|pack| pack.analyze(&seen))).await;
+    for (pack, analysis) in packs.iter().zip(analyses) {
+        let analysis = analysis?;
+        let failed = analysis.violations.iter().map(|found| found.policy.policy.clone()).collect();
+        for mut violation in analysis.violations {
+            violation.message = masked(violation.message, std::iter::once(&*resource.properties));
+            verdict.add(violation, &resource.urn);
         }
+        let urn = Some(&resource.urn);
+        verdict.sum_up(pack.info(), PolicyPhase::Analyze, urn, failed, &analysis.not_applicable);
     }
     Ok(())
 }
@@ -95,11 +172,16 @@ async fn analyze_stack(
     root: &Urn,
 ) -> Result<Verdict, Diagnostic> {
     let mut verdict = Verdict::default();
-    for violations in join_all(packs.iter().map(|pack| pack.analyze_stack(resources))).await {
-        for violation in violations? {
-            let known = violation.urn.as_ref().filter(|urn| resources.iter().any(|r| r.urn == **urn));
-            verdict.add(&violation, known.unwrap_or(root));
+    let analyses = join_all(packs.iter().map(|pack| pack.analyze_stack(resources))).await;
+    for (pack, analysis) in packs.iter().zip(analyses) {
+        let analysis = analysis?;
+        let failed = analysis.violations.iter().map(|found| found.policy.policy.clone()).collect();
+        for mut violation in analysis.violations {
+            violation.message = masked(violation.message, resources.iter().map(|r| &*r.properties));
+            let named = violation.urn.clone().filter(|urn| resources.iter().any(|r| r.urn == *urn));
+            verdict.add(violation, named.as_ref().unwrap_or(root));
         }
+        verdict.sum_up(pack.info(), PolicyPhase::AnalyzeStack, None, failed, &analysis.not_applicable);
     }
     Ok(verdict)
 }
@@ -123,8 +205,10 @@ impl Driver {
             delete_before_replace: goal.delete_before_replace,
             additional_secret_outputs: goal.additional_secret_outputs.clone(),
             custom_timeouts: goal.custom_timeouts,
+            aliases: self.planner.claimed_as(res).cloned().into_iter().collect(),
             parent: goal.parent.clone(),
             dependencies: goal.dependencies.clone(),
+            property_dependencies: goal.property_dependencies.clone(),
             provider,
         };
         let (packs, inbox) = (Arc::clone(&self.packs), self.inbox.clone());
@@ -161,7 +245,7 @@ impl Driver {
     fn told(&mut self, verdict: Result<Verdict, Diagnostic>) -> bool {
         match verdict {
             Ok(verdict) => {
-                verdict.said.iter().for_each(|said| self.say(said));
+                verdict.said.into_iter().for_each(|said| self.calls.ports.events.emit(said));
                 self.failed |= verdict.violated;
                 verdict.violated
             }
@@ -225,8 +309,10 @@ async fn opened(
             delete_before_replace: None,
             additional_secret_outputs: state.additional_secret_outputs.clone(),
             custom_timeouts: state.custom_timeouts,
+            aliases: state.aliases.clone(),
             parent: state.parent.clone(),
             dependencies: state.dependencies.clone(),
+            property_dependencies: state.property_dependencies.clone(),
             provider,
         });
     }

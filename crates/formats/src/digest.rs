@@ -83,7 +83,13 @@ impl PreviewDigest {
                 self.changes.clone_from(changes);
                 self.maybe_corrupt = *maybe_corrupt;
             }
-            EngineEvent::ResourceFailed { .. } | EngineEvent::Progress { .. } | EngineEvent::Cancel => {}
+            EngineEvent::ResourceFailed { .. }
+            | EngineEvent::Progress { .. }
+            | EngineEvent::PolicyLoad
+            | EngineEvent::PolicyViolation(_)
+            | EngineEvent::PolicyRemediation(_)
+            | EngineEvent::PolicySummary(_)
+            | EngineEvent::Cancel => {}
         }
     }
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use purlin_model::diff::DetailedDiff;
 use purlin_model::event::{EngineEvent, StateView, StepView};
+use purlin_model::policy::{PolicyPhase, PolicyRepair, PolicySeverity, PolicyTally, PolicyVerdict};
 
 use crate::encode::{Shown, encode_shown};
 use crate::text::{Escape, ObjectWriter};
@@ -54,16 +55,24 @@ fn body(object: &mut ObjectWriter<'_>, event: &EngineEvent) {
             values.end();
             inner.end();
         }
-        EngineEvent::Summary { preview, maybe_corrupt, duration_seconds, changes, result } => {
+        EngineEvent::Summary { preview, maybe_corrupt, duration_seconds, changes, policy_packs, result } => {
             let mut inner = ObjectWriter::begin(object.key("summaryEvent"), Escape::Plain);
             inner.boolean("maybeCorrupt", *maybe_corrupt);
             inner.integer("durationSeconds", duration_seconds);
             push_changes(inner.key("resourceChanges"), changes, Escape::Plain);
-            inner.raw("PolicyPacks", "{}");
+            let mut packs = ObjectWriter::begin(inner.key("PolicyPacks"), Escape::Plain);
+            for (pack, version) in policy_packs {
+                crate::text::push_string(packs.any_key(pack), version, Escape::Plain);
+            }
+            packs.end();
             inner.boolean("isPreview", *preview);
             inner.text("result", result.as_str());
             inner.end();
         }
+        EngineEvent::PolicyLoad => object.raw("policyLoadEvent", "{}"),
+        EngineEvent::PolicyViolation(verdict) => push_violation(object.key("policyEvent"), verdict),
+        EngineEvent::PolicyRemediation(repair) => push_repair(object.key("policyRemediationEvent"), repair),
+        EngineEvent::PolicySummary(tally) => push_tally(object, tally),
         EngineEvent::ResourcePre { step, planning } => {
             let mut inner = ObjectWriter::begin(object.key("resourcePreEvent"), Escape::Plain);
             push_step(inner.key("metadata"), step);
@@ -96,6 +105,55 @@ fn body(object: &mut ObjectWriter<'_>, event: &EngineEvent) {
             inner.end();
         }
     }
+}
+
+/// The pack of an event; versions and their tags are the same here.
+fn push_pack(object: &mut ObjectWriter<'_>, pack: &str, version: &str) {
+    object.text("policyPackName", pack);
+    object.text("policyPackVersion", version);
+    object.text("policyPackVersionTag", version);
+}
+
+fn push_violation(out: &mut String, verdict: &PolicyVerdict) {
+    let mut object = ObjectWriter::begin(out, Escape::Plain);
+    object.text("resourceUrn", verdict.urn.as_str());
+    object.text("message", &format!("{}\n", without_ansi_codes(&verdict.message)));
+    object.text("color", COLOR);
+    object.text("policyName", &verdict.policy.policy);
+    push_pack(&mut object, &verdict.policy.pack, &verdict.policy.version);
+    object.text("enforcementLevel", if verdict.mandatory { "mandatory" } else { "advisory" });
+    object.text_if("severity", verdict.severity.map_or("", PolicySeverity::as_str));
+    object.end();
+}
+
+fn push_repair(out: &mut String, repair: &PolicyRepair) {
+    let mut object = ObjectWriter::begin(out, Escape::Plain);
+    object.text("resourceUrn", repair.urn.as_str());
+    object.text("color", COLOR);
+    object.text("policyName", &repair.policy.policy);
+    push_pack(&mut object, &repair.policy.pack, &repair.policy.version);
+    for (key, bag) in [("before", &repair.before), ("after", &repair.after)] {
+        if !bag.is_empty() {
+            object.raw(key, &encode_shown(bag, Shown::Event, Escape::Plain));
+        }
+    }
+    object.end();
+}
+
+fn push_tally(object: &mut ObjectWriter<'_>, tally: &PolicyTally) {
+    let key = match tally.phase {
+        PolicyPhase::Remediate => "policyRemediateSummaryEvent",
+        PolicyPhase::Analyze => "policyAnalyzeSummaryEvent",
+        PolicyPhase::AnalyzeStack => "policyAnalyzeStackSummaryEvent",
+    };
+    let mut inner = ObjectWriter::begin(object.key(key), Escape::Plain);
+    if let Some(urn) = &tally.urn {
+        inner.text("resourceUrn", urn.as_str());
+    }
+    push_pack(&mut inner, &tally.pack, &tally.version);
+    inner.texts_if("passed", tally.passed.iter().map(String::as_str));
+    inner.texts_if("failed", tally.failed.iter().map(String::as_str));
+    inner.end();
 }
 
 /// Appends counts by the words of steps, which are sorted as texts.

@@ -10,6 +10,7 @@ use purlin_formats::{BagDecoder, DigestOptions, ParseOptions, PreviewDigest, eve
 use purlin_model::cause::{Cause, PropertyCause};
 use purlin_model::diff::{DiffKind, PathDiff};
 use purlin_model::event::{EngineEvent, OperationResult, StateView, StepOp, StepView};
+use purlin_model::policy::{PolicyName, PolicyRepair};
 use purlin_model::{Bag, PropertyMap, PropertyValue, ResourceState, Urn};
 
 const CHECKPOINT: &str = include_str!("golden/official-checkpoint.json");
@@ -83,6 +84,7 @@ fn events_are_those_of_the_official_program() {
                 maybe_corrupt: false,
                 duration_seconds: 1,
                 changes: BTreeMap::from([(StepOp::Create, 4)]),
+                policy_packs: BTreeMap::new(),
                 result: OperationResult::Succeeded,
             },
         ),
@@ -152,6 +154,7 @@ fn summary(changes: &[(StepOp, u64)]) -> EngineEvent {
         maybe_corrupt: false,
         duration_seconds: 1,
         changes: changes.iter().copied().collect(),
+        policy_packs: BTreeMap::new(),
         result: OperationResult::Succeeded,
     }
 }
@@ -248,6 +251,16 @@ fn nothing_secret_shows() {
     digest.event(&event);
     let text = digest.finish();
     assert!(!line.contains("hunter2") && !text.contains("hunter2"), "{line}\n{text}");
+    let EngineEvent::ResourcePre { step, .. } = &event else { panic!("a step") };
+    let inputs = &step.new.as_ref().unwrap().inputs;
+    let repair = EngineEvent::PolicyRemediation(Box::new(PolicyRepair {
+        urn: step.urn.clone(),
+        policy: PolicyName { pack: "p".into(), version: String::new(), policy: "q".into() },
+        before: Arc::clone(inputs),
+        after: Arc::clone(inputs),
+    }));
+    let line = event_json(0, 0, &repair);
+    assert!(line.contains("\"before\":{") && !line.contains("hunter2"), "{line}");
     assert!(
         text.contains(r#""bytes": "b\"/w==\"""#) && text.contains(r#""html": "\u003ca\u0026b\u003e""#),
         "{text}"

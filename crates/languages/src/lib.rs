@@ -8,6 +8,7 @@ mod go;
 mod node;
 mod options;
 mod plugin_file;
+mod policy;
 mod process;
 mod program;
 mod python;
@@ -20,6 +21,7 @@ use purlin_ports::LanguageHost;
 
 pub use go::GoHost;
 pub use node::NodeHost;
+pub use policy::{PolicyCommand, PolicyStart, policy_command};
 pub use python::PythonHost;
 pub use settings::HostSettings;
 

@@ -15,6 +15,8 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
 
+use crate::policy::PolicyCommand;
+
 /// A line longer than this is passed on in pieces.
 const LONGEST_LINE: u64 = 1 << 20;
 
@@ -88,6 +90,13 @@ impl Invocation {
         #[cfg(unix)]
         command.process_group(0);
         Ok(Group { child: command.spawn()?, ended: false })
+    }
+}
+
+impl From<Invocation> for PolicyCommand {
+    fn from(invocation: Invocation) -> Self {
+        let Invocation { program, arguments, directory, environment } = invocation;
+        PolicyCommand { program, arguments, folder: directory, environment }
     }
 }
 

@@ -7,6 +7,7 @@ use purlin_diag::Severity;
 
 use crate::cause::Cause;
 use crate::diff::DetailedDiff;
+use crate::policy::{PolicyRepair, PolicyTally, PolicyVerdict};
 use crate::state::ResourceState;
 use crate::urn::Urn;
 use crate::value::PropertyMap;
@@ -213,6 +214,14 @@ pub enum EngineEvent {
         /// Whether it has ended.
         done: bool,
     },
+    /// Policy packs are being loaded.
+    PolicyLoad,
+    /// A policy is violated.
+    PolicyViolation(Box<PolicyVerdict>),
+    /// A policy has put a resource right.
+    PolicyRemediation(Box<PolicyRepair>),
+    /// A pack has looked at a resource or at the stack.
+    PolicySummary(Box<PolicyTally>),
     /// The operation has ended.
     Summary {
         /// Whether it was a preview.
@@ -223,6 +232,9 @@ pub enum EngineEvent {
         duration_seconds: u64,
         /// How many resources each kind of step touched.
         changes: BTreeMap<StepOp, u64>,
+        /// The versions of the policy packs that judged it, by their names. Those from a folder of
+        /// this machine are called `<name>|local|<folder>`.
+        policy_packs: BTreeMap<String, String>,
         /// How it ended.
         result: OperationResult,
     },

@@ -13,6 +13,7 @@ pub mod hash;
 pub mod map;
 pub mod package;
 pub mod path;
+pub mod policy;
 pub mod state;
 pub mod update_plan;
 pub mod urn;

@@ -291,6 +291,24 @@ pub fn flatten_outputs(map: PropertyMap) -> PropertyMap {
     map.into_iter().map(|(k, v)| (k, v.flatten_outputs())).collect()
 }
 
+/// Copies secretness from one bag to another that was made from it: object by object, and for
+/// everything else as a whole. A list of which one element was secret is secret as a whole, since
+/// lists may be reordered.
+pub fn mark_secrets_like(map: &mut PropertyMap, like: &PropertyMap) {
+    for (key, model) in like {
+        let Some(value) = map.get_mut(key) else { continue };
+        match (&mut *value, model) {
+            (PropertyValue::Object(value), PropertyValue::Object(model)) => mark_secrets_like(value, model),
+            (PropertyValue::Secret(_), _) => {}
+            (_, model) if model.contains_secrets() => {
+                let plain = std::mem::replace(value, PropertyValue::Null);
+                *value = plain.into_secret();
+            }
+            _ => {}
+        }
+    }
+}
+
 /// Whether a property is the engine's or a provider's own affair and is not shown.
 pub fn is_internal_key(key: &str) -> bool {
     key.starts_with("__")

@@ -293,6 +293,11 @@ impl Planner {
         self.resources[res.0 as usize].provider.as_ref()
     }
 
+    /// The other name under which a registration's old state was found.
+    pub fn claimed_as(&self, res: ResId) -> Option<&Urn> {
+        self.resources[res.0 as usize].claimed_as.as_ref()
+    }
+
     /// The package that a registration belongs to.
     pub fn package(&self, res: ResId) -> &PackageDescriptor {
         &self.resources[res.0 as usize].package

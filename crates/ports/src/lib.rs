@@ -21,7 +21,10 @@ pub use monitor::{
     CallReply, CallRequest, CheckFailure, DeploymentInfo, Inherited, InvokeReply, InvokeRequest, LogMessage,
     MonitorError, ReadReply, ReadRequest, RegisterReply, RegisterRequest, RegisterResult, ResourceMonitor,
 };
-pub use policy::{Enforcement, PolicyPack, PolicyProvider, PolicyResource, PolicyViolation, Remediation};
+pub use policy::{
+    Analysis, Enforcement, PackInfo, PolicyInfo, PolicyPack, PolicyProvider, PolicyResource, PolicyScope,
+    PolicyViolation, Remediation, Remedies,
+};
 pub use provider::{
     CallContext, CheckArgs, CheckResult, ConfigureArgs, ConstructArgs, ConstructResult, CreateArgs,
     DeleteArgs, DiffArgs, DiffChanges, DiffResult, InvokeArgs, InvokeResult, NameProposal, NamingMode,

@@ -1,9 +1,11 @@
 //! The port to policy packs.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use purlin_diag::Diagnostic;
+use purlin_model::policy::{PolicyName, PolicySeverity};
 use purlin_model::{CustomTimeouts, PropertyMap, Urn};
 
 /// How much it matters that a policy is violated.
@@ -23,34 +25,75 @@ pub enum Enforcement {
 #[derive(Clone, Debug, PartialEq)]
 pub struct PolicyViolation {
     /// The policy.
-    pub policy: String,
-    /// The pack that it belongs to.
-    pub pack: String,
-    /// The version of the pack; empty where it has none.
-    pub pack_version: String,
-    /// What the policy is about.
-    pub description: String,
+    pub policy: PolicyName,
     /// What is wrong.
     pub message: String,
     /// How much it matters.
     pub enforcement: Enforcement,
+    /// How bad it is, where the policy says so.
+    pub severity: Option<PolicySeverity>,
     /// The resource; `None` for the stack as a whole.
     pub urn: Option<Urn>,
+}
+
+/// What a pack found.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Analysis {
+    /// What is violated.
+    pub violations: Vec<PolicyViolation>,
+    /// The policies that had nothing to do with it.
+    pub not_applicable: Vec<String>,
 }
 
 /// What a policy did about a resource.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Remediation {
     /// The policy.
-    pub policy: String,
-    /// The pack that it belongs to.
-    pub pack: String,
-    /// The version of the pack; empty where it has none.
-    pub pack_version: String,
-    /// What the policy is about.
-    pub description: String,
+    pub policy: PolicyName,
     /// The inputs as they are to be, or why they couldn't be put right.
     pub outcome: Result<PropertyMap, String>,
+}
+
+/// What a pack did about a resource.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Remedies {
+    /// What was done, in order: each goes on from what the one before left.
+    pub remediations: Vec<Remediation>,
+    /// The policies that had nothing to do with it.
+    pub not_applicable: Vec<String>,
+}
+
+/// What a policy is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PolicyScope {
+    /// Single resources.
+    Resource,
+    /// The stack as a whole.
+    Stack,
+    /// The pack does not say.
+    Unknown,
+}
+
+/// A policy of a pack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyInfo {
+    /// Its name.
+    pub name: String,
+    /// What it is about.
+    pub scope: PolicyScope,
+    /// How much it matters, configuration taken into account.
+    pub enforcement: Enforcement,
+}
+
+/// What a pack says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PackInfo {
+    /// Its name.
+    pub name: String,
+    /// Its version; empty where it has none.
+    pub version: String,
+    /// Its policies.
+    pub policies: Vec<PolicyInfo>,
 }
 
 /// A provider, as policies see it.
@@ -79,10 +122,14 @@ pub struct PolicyResource {
     pub additional_secret_outputs: Vec<String>,
     /// How long its operations may take.
     pub custom_timeouts: CustomTimeouts,
+    /// The names under which its old state was found.
+    pub aliases: Vec<Urn>,
     /// The parent.
     pub parent: Option<Urn>,
     /// The resources that it was made after.
     pub dependencies: Vec<Urn>,
+    /// The resources that each property was made from.
+    pub property_dependencies: BTreeMap<String, Vec<Urn>>,
     /// The provider; `None` for components.
     pub provider: Option<PolicyProvider>,
 }
@@ -90,14 +137,17 @@ pub struct PolicyResource {
 /// A policy pack, ready to look.
 #[async_trait]
 pub trait PolicyPack: Send + Sync {
+    /// What it is.
+    fn info(&self) -> &PackInfo;
+
     /// Puts a resource right. An error fails the operation.
-    async fn remediate(&self, resource: &PolicyResource) -> Result<Vec<Remediation>, Diagnostic>;
+    async fn remediate(&self, resource: &PolicyResource) -> Result<Remedies, Diagnostic>;
 
     /// Looks at a resource before anything is done with it. An error fails the operation.
-    async fn analyze(&self, resource: &PolicyResource) -> Result<Vec<PolicyViolation>, Diagnostic>;
+    async fn analyze(&self, resource: &PolicyResource) -> Result<Analysis, Diagnostic>;
 
     /// Looks at all resources when everything has been done. An error fails the operation.
-    async fn analyze_stack(&self, resources: &[PolicyResource]) -> Result<Vec<PolicyViolation>, Diagnostic>;
+    async fn analyze_stack(&self, resources: &[PolicyResource]) -> Result<Analysis, Diagnostic>;
 
     /// Asks it to give up what it is doing. Returns at once or soon.
     async fn cancel(&self);

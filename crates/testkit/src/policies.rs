@@ -6,7 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use purlin_diag::Diagnostic;
 use purlin_model::PropertyMap;
-use purlin_ports::{Enforcement, PolicyPack, PolicyResource, PolicyViolation, Remediation};
+use purlin_model::policy::PolicyName;
+use purlin_ports::{
+    Analysis, Enforcement, PackInfo, PolicyInfo, PolicyPack, PolicyResource, PolicyScope, PolicyViolation,
+    Remediation, Remedies,
+};
 use tokio::sync::Barrier;
 
 type Judge = Box<dyn Fn(&PolicyResource) -> Option<String> + Send + Sync>;
@@ -16,7 +20,7 @@ type Mend = Box<dyn Fn(&PolicyResource) -> Result<Option<Result<PropertyMap, Str
 /// A pack whose policies are closures, and which notes what it was asked.
 #[derive(Default)]
 pub struct PolicyDouble {
-    name: String,
+    info: PackInfo,
     policies: Vec<(Enforcement, Judge)>,
     stack_policies: Vec<(Enforcement, JudgeAll)>,
     mends: Vec<Mend>,
@@ -29,7 +33,8 @@ pub struct PolicyDouble {
 impl PolicyDouble {
     /// A pack without policies.
     pub fn new(name: &str) -> PolicyDouble {
-        PolicyDouble { name: name.to_owned(), ..PolicyDouble::default() }
+        let info = PackInfo { name: name.to_owned(), version: "1".to_owned(), policies: Vec::new() };
+        PolicyDouble { info, ..PolicyDouble::default() }
     }
 
     /// With a policy about each resource: why it is violated, if it is.
@@ -40,6 +45,7 @@ impl PolicyDouble {
         judge: impl Fn(&PolicyResource) -> Option<String> + Send + Sync + 'static,
     ) -> PolicyDouble {
         self.policies.push((enforcement, Box::new(judge)));
+        self.list(format!("policy-{}", self.policies.len()), PolicyScope::Resource, enforcement);
         self
     }
 
@@ -51,6 +57,7 @@ impl PolicyDouble {
         judge: impl Fn(&[PolicyResource]) -> Option<String> + Send + Sync + 'static,
     ) -> PolicyDouble {
         self.stack_policies.push((enforcement, Box::new(judge)));
+        self.list(format!("stack-policy-{}", self.stack_policies.len()), PolicyScope::Stack, enforcement);
         self
     }
 
@@ -64,7 +71,14 @@ impl PolicyDouble {
         + 'static,
     ) -> PolicyDouble {
         self.mends.push(Box::new(mend));
+        if self.mends.len() == 1 {
+            self.list("mends".into(), PolicyScope::Resource, Enforcement::Remediate);
+        }
         self
+    }
+
+    fn list(&mut self, name: String, scope: PolicyScope, enforcement: Enforcement) {
+        self.info.policies.push(PolicyInfo { name, scope, enforcement });
     }
 
     /// With analyses that wait for each other.
@@ -88,24 +102,24 @@ impl PolicyDouble {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(line);
     }
 
-    fn violation(&self, number: usize, enforcement: Enforcement, message: String) -> PolicyViolation {
-        PolicyViolation {
-            policy: format!("policy-{number}"),
-            pack: self.name.clone(),
-            pack_version: String::new(),
-            description: "what it is about".into(),
-            message,
-            enforcement,
-            urn: None,
-        }
+    fn named(&self, policy: String) -> PolicyName {
+        PolicyName { policy, pack: self.info.name.clone(), version: self.info.version.clone() }
+    }
+
+    fn violation(&self, policy: String, enforcement: Enforcement, message: String) -> PolicyViolation {
+        PolicyViolation { policy: self.named(policy), message, enforcement, severity: None, urn: None }
     }
 }
 
 #[async_trait]
 impl PolicyPack for PolicyDouble {
-    async fn remediate(&self, resource: &PolicyResource) -> Result<Vec<Remediation>, Diagnostic> {
+    fn info(&self) -> &PackInfo {
+        &self.info
+    }
+
+    async fn remediate(&self, resource: &PolicyResource) -> Result<Remedies, Diagnostic> {
         self.note(format!("remediate {}", resource.urn.name()));
-        let mut done = Vec::new();
+        let mut remediations = Vec::new();
         let mut resource = resource.clone();
         for mend in &self.mends {
             let outcome = mend(&resource).map_err(|text| Diagnostic::error("pack", text))?;
@@ -113,30 +127,24 @@ impl PolicyPack for PolicyDouble {
             if let Ok(properties) = &outcome {
                 resource.properties = Arc::new(properties.clone());
             }
-            done.push(Remediation {
-                policy: "mends".into(),
-                pack: self.name.clone(),
-                pack_version: String::new(),
-                description: "what it is about".into(),
-                outcome,
-            });
+            remediations.push(Remediation { policy: self.named("mends".into()), outcome });
         }
-        Ok(done)
+        Ok(Remedies { remediations, not_applicable: Vec::new() })
     }
 
-    async fn analyze(&self, resource: &PolicyResource) -> Result<Vec<PolicyViolation>, Diagnostic> {
+    async fn analyze(&self, resource: &PolicyResource) -> Result<Analysis, Diagnostic> {
         self.note(format!("analyze {}", resource.urn.name()));
         if let Some(meeting) = &self.meeting {
             meeting.wait().await;
         }
         let all = (1..).zip(&self.policies);
         let found = all.filter_map(|(number, (enforcement, judge))| {
-            judge(resource).map(|message| self.violation(number, *enforcement, message))
+            judge(resource).map(|message| self.violation(format!("policy-{number}"), *enforcement, message))
         });
-        Ok(found.collect())
+        Ok(Analysis { violations: found.collect(), not_applicable: vec!["mends".into()] })
     }
 
-    async fn analyze_stack(&self, resources: &[PolicyResource]) -> Result<Vec<PolicyViolation>, Diagnostic> {
+    async fn analyze_stack(&self, resources: &[PolicyResource]) -> Result<Analysis, Diagnostic> {
         let names: Vec<&str> = resources.iter().map(|resource| resource.urn.name()).collect();
         self.note(format!("stack {}", names.join(" ")));
         if let Some(meeting) = &self.meeting {
@@ -144,9 +152,10 @@ impl PolicyPack for PolicyDouble {
         }
         let all = (1..).zip(&self.stack_policies);
         let found = all.filter_map(|(number, (enforcement, judge))| {
-            judge(resources).map(|message| self.violation(number, *enforcement, message))
+            let policy = format!("stack-policy-{number}");
+            judge(resources).map(|message| self.violation(policy, *enforcement, message))
         });
-        Ok(found.collect())
+        Ok(Analysis { violations: found.collect(), not_applicable: Vec::new() })
     }
 
     async fn cancel(&self) {

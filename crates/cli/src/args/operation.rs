@@ -132,9 +132,15 @@ pub(crate) struct UpdateFlags {
     /// Replace this resource and touch no others: --target and --replace in one
     #[arg(long, value_name = "URN")]
     pub(crate) target_replace: Vec<String>,
-    /// Run policy packs (not supported yet)
-    #[arg(long, value_name = "PATH")]
-    pub(crate) policy_pack: Vec<String>,
+    /// Have the policy pack in this folder judge what is wanted; more with more flags
+    #[arg(long, value_name = "PATH", value_delimiter = ',')]
+    pub(crate) policy_pack: Vec<PathBuf>,
+    /// A JSON file that configures the policy pack of the corresponding `--policy-pack`
+    #[arg(long, value_name = "FILE", value_delimiter = ',')]
+    pub(crate) policy_pack_config: Vec<PathBuf>,
+    /// Show what policies put right resource by resource
+    #[arg(long)]
+    pub(crate) show_policy_remediations: bool,
 }
 
 /// Flags of `preview`.

@@ -42,10 +42,28 @@ pub(crate) struct Flags {
     pub(crate) why: Option<Notes>,
     /// Whether nothing but a preview is asked for.
     pub(crate) preview_only: bool,
+    /// The policy packs that judge, each with the file that configures it.
+    pub(crate) policy_packs: Vec<(PathBuf, Option<PathBuf>)>,
+    /// Whether what policies put right is shown resource by resource.
+    pub(crate) show_policy_remediations: bool,
 }
 
 /// What the ecosystem takes for "no limit".
 const UNLIMITED: usize = 2_147_483_647;
+
+/// Each pack with the file that configures it. Either all packs have one or none.
+fn policy_packs(update: &UpdateFlags) -> Result<Vec<(PathBuf, Option<PathBuf>)>, CommandError> {
+    let (packs, configs) = (&update.policy_pack, &update.policy_pack_config);
+    let message = match (packs.len(), configs.len()) {
+        (_, 0) => return Ok(packs.iter().map(|pack| (pack.clone(), None)).collect()),
+        (a, b) if a == b => {
+            return Ok(packs.iter().cloned().zip(configs.iter().cloned().map(Some)).collect());
+        }
+        (0, _) => "\"--policy-pack-config\" must be specified with \"--policy-pack\"",
+        _ => "the number of \"--policy-pack-config\" flags must match the number of \"--policy-pack\" flags",
+    };
+    Err(super::at_odds("policy-flags", message))
+}
 
 fn targets_of(common: &CommonOperationArgs) -> Targets {
     Targets {
@@ -103,7 +121,8 @@ impl Flags {
 
     /// Settles the flags that only an update and its preview have.
     pub(crate) fn update(&mut self, update: &UpdateFlags) -> Result<(), CommandError> {
-        self.refuse(!update.policy_pack.is_empty(), "--policy-pack")?;
+        self.policy_packs = policy_packs(update)?;
+        self.show_policy_remediations = update.show_policy_remediations;
         self.ignore_protect = update.ignore_protect;
         let targets = self.common.target.iter().chain(&update.target_replace);
         self.targets.only = UrnSet::new(targets);

@@ -6,6 +6,7 @@ mod flags;
 mod late;
 mod pending;
 mod plan_file;
+mod policies;
 mod prepare;
 mod run;
 mod schemas;

@@ -292,7 +292,7 @@ pub(crate) fn program_info(project: &Project) -> ProgramInfo {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "options of runtimes are small numbers")]
-fn property(value: &Value) -> PropertyValue {
+pub(crate) fn property(value: &Value) -> PropertyValue {
     match value {
         Value::Null => PropertyValue::Null,
         Value::Bool(b) => PropertyValue::Bool(*b),

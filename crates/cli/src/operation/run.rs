@@ -12,8 +12,10 @@ use purlin_monitor::{MonitorServer, MonitorSettings};
 use purlin_plan::Mode;
 use purlin_plugins::process::ProcessEvent;
 use purlin_plugins::{PluginHost, PluginKind, PluginSettings, ProjectPlugin, UrlOverride};
+use purlin_policy::PluginPack;
 use purlin_ports::{
-    BagCodec, EventSink, LanguageHost, ProviderHost, RecordedConfig, RunRequest, UpdateInfo, UpdateSession,
+    BagCodec, EventSink, LanguageHost, PolicyPack, ProviderHost, RecordedConfig, RunRequest, UpdateInfo,
+    UpdateSession,
 };
 use purlin_secrets::SealedBags;
 use purlin_yaml::YamlHost;
@@ -25,6 +27,7 @@ use crate::events::{Display, DisplaySettings};
 use crate::exit::{CommandError, Failure};
 use crate::operation::late::LateMonitor;
 use crate::operation::plan_file::{self, RecordedPlan};
+use crate::operation::policies;
 use crate::operation::prepare::{Prepared, Unlocking};
 use crate::operation::schemas::PluginSchemas;
 use crate::operation::signals::{Listener, Stops};
@@ -50,6 +53,7 @@ const ABANDON_GRACE: Duration = Duration::from_millis(300);
 
 /// What an engine starts from.
 struct Begun {
+    packs: Vec<Arc<PluginPack>>,
     packages: BTreeMap<String, PackageDescriptor>,
     /// The hold on the stack, unless it is a preview.
     session: Option<Arc<dyn UpdateSession>>,
@@ -73,10 +77,10 @@ impl Prepared<'_> {
         let display = Display::start(self.context, DisplaySettings::of(self, preview))?;
         let result = self.run_shown(preview, unlocking, &display).await;
         match &result {
-            Ok((report, _)) => display.finish(report.result, &report.changes).await,
+            Ok((report, _, packs)) => display.finish(report.result, &report.changes, packs.clone()).await,
             Err(_) => display.abort().await,
         }
-        let (report, bags) = result?;
+        let (report, bags, _) = result?;
         let plan = report.update_plan.map(|plan| RecordedPlan { plan, bags });
         Ok(Ran { result: report.result, changes: report.changes, plan })
     }
@@ -86,7 +90,7 @@ impl Prepared<'_> {
         preview: bool,
         unlocking: Unlocking,
         display: &Display,
-    ) -> Result<(Report, Arc<dyn BagCodec>), CommandError> {
+    ) -> Result<(Report, Arc<dyn BagCodec>, BTreeMap<String, String>), CommandError> {
         let events = display.sink();
         let (stops, _listener) = Listener::start(Arc::clone(&self.context.out));
         let services = self.start_services(preview, &events).await?;
@@ -94,13 +98,20 @@ impl Prepared<'_> {
             begun = self.begin(preview, unlocking, &services, &events) => begun,
             () = stops.stop.cancelled() => Err(interrupted()),
         };
+        let mut names = BTreeMap::new();
         let report = match begun {
-            Ok(begun) => self.run_engine(preview, begun, &services, &events, stops).await,
+            Ok(begun) => {
+                names = policies::names(&begun.packs);
+                let packs = begun.packs.clone();
+                let report = self.run_engine(preview, begun, &services, &events, stops).await;
+                policies::end(&packs).await;
+                report
+            }
             Err(problem) => Err(problem),
         };
         services.plugins.stop_all().await;
         services.server.shutdown().await;
-        report
+        report.map(|(report, bags)| (report, bags, names))
     }
 
     async fn start_services(
@@ -165,15 +176,16 @@ impl Prepared<'_> {
             false => BTreeMap::new(),
         };
         unlocking.done().await?;
+        let packs = self.policy_packs(preview, &services.plugins, &services.address, events).await?;
         if preview {
             let base = self.target.store.load(&self.target.id).await?.snapshot;
-            return Ok(Begun { packages, session: None, base });
+            return Ok(Begun { packs, packages, session: None, base });
         }
         let session = self.target.store.begin(&self.target.id, self.update_info()).await?;
         // There is one session a run.
         let _ = services.session.set(Arc::clone(&session));
         let base = Arc::clone(&session.base().snapshot);
-        Ok(Begun { packages, session: Some(session), base })
+        Ok(Begun { packs, packages, session: Some(session), base })
     }
 
     async fn run_engine(
@@ -184,7 +196,7 @@ impl Prepared<'_> {
         events: &Arc<dyn EventSink>,
         stops: Stops,
     ) -> Result<(Report, Arc<dyn BagCodec>), CommandError> {
-        let Begun { packages, session, base } = begun;
+        let Begun { packs, packages, session, base } = begun;
         let checks = !self.context.global.disable_integrity_checking;
         let usable = if checks { purlin_journal::refuse_if_invalid(&base) } else { Ok(()) };
         if let Err(problem) = usable {
@@ -202,6 +214,8 @@ impl Prepared<'_> {
             }
             (Err(problem), None) => return Err(problem),
         };
+        let engine =
+            engine.with_policies(packs.into_iter().map(|pack| pack as Arc<dyn PolicyPack>).collect());
         services.late.set(engine.monitor());
         let program = self.runs_program().then(|| Program {
             host: Arc::clone(&services.host),

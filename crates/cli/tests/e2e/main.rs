@@ -18,6 +18,7 @@ mod kill;
 mod languages;
 mod lifecycle;
 mod plans;
+mod policies;
 mod random_sdks;
 mod support;
 mod swap;

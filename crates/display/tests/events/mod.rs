@@ -8,6 +8,7 @@ use std::time::Duration;
 use purlin_diag::Severity;
 use purlin_model::diff::{DetailedDiff, DiffKind, PathDiff};
 use purlin_model::event::{EngineEvent, OperationResult, StateView, StepOp, StepView};
+use purlin_model::policy::{PolicyName, PolicyRepair, PolicySeverity, PolicyVerdict};
 use purlin_model::urn::{ProviderRef, STACK_TYPE, Urn};
 use purlin_model::{PropertyMap, PropertyValue, ResourceState};
 
@@ -167,6 +168,44 @@ pub(crate) fn summary(preview: bool, changes: &[(StepOp, u64)]) -> EngineEvent {
         maybe_corrupt: false,
         duration_seconds: 3,
         changes: changes.iter().copied().collect::<BTreeMap<_, _>>(),
+        policy_packs: BTreeMap::new(),
         result: OperationResult::Succeeded,
     }
+}
+
+fn policy(name: &str) -> PolicyName {
+    PolicyName { pack: "rules".into(), version: "1.0.0".into(), policy: name.to_owned() }
+}
+
+/// A violation by the resource `pet`.
+pub(crate) fn violated(name: &str, mandatory: bool, message: &str) -> EngineEvent {
+    EngineEvent::PolicyViolation(Box::new(PolicyVerdict {
+        urn: urn(PET, "pet"),
+        policy: policy(name),
+        message: message.to_owned(),
+        mandatory,
+        severity: mandatory.then_some(PolicySeverity::High),
+    }))
+}
+
+/// A repair of the resource `pet`.
+pub(crate) fn repaired(name: &str, before: PropertyMap, after: PropertyMap) -> EngineEvent {
+    EngineEvent::PolicyRemediation(Box::new(PolicyRepair {
+        urn: urn(PET, "pet"),
+        policy: policy(name),
+        before: Arc::new(before),
+        after: Arc::new(after),
+    }))
+}
+
+/// The summary of a run that packs judged.
+pub(crate) fn judged(packs: &[(&str, &str)]) -> EngineEvent {
+    let EngineEvent::Summary { preview, maybe_corrupt, duration_seconds, changes, result, .. } =
+        summary(false, &[(StepOp::Create, 1)])
+    else {
+        unreachable!("a summary")
+    };
+    let policy_packs =
+        packs.iter().map(|(name, version)| ((*name).to_owned(), (*version).to_owned())).collect();
+    EngineEvent::Summary { preview, maybe_corrupt, duration_seconds, changes, policy_packs, result }
 }

@@ -12,6 +12,7 @@ use purlin_model::PackageDescriptor;
 use purlin_ports::{EventSink, LanguageHost, ProgramInfo, RunOutcome, RunRequest};
 use tokio_util::sync::CancellationToken;
 
+use crate::policy::{PolicyCommand, PolicyStart};
 use crate::process::{self, Invocation};
 use crate::program;
 use crate::settings::HostSettings;
@@ -104,6 +105,24 @@ impl PythonHost {
         };
         Diagnostic::error("sdk-missing", "the Pulumi SDK for Python can't be imported").with_hint(hint)
     }
+}
+
+/// How a policy pack is started: in its own environment, by the script of its SDK.
+pub(crate) async fn policy_command(
+    start: &PolicyStart,
+    settings: &HostSettings,
+) -> Result<PolicyCommand, Diagnostic> {
+    let pack = &start.pack;
+    let mut toolchain = Toolchain::of(pack, settings)?;
+    toolchain.resolve(pack, settings).await?;
+    let mut environment = toolchain.environment(settings);
+    environment.extend(start.variables(&["PULUMI_"])?);
+    let folder = &pack.program_directory;
+    let invocation = Invocation::new(toolchain.python(settings)?, folder, environment)
+        .args(["-u", "-m", "pulumi.policy"])
+        .arg(&start.engine_address)
+        .arg(folder);
+    Ok(invocation.into())
 }
 
 fn invocation_program(toolchain: &Toolchain) -> PathBuf {

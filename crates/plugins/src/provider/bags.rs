@@ -3,25 +3,8 @@
 
 use std::collections::BTreeMap;
 
+pub(super) use purlin_model::value::mark_secrets_like as mark_secrets;
 use purlin_model::{Archive, ArchiveSource, Asset, AssetSource, PropertyMap, PropertyValue};
-
-/// Copies secretness from what was sent to what came back: object by object, and for everything
-/// else as a whole. A list of which one element was secret is secret as a whole, since providers
-/// may reorder lists.
-pub(super) fn mark_secrets(outputs: &mut PropertyMap, inputs: &PropertyMap) {
-    for (key, input) in inputs {
-        let Some(output) = outputs.get_mut(key) else { continue };
-        match (&mut *output, input) {
-            (PropertyValue::Object(output), PropertyValue::Object(input)) => mark_secrets(output, input),
-            (PropertyValue::Secret(_), _) => {}
-            (_, input) if input.contains_secrets() => {
-                let value = std::mem::replace(output, PropertyValue::Null);
-                *output = value.into_secret();
-            }
-            _ => {}
-        }
-    }
-}
 
 /// Marks everything as secret.
 pub(super) fn mark_all(outputs: &mut PropertyMap) {
