@@ -9,7 +9,7 @@ use purlin_project::manifest::{ManifestKind, find_manifest};
 use purlin_project::names::StackReference;
 use purlin_project::{Credentials, Project, StackSettings, WorkspaceSettings};
 use purlin_state::{
-    DirectoryOptions, DirectoryStore, Surroundings, SystemProcesses, SystemTimer, directory_of_url,
+    DiyOptions, DiyStore, Surroundings, SystemProcesses, SystemTimer, directory_of_url,
 };
 
 use crate::ambient::{Ambient, SystemClock, SystemEntropy};
@@ -88,7 +88,7 @@ impl Context {
 
     /// The backend behind a URL.
     pub(crate) fn open_store(&self, url: &str) -> Result<Arc<dyn StateStore>, CommandError> {
-        let mut options = DirectoryOptions::from_variables(|name| self.ambient.var(name).map(str::to_owned))?;
+        let mut options = DiyOptions::from_variables(|name| self.ambient.var(name).map(str::to_owned))?;
         options.disable_integrity_checks = self.global.disable_integrity_checking;
         let hostname = self.ambient.host_name();
         let surroundings = Surroundings {
@@ -101,7 +101,7 @@ impl Context {
             username: self.ambient.user_name(),
         };
         let directory = directory_of_url(url, self.ambient.home.as_deref(), &self.ambient.cwd)?;
-        let store = DirectoryStore::open(url, directory, options, surroundings)?;
+        let store = DiyStore::open(url, directory, options, surroundings)?;
         Ok(Arc::new(store))
     }
 

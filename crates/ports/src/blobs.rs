@@ -101,6 +101,13 @@ pub trait Blobs: Send + Sync {
     /// Removes what is kept under a key. Nothing need be there.
     async fn delete(&self, key: &str) -> Result<(), BlobError>;
 
+    /// Puts what is kept under one key under another as well, over what is there. Services that can do
+    /// it without sending the bytes back and forth should.
+    async fn copy(&self, from: &str, to: &str) -> Result<(), BlobError> {
+        let blob = self.get(from).await?;
+        self.put(to, blob.bytes, &Put::Always).await.map(drop)
+    }
+
     /// All keys that begin with a text, sorted by their bytes. The text need not end at a `/`.
     async fn list(&self, prefix: &str) -> Result<Vec<BlobInfo>, BlobError>;
 }

@@ -1,16 +1,20 @@
 //! State stores: where stacks live.
 //!
-//! [`DirectoryStore`] keeps them in a directory, in the layout that the ecosystem's file backends
-//! have. [`MemoryStore`] keeps them in memory, for tests. Both pass the suite in [`conformance`].
+//! [`DiyStore`] keeps them in the layout that the ecosystem's self-managed backends have, in a
+//! directory or in a bucket. [`MemoryStore`] keeps them in memory, for tests. All pass the suite in
+//! [`conformance`].
 
+mod bucket;
 pub mod conformance;
 mod directory;
+mod diy;
 mod memory;
 mod rename;
 mod rules;
 
-pub use directory::{
-    Compression, DirectoryOptions, DirectoryStore, LeaseTimes, Processes, Surroundings, SystemProcesses,
-    SystemTimer, Timer, directory_of_url,
+pub use directory::directory_of_url;
+pub use diy::{
+    Compression, DiyOptions, DiyStore, LeaseTimes, Processes, Retries, Surroundings, SystemProcesses,
+    SystemTimer, Timer,
 };
 pub use memory::{Faults, MemoryStore};

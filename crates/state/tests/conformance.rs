@@ -6,9 +6,10 @@ mod world;
 
 use std::sync::Arc;
 
+use purlin_blobs::MemoryBlobs;
 use purlin_ports::StateStore;
 use purlin_state::conformance::check_store;
-use purlin_state::{Compression, DirectoryOptions, MemoryStore};
+use purlin_state::{Compression, DiyOptions, MemoryStore};
 use world::World;
 
 #[tokio::test]
@@ -19,7 +20,7 @@ async fn the_store_in_memory_keeps_its_promises() {
 #[tokio::test]
 async fn the_store_in_a_directory_keeps_its_promises() {
     for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
-        let options = DirectoryOptions { compression, ..DirectoryOptions::default() };
+        let options = DiyOptions { compression, ..DiyOptions::default() };
         // The directories stay until the end.
         let worlds = std::sync::Mutex::new(Vec::new());
         let make = || {
@@ -28,6 +29,15 @@ async fn the_store_in_a_directory_keeps_its_promises() {
             worlds.lock().unwrap().push(world);
             store
         };
+        check_store(&make).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_store_in_a_bucket_keeps_its_promises() {
+    for compression in [Compression::None, Compression::Gzip, Compression::Zstd] {
+        let world = World::with(DiyOptions { compression, ..DiyOptions::default() });
+        let make = || Arc::new(world.bucket_on(&MemoryBlobs::new(), "here", 1)) as Arc<dyn StateStore>;
         check_store(&make).await.unwrap();
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use purlin_model::{Bag, RawText};
 use purlin_ports::{RecordedConfig, StackId, StateError, StateStore, UpdateInfo, UpdateOutcome};
-use purlin_state::{Compression, DirectoryOptions};
+use purlin_state::{Compression, DiyOptions};
 use world::*;
 
 const FOREIGN: &str =
@@ -191,8 +191,7 @@ async fn the_newest_variant_counts_and_the_others_go() {
 
 #[tokio::test]
 async fn copies_are_kept_as_the_settings_say() {
-    let options =
-        DirectoryOptions { disable_backups: true, retain_checkpoints: true, ..DirectoryOptions::default() };
+    let options = DiyOptions { disable_backups: true, retain_checkpoints: true, ..DiyOptions::default() };
     let world = World::with(options);
     let store = world.store(1);
     world.write(FILE, CHECKPOINT);

@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use purlin_model::Snapshot;
 use purlin_ports::{LoadedStack, StateError, StateStore, UpdateSession};
-use purlin_state::DirectoryStore;
+use purlin_state::DiyStore;
 use sha2::{Digest as _, Sha256};
 use world::*;
 
 /// A world with a stack that has some resources.
-async fn deployed(names: &[&str]) -> (World, DirectoryStore) {
+async fn deployed(names: &[&str]) -> (World, DiyStore) {
     let world = World::new();
     let store = world.store(1);
     store.create(&id()).await.unwrap();
@@ -47,7 +47,7 @@ fn code(error: StateError) -> &'static str {
     error.diagnostic().code
 }
 
-async fn begin_error(store: &DirectoryStore) -> StateError {
+async fn begin_error(store: &DiyStore) -> StateError {
     store.begin(&id(), info()).await.err().unwrap()
 }
 

@@ -1,14 +1,14 @@
 //! Files that are there whole or not at all.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use purlin_diag::Diagnostic;
 use purlin_ports::StateError;
 
-use super::options::Compression;
+use crate::diy::Stamp;
 
 /// An error of the file system, with what was being done.
 pub(crate) fn failed(what: &str, path: &Path, error: &io::Error) -> StateError {
@@ -89,10 +89,17 @@ impl Drop for Draft {
     }
 }
 
-/// Writes a small file whole. With `sync` it also survives a loss of power.
-pub(crate) fn write_whole(path: &Path, bytes: &[u8], token: &str, sync: bool) -> io::Result<()> {
+/// Writes a small file whole, by way of a draft in the folder `scratch`. With `sync` it also survives a
+/// loss of power.
+pub(crate) fn write_whole(
+    path: &Path,
+    bytes: &[u8],
+    scratch: &Path,
+    token: &str,
+    sync: bool,
+) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    let (draft, mut file) = Draft::create(folder, token)?;
+    let (draft, mut file) = Draft::create(scratch, token)?;
     file.write_all(bytes)?;
     if sync {
         file.sync_all()?;
@@ -143,85 +150,37 @@ pub(crate) fn remove_note(path: &Path) -> io::Result<()> {
     found(fs::remove_file(note)).map(drop)
 }
 
-/// The names in a folder, sorted; none if it isn't there.
-pub(crate) fn names(folder: &Path) -> io::Result<Vec<String>> {
+/// The names of files, or of folders, in a folder, sorted; none if it isn't there.
+pub(crate) fn names(folder: &Path, folders: bool) -> io::Result<Vec<String>> {
     let Some(entries) = found(fs::read_dir(folder))? else { return Ok(Vec::new()) };
     let mut names = Vec::new();
     for entry in entries {
-        // What isn't text is none of ours.
-        names.extend(entry?.file_name().into_string());
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        let is_folder = if kind.is_symlink() { entry.path().is_dir() } else { kind.is_dir() };
+        if is_folder == folders {
+            // What isn't text is none of ours.
+            names.extend(entry.file_name().into_string());
+        }
     }
     names.sort();
     Ok(names)
 }
 
 /// What shows that a file was replaced or written to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stamp {
-    length: u64,
-    inode: u64,
-    modified: (i64, i64),
-}
-
-impl Stamp {
-    pub(crate) fn of(metadata: &fs::Metadata) -> Stamp {
-        let modified = (metadata.mtime(), metadata.mtime_nsec());
-        Stamp { length: metadata.len(), inode: metadata.ino(), modified }
-    }
+pub(crate) fn stamp(metadata: &fs::Metadata) -> Stamp {
+    let (length, inode) = (metadata.len(), metadata.ino());
+    Stamp(format!("{length} {inode} {}.{:09}", metadata.mtime(), metadata.mtime_nsec()))
 }
 
 /// Reads a file and its stamp.
 pub(crate) fn read(path: &Path) -> io::Result<(Vec<u8>, Stamp)> {
     let mut file = File::open(path)?;
-    let stamp = Stamp::of(&file.metadata()?);
-    let mut bytes = Vec::with_capacity(usize::try_from(stamp.length).unwrap_or(0));
+    let metadata = file.metadata()?;
+    let stamp = stamp(&metadata);
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
     file.read_to_end(&mut bytes)?;
     Ok((bytes, stamp))
-}
-
-/// How bytes are compressed, by what they begin with.
-pub(crate) fn compression_of(bytes: &[u8]) -> Compression {
-    match bytes {
-        [0x1f, 0x8b, ..] => Compression::Gzip,
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => Compression::Zstd,
-        _ => Compression::None,
-    }
-}
-
-/// Undoes a compression.
-pub(crate) fn expand(bytes: &[u8]) -> io::Result<Option<Vec<u8>>> {
-    let mut out = Vec::new();
-    match compression_of(bytes) {
-        Compression::None => return Ok(None),
-        Compression::Gzip => flate2::read::MultiGzDecoder::new(bytes).read_to_end(&mut out)?,
-        Compression::Zstd => zstd::stream::read::Decoder::with_buffer(bytes)?.read_to_end(&mut out)?,
-    };
-    Ok(Some(out))
-}
-
-/// Writes through a compression.
-pub(crate) fn compressed<W: Write, E: From<io::Error>>(
-    out: W,
-    compression: Compression,
-    write: impl FnOnce(&mut dyn Write) -> Result<(), E>,
-) -> Result<W, E> {
-    match compression {
-        Compression::None => {
-            let mut out = out;
-            write(&mut out)?;
-            Ok(out)
-        }
-        Compression::Gzip => {
-            let mut encoder = flate2::write::GzEncoder::new(out, flate2::Compression::default());
-            write(&mut encoder)?;
-            Ok(encoder.finish()?)
-        }
-        Compression::Zstd => {
-            let mut encoder = zstd::stream::write::Encoder::new(out, zstd::DEFAULT_COMPRESSION_LEVEL)?;
-            write(&mut encoder)?;
-            Ok(encoder.finish()?)
-        }
-    }
 }
 
 #[cfg(test)]
@@ -229,28 +188,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn compression_goes_there_and_back() {
-        for compression in Compression::ALL {
-            let bytes =
-                compressed::<_, io::Error>(Vec::new(), compression, |out| out.write_all(b"{\"a\":1}"))
-                    .unwrap();
-            assert_eq!(compression_of(&bytes), compression);
-            let back = expand(&bytes).unwrap().unwrap_or(bytes);
-            assert_eq!(back, b"{\"a\":1}");
-        }
-    }
-
-    #[test]
     fn a_draft_that_is_not_placed_goes_away() {
         let folder = tempfile::tempdir().unwrap();
         let (draft, file) = Draft::create(folder.path(), "x").unwrap();
         drop((draft, file));
-        assert_eq!(names(folder.path()).unwrap(), Vec::<String>::new());
-        write_whole(&folder.path().join("a"), b"1", "x", true).unwrap();
+        assert_eq!(names(folder.path(), false).unwrap(), Vec::<String>::new());
+        write_whole(&folder.path().join("a"), b"1", folder.path(), "x", true).unwrap();
         link_or_copy(&folder.path().join("a"), &folder.path().join("b"), "x").unwrap();
         link_or_copy(&folder.path().join("a"), &folder.path().join("b"), "x").unwrap();
         copy(&folder.path().join("a"), &folder.path().join("c"), "x").unwrap();
-        assert_eq!(names(folder.path()).unwrap(), ["a", "b", "c"]);
+        assert_eq!(names(folder.path(), false).unwrap(), ["a", "b", "c"]);
         let mode = fs::metadata(folder.path().join("c")).unwrap().mode() & 0o777;
         assert_eq!(mode, 0o600);
     }

@@ -1,34 +1,35 @@
-//! Stacks in a directory.
+//! Stacks in a directory: what only a disk can do.
 //!
-//! | Place under `.pulumi` | What it is | Whose layout |
-//! |---|---|---|
-//! | `stacks`, `history`, `backups`, `locks`, `meta.yaml` | see [`layout`] | the ecosystem's |
-//! | `purlin/<project>/<stack>/epoch.<n>.json` | the newest writer; its file going away fences it | ours |
-//! | `…/lease.<n>.json` | the heartbeat of a writer, and its processes | ours |
-//! | `…/journal.<n>.jsonl` | what a writer did since the checkpoint | ours |
-//! | `…/finish.<n>.json` | the checkpoint that a writer was about to put in place | ours |
-//! | `…/fence` | locked for moments: while a writer takes over, and while a checkpoint is replaced | ours |
+//! | Place under `.pulumi/purlin/<project>/<stack>` | What it is |
+//! |---|---|
+//! | `journal.<n>.jsonl` | what a writer did since the checkpoint |
+//! | `finish.<n>.json` | the checkpoint that a writer was about to put in place |
+//! | `fence` | locked for moments: while a writer takes over, and while a checkpoint is replaced |
 
-mod checkpoint;
-mod examine;
+mod disk;
 mod files;
-mod folder;
-mod heart;
-mod history;
-mod hold;
-mod layout;
-mod locks;
-mod options;
-mod processes;
-mod segment;
-mod session;
-mod store;
-mod tags;
-mod takeover;
+mod journal;
 mod url;
-mod writer;
 
-pub use options::{Compression, DirectoryOptions, LeaseTimes, Surroundings};
-pub use processes::{Processes, SystemProcesses, SystemTimer, Timer};
-pub use store::DirectoryStore;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use purlin_ports::StateError;
+
+use crate::diy::{DiyOptions, DiyStore, Surroundings};
+
 pub use url::directory_of_url;
+
+impl DiyStore {
+    /// The store in a directory. `url` is how the user names it; see [`directory_of_url`]. Refuses
+    /// directories with another layout.
+    pub fn open(
+        url: impl Into<String>,
+        directory: PathBuf,
+        options: DiyOptions,
+        around: Surroundings,
+    ) -> Result<DiyStore, StateError> {
+        let disk = disk::Disk::new(directory, &options, &around);
+        DiyStore::on(url.into(), Arc::new(disk), options, around)
+    }
+}

@@ -9,10 +9,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use purlin_blobs::MemoryBlobs;
 use purlin_journal::{Change, Entry, OpId, Slot};
 use purlin_model::{Bag, OperationKind, RawText, ResourceState, Snapshot, Urn};
 use purlin_ports::{Clock, Entropy, StackId, UpdateInfo, UpdateOutcome};
-use purlin_state::{DirectoryOptions, DirectoryStore, LeaseTimes, Processes, Surroundings, Timer};
+use purlin_state::{DiyOptions, DiyStore, LeaseTimes, Processes, Retries, Surroundings, Timer};
 
 /// What happens when somebody sleeps.
 type OnSleep = Box<dyn FnMut(Duration) + Send>;
@@ -100,34 +101,51 @@ impl Processes for Host {
 
 pub(crate) struct World {
     directory: tempfile::TempDir,
-    pub(crate) options: DirectoryOptions,
+    pub(crate) options: DiyOptions,
     pub(crate) shared: Arc<Shared>,
 }
 
 impl World {
     pub(crate) fn new() -> World {
-        World::with(DirectoryOptions::default())
+        World::with(DiyOptions::default())
     }
 
-    pub(crate) fn with(mut options: DirectoryOptions) -> World {
+    pub(crate) fn with(mut options: DiyOptions) -> World {
         // Real time never matters: hearts beat when a test says so.
         options.times = LeaseTimes {
             beat: Duration::from_secs(3600),
             expiry: Duration::from_secs(20_000),
             ..options.times
         };
+        options.retries = Retries {
+            first: Duration::from_millis(1),
+            longest: Duration::from_millis(2),
+            patience: Duration::from_millis(6),
+        };
         World { directory: tempfile::tempdir().unwrap(), options, shared: Arc::default() }
     }
 
     /// The store as a process of this number on the host `here` has it. The process runs.
-    pub(crate) fn store(&self, pid: u32) -> DirectoryStore {
+    pub(crate) fn store(&self, pid: u32) -> DiyStore {
         self.store_on("here", pid)
     }
 
-    pub(crate) fn store_on(&self, host: &str, pid: u32) -> DirectoryStore {
+    pub(crate) fn store_on(&self, host: &str, pid: u32) -> DiyStore {
+        let around = self.around(host, pid);
+        let url = format!("file://{}", self.root().display());
+        DiyStore::open(url, self.root().to_owned(), self.options, around).unwrap()
+    }
+
+    /// The store in a bucket as a process of this number on a host has it. The process runs.
+    pub(crate) fn bucket_on(&self, blobs: &MemoryBlobs, host: &str, pid: u32) -> DiyStore {
+        let around = self.around(host, pid);
+        DiyStore::open_bucket("s3://bucket/below", Arc::new(blobs.clone()), self.options, around).unwrap()
+    }
+
+    fn around(&self, host: &str, pid: u32) -> Surroundings {
         self.start(host, pid, "first");
         let shared = Arc::clone(&self.shared);
-        let around = Surroundings {
+        Surroundings {
             clock: shared.clone(),
             entropy: shared.clone(),
             timer: shared.clone(),
@@ -135,9 +153,7 @@ impl World {
             pid,
             hostname: host.to_owned(),
             username: "ann".to_owned(),
-        };
-        let url = format!("file://{}", self.root().display());
-        DirectoryStore::open(url, self.root().to_owned(), self.options, around).unwrap()
+        }
     }
 
     pub(crate) fn start(&self, host: &str, pid: u32, mark: &str) {

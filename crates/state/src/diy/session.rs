@@ -1,4 +1,4 @@
-//! One operation on a stack in a directory.
+//! One operation on a stack.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,10 +16,10 @@ use super::heart::Heart;
 use super::history;
 use super::hold::Hold;
 use super::store::blocking;
-use super::writer::{JournalWriter, SegmentFile};
+use super::writer::{JournalWriter, Target};
 
 /// An operation under way.
-pub(crate) struct DirectorySession {
+pub(crate) struct DiySession {
     work: Arc<Work>,
 }
 
@@ -33,8 +33,8 @@ struct Work {
     ended: Mutex<bool>,
 }
 
-impl DirectorySession {
-    pub(crate) fn start(hold: Hold, info: UpdateInfo) -> DirectorySession {
+impl DiySession {
+    pub(crate) fn start(hold: Hold, info: UpdateInfo) -> DiySession {
         let inner = Arc::clone(&hold.inner);
         let header = JournalHeader {
             base: String::new(),
@@ -44,17 +44,12 @@ impl DirectorySession {
             started: inner.around.clock.now(),
             info: history::operation_info(&info),
         };
-        let journal = JournalWriter::start(SegmentFile {
-            folder: hold.folder.clone(),
-            epoch: hold.epoch,
-            header,
-            base: Arc::clone(&hold.stored),
-            file: None,
-        });
+        let target = Target { journal: Arc::clone(&hold.journal), header, base: Arc::clone(&hold.stored) };
+        let journal = JournalWriter::start(target);
         let heart = Heart::start(&hold, journal.stopper());
         let started = inner.around.clock.unix_seconds();
         let work = Arc::new(Work { hold, info, started, journal, heart, ended: Mutex::new(false) });
-        DirectorySession { work }
+        DiySession { work }
     }
 }
 
@@ -121,7 +116,7 @@ fn already_ended() -> StateError {
 
 fn not_replaced(diagnostic: Diagnostic, hold: &Hold) -> StateError {
     let Diagnostic { message, urn, .. } = diagnostic;
-    let path = hold.stored.file.path.display();
+    let path = &hold.stored.place;
     StateError::Unusable(Diagnostic {
         urn,
         ..Diagnostic::error(
@@ -145,7 +140,7 @@ fn without_old_integrity_error(snapshot: &Snapshot) -> Option<Snapshot> {
 }
 
 #[async_trait]
-impl UpdateSession for DirectorySession {
+impl UpdateSession for DiySession {
     fn base(&self) -> &LoadedStack {
         &self.work.hold.base
     }

@@ -1,34 +1,17 @@
 //! Reading journals.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use purlin_diag::Diagnostic;
-use purlin_formats::{JournalHeader, JournalReader, decode_header};
-use purlin_journal::Entry;
+use purlin_formats::{JournalReader, decode_header};
 use purlin_ports::StateError;
 
-use super::files::{self, Doing as _};
-
-/// A journal that was read.
-#[derive(Debug)]
-pub(crate) struct Segment {
-    pub(crate) path: PathBuf,
-    pub(crate) header: JournalHeader,
-    pub(crate) entries: Vec<Entry>,
-}
-
-/// Reads a journal. `None` if it isn't there, or its writer died before the first line was whole.
-pub(crate) fn read(path: &Path) -> Result<Option<Segment>, StateError> {
-    match files::found(files::read(path)).doing("read", path)? {
-        Some((bytes, _)) => parse(path, bytes),
-        None => Ok(None),
-    }
-}
+use super::medium::Segment;
 
 /// Takes the lines of a journal apart. What its writer left unfinished at the end is left out; a
 /// line that can't be read with others after it is damage.
-fn parse(path: &Path, bytes: Vec<u8>) -> Result<Option<Segment>, StateError> {
+/// `None` if its writer died before the first line was whole.
+pub(crate) fn parse(path: &str, bytes: Vec<u8>) -> Result<Option<Segment>, StateError> {
     let (text, torn_text) = match String::from_utf8(bytes) {
         Ok(text) => (text, false),
         Err(error) => {
@@ -63,17 +46,17 @@ fn parse(path: &Path, bytes: Vec<u8>) -> Result<Option<Segment>, StateError> {
             (Err(_), Some(_)) => {}
         }
     }
-    Ok(Some(Segment { path: path.to_owned(), header, entries }))
+    Ok(Some(Segment { place: path.to_owned(), header, entries }))
 }
 
-fn located(path: &Path, line: usize, mut diagnostic: Diagnostic) -> StateError {
-    diagnostic.message = format!("{}, line {line}: {}", path.display(), diagnostic.message);
+fn located(path: &str, line: usize, mut diagnostic: Diagnostic) -> StateError {
+    diagnostic.message = format!("{}, line {line}: {}", path, diagnostic.message);
     StateError::Unusable(diagnostic)
 }
 
-fn damaged(path: &Path, line: Option<usize>, why: &str) -> StateError {
+pub(crate) fn damaged(path: &str, line: Option<usize>, why: &str) -> StateError {
     let line = line.map(|line| format!(", line {line}")).unwrap_or_default();
-    let message = format!("the journal {}{line} is damaged: {why}", path.display());
+    let message = format!("the journal {}{line} is damaged: {why}", path);
     StateError::Unusable(
         Diagnostic::error("journal-damaged", message)
             .with_hint("keep a copy of it; renamed to end in .aside it is no longer looked at"),
@@ -83,8 +66,8 @@ fn damaged(path: &Path, line: Option<usize>, why: &str) -> StateError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use purlin_formats::{encode_entry, encode_header};
-    use purlin_journal::{Change, OpId, Slot};
+    use purlin_formats::{JournalHeader, encode_entry, encode_header};
+    use purlin_journal::{Change, Entry, OpId, Slot};
     use purlin_model::{OperationKind, ResourceState, Urn};
 
     fn entries() -> Vec<Entry> {
@@ -111,7 +94,7 @@ mod tests {
     }
 
     fn read(bytes: &[u8]) -> Result<Option<Segment>, StateError> {
-        parse(Path::new("journal"), bytes.to_vec())
+        parse("journal", bytes.to_vec())
     }
 
     #[test]

@@ -1,8 +1,6 @@
 //! The store itself.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -17,14 +15,14 @@ use purlin_ports::{
 
 use super::checkpoint::{self, Stored};
 use super::examine;
-use super::files::{self, Doing as _};
 use super::folder::{Folder, WriterMark};
 use super::history;
 use super::hold::{Hold, Leftovers};
 use super::layout::Layout;
 use super::locks;
-use super::options::{DirectoryOptions, Surroundings};
-use super::session::DirectorySession;
+use super::medium::{Medium, PlaceError};
+use super::options::{Compression, DiyOptions, Surroundings};
+use super::session::DiySession;
 use super::tags;
 use super::takeover;
 use crate::rename::renamed;
@@ -33,28 +31,22 @@ use crate::rules::{check_import, check_name, only_the_root_is_left};
 /// What all parts of a store share.
 pub(crate) struct Inner {
     pub(crate) url: String,
+    pub(crate) medium: Arc<dyn Medium>,
     pub(crate) layout: Layout,
-    pub(crate) options: DirectoryOptions,
+    pub(crate) options: DiyOptions,
     pub(crate) around: Surroundings,
     pub(crate) writer: WriterMark,
 }
 
-impl Inner {
-    /// A name that no other file has.
-    pub(crate) fn token(&self) -> String {
-        self.around.entropy.uuid()
-    }
-}
-
-/// Stacks in a directory.
+/// Stacks in the layout that the ecosystem's self-managed backends have.
 #[derive(Clone)]
-pub struct DirectoryStore {
+pub struct DiyStore {
     inner: Arc<Inner>,
 }
 
-impl std::fmt::Debug for DirectoryStore {
+impl std::fmt::Debug for DiyStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("DirectoryStore").field("root", &self.inner.layout.root()).finish_non_exhaustive()
+        f.debug_struct("DiyStore").field("root", &self.inner.medium.place("")).finish_non_exhaustive()
     }
 }
 
@@ -67,16 +59,15 @@ pub(crate) async fn blocking<T: Send + 'static>(
     })
 }
 
-impl DirectoryStore {
-    /// The store in a directory. `url` is how the user names it; see
-    /// [`directory_of_url`](super::directory_of_url). Refuses directories with another layout.
-    pub fn open(
-        url: impl Into<String>,
-        directory: PathBuf,
-        options: DirectoryOptions,
+impl DiyStore {
+    /// The store on a medium. `url` is how the user names it. Refuses another layout.
+    pub(crate) fn on(
+        url: String,
+        medium: Arc<dyn Medium>,
+        options: DiyOptions,
         around: Surroundings,
-    ) -> Result<DirectoryStore, StateError> {
-        let layout = Layout::new(directory);
+    ) -> Result<DiyStore, StateError> {
+        let layout = Layout::new(Arc::clone(&medium));
         layout.check()?;
         let writer = WriterMark {
             host: around.processes.host_id(),
@@ -84,7 +75,7 @@ impl DirectoryStore {
             mark: around.processes.mark(around.pid).unwrap_or_default(),
             name: format!("{}@{} (pid {})", around.username, around.hostname, around.pid),
         };
-        Ok(DirectoryStore { inner: Arc::new(Inner { url: url.into(), layout, options, around, writer }) })
+        Ok(DiyStore { inner: Arc::new(Inner { url, medium, layout, options, around, writer }) })
     }
 
     fn with<T: Send + 'static>(
@@ -100,39 +91,27 @@ impl DirectoryStore {
     }
 }
 
-fn remove_folder(path: PathBuf) -> Result<(), StateError> {
-    files::found(fs::remove_dir_all(&path)).doing("remove", &path).map(drop)
-}
-
 fn load(inner: &Inner, id: &StackId) -> Result<LoadedStack, StateError> {
     const ATTEMPTS: usize = 5;
     let mut last = None;
     for _ in 0..ATTEMPTS {
         let file = inner.layout.find(id)?.ok_or_else(|| StateError::NotFound(id.clone()))?;
-        let path = file.path.clone();
-        let result = Stored::read(file).and_then(|stored| {
-            let checkpoint = stored.parse()?;
-            let base = Arc::new(checkpoint.snapshot);
-            let folded = takeover::fold(&Folder::of(inner, id), &stored, &base);
-            Ok((stored.stamp, checkpoint.deployed, base, folded))
-        });
-        match result {
-            Ok((_, deployed, base, Ok(None))) => {
-                return Ok(LoadedStack { snapshot: base, deployed, recovered: false });
-            }
-            Ok((_, _, _, Ok(Some(folded)))) => {
+        let Some(stored) = Stored::read(inner, file)? else { continue };
+        let checkpoint = stored.parse()?;
+        let deployed = checkpoint.deployed;
+        let base = Arc::new(checkpoint.snapshot);
+        match takeover::fold(inner, &Folder::of(inner, id), &stored, &base) {
+            Ok(None) => return Ok(LoadedStack { snapshot: base, deployed, recovered: false }),
+            Ok(Some(folded)) => {
                 return Ok(LoadedStack { snapshot: Arc::new(folded), deployed: true, recovered: true });
             }
-            Ok((stamp, _, _, Err(error))) => {
+            Err(error) => {
                 // A writer may have put a new checkpoint in place while we were reading.
-                let now = files::found(fs::metadata(&path)).doing("look at", &path)?;
-                if now.is_some_and(|now| files::Stamp::of(&now) == stamp) {
+                if inner.medium.stamp(&stored.file.key)?.as_ref() == Some(&stored.stamp) {
                     return Err(error);
                 }
                 last = Some(error);
             }
-            Err(StateError::Store(_)) if !path.exists() => {}
-            Err(error) => return Err(error),
         }
     }
     Err(last.unwrap_or_else(|| StateError::NotFound(id.clone())))
@@ -159,7 +138,8 @@ fn summary(inner: &Inner, id: StackId) -> Option<StackSummary> {
     }
     // A stack that went away meanwhile is not in the list; one that can't be read is, bare.
     let file = inner.layout.find(&id).ok()??;
-    let head = Stored::read(file).ok().and_then(|stored| serde_json::from_str::<Head>(stored.text()).ok());
+    let stored = Stored::read(inner, file).ok().flatten();
+    let head = stored.and_then(|stored| serde_json::from_str::<Head>(stored.text()).ok());
     let latest = head.and_then(|head| head.checkpoint?.latest);
     let time = latest.as_ref().and_then(|latest| latest.manifest.as_ref()?.time.clone());
     Some(StackSummary {
@@ -177,19 +157,19 @@ fn create(inner: &Inner, id: &StackId) -> Result<(), StateError> {
     }
     let lock = locks::take(inner, id, None)?;
     let created = (|| {
-        let others: Vec<_> = locks::list(inner, id)?.into_iter().filter(|other| other.path != lock).collect();
+        let others: Vec<_> = locks::list(inner, id)?.into_iter().filter(|other| other.key != lock).collect();
         if !others.is_empty() {
             return Err(locks::refusal(inner, &others.iter().collect::<Vec<_>>()));
         }
         if inner.layout.find(id)?.is_some() {
             return Err(StateError::Exists(id.clone()));
         }
-        inner.layout.mark(&inner.token())?;
+        inner.layout.mark()?;
         Folder::of(inner, id).clear(inner)?;
         let new = checkpoint::draft(inner, id, None, false)?;
-        checkpoint::put(inner, id, None, new).map(drop)
+        place_new(inner, id, new)
     })();
-    locks::release(&lock)?;
+    locks::release(inner, &lock)?;
     created
 }
 
@@ -201,18 +181,26 @@ fn remove(inner: &Arc<Inner>, id: &StackId, force: bool) -> Result<(), StateErro
         }
         remove_files(inner, id, &hold)
     })();
-    if removed.is_err() { hold.let_go().and(removed) } else { hold.release() }
+    if removed.is_err() { hold.let_go().and(removed) } else { hold.release_removed() }
+}
+
+/// Puts the checkpoint of a stack in place that isn't there yet.
+fn place_new(inner: &Inner, id: &StackId, new: checkpoint::NewCheckpoint) -> Result<(), StateError> {
+    match checkpoint::put(inner, None, new) {
+        Ok(_) => Ok(()),
+        Err(PlaceError::Changed) => Err(StateError::Exists(id.clone())),
+        Err(PlaceError::Failed(error)) => Err(error),
+    }
 }
 
 /// Removes the files of a stack, but for its backups, and its folder last.
 fn remove_files(inner: &Inner, id: &StackId, hold: &Hold) -> Result<(), StateError> {
-    let file = &hold.stored.file.path;
+    hold.journal.announce("")?;
     checkpoint::keep_as_backup(inner, &hold.stored.file)?;
-    files::remove(file).doing("remove", file)?;
-    let tags = inner.layout.tags(id);
-    files::remove(&tags).doing("remove", &tags)?;
-    remove_folder(inner.layout.history(id))?;
-    remove_folder(inner.layout.own(id))
+    inner.medium.remove(&hold.stored.file.key)?;
+    inner.medium.remove(&inner.layout.tags(id))?;
+    inner.medium.remove_folder(&inner.layout.history(id))?;
+    inner.medium.remove_folder(&inner.layout.own(id))
 }
 
 fn rename(inner: &Arc<Inner>, id: &StackId, new: &StackId) -> Result<(), StateError> {
@@ -229,13 +217,12 @@ fn rename(inner: &Arc<Inner>, id: &StackId, new: &StackId) -> Result<(), StateEr
         let snapshot = hold.base.deployed.then(|| renamed(&hold.base.snapshot, id, new));
         Folder::of(inner, new).clear(inner)?;
         let draft = checkpoint::draft(inner, new, snapshot.as_ref(), false)?;
-        checkpoint::put(inner, new, None, draft)?;
+        place_new(inner, new, draft)?;
         history::rename(inner, id, new)?;
-        let (tags, new_tags) = (inner.layout.tags(id), inner.layout.tags(new));
-        files::found(fs::rename(&tags, new_tags)).doing("rename", &tags)?;
+        inner.medium.rename(&inner.layout.tags(id), &inner.layout.tags(new))?;
         remove_files(inner, id, &hold)
     })();
-    if done.is_err() { hold.let_go().and(done) } else { hold.release() }
+    if done.is_err() { hold.let_go().and(done) } else { hold.release_removed() }
 }
 
 fn cancel(inner: &Arc<Inner>, id: &StackId) -> Result<CancelReport, StateError> {
@@ -244,22 +231,22 @@ fn cancel(inner: &Arc<Inner>, id: &StackId) -> Result<CancelReport, StateError> 
         locks_removed: locks.iter().map(|lock| lock.describe(inner)).collect(),
         ..CancelReport::default()
     };
-    let paths: Vec<PathBuf> = locks.iter().map(|lock| lock.path.clone()).collect();
+    let keys: Vec<String> = locks.iter().map(|lock| lock.key.clone()).collect();
     let ours = locks.iter().any(|lock| lock.content.purlin.is_some());
-    if !ours && !Folder::of(inner, id).exists() {
+    if !ours && !Folder::of(inner, id).exists()? {
         // Nobody of ours ever wrote here.
-        if inner.layout.find(id)?.is_none() && paths.is_empty() {
+        if inner.layout.find(id)?.is_none() && keys.is_empty() {
             return Err(StateError::NotFound(id.clone()));
         }
-        paths.iter().try_for_each(|path| locks::release(path))?;
+        keys.iter().try_for_each(|key| locks::release(inner, key))?;
         return Ok(report);
     }
-    if inner.layout.find(id)?.is_none() && !paths.is_empty() {
+    if inner.layout.find(id)?.is_none() && !keys.is_empty() {
         // Locks of a stack that is gone: its journals, if any, wait for a stack to go on.
-        paths.iter().try_for_each(|path| locks::release(path))?;
+        keys.iter().try_for_each(|key| locks::release(inner, key))?;
         return Ok(report);
     }
-    let hold = Hold::seize(inner, id, paths)?;
+    let hold = Hold::seize(inner, id, keys)?;
     if hold.is_unwritten() {
         refuse_if_invalid(&hold.base.snapshot).map_err(StateError::Unusable)?;
     }
@@ -312,7 +299,7 @@ fn existing<T>(
 }
 
 #[async_trait]
-impl StateStore for DirectoryStore {
+impl StateStore for DiyStore {
     fn url(&self) -> &str {
         &self.inner.url
     }
@@ -346,7 +333,7 @@ impl StateStore for DirectoryStore {
     async fn begin(&self, id: &StackId, info: UpdateInfo) -> Result<Arc<dyn UpdateSession>, StateError> {
         self.with(id, move |inner, id| {
             let hold = Hold::acquire(inner, id, Leftovers::Recover)?;
-            Ok(Arc::new(DirectorySession::start(hold, info)) as Arc<dyn UpdateSession>)
+            Ok(Arc::new(DiySession::start(hold, info)) as Arc<dyn UpdateSession>)
         })
         .await
     }
@@ -414,8 +401,7 @@ impl StateStore for DirectoryStore {
             existing(inner, id, || {
                 let folder = Folder::of(inner, id);
                 takeover::wait_until_free(inner, id, &folder)?;
-                let aside = folder.set_journals_aside()?;
-                Ok(aside.iter().map(|path| path.display().to_string()).collect())
+                inner.medium.set_journals_aside(&folder)
             })
         })
         .await
@@ -423,12 +409,10 @@ impl StateStore for DirectoryStore {
 
     async fn remove_backups(&self, id: &StackId) -> Result<(), StateError> {
         self.with(id, |inner, id| {
-            for compression in super::Compression::ALL {
-                let mut backup = inner.layout.stack_file(id, compression).path.into_os_string();
-                backup.push(".bak");
-                files::remove(backup.as_ref()).doing("remove", backup.as_ref())?;
+            for compression in Compression::ALL {
+                inner.medium.remove(&format!("{}.bak", inner.layout.stack_file(id, compression).key))?;
             }
-            remove_folder(inner.layout.backups(id))
+            inner.medium.remove_folder(&inner.layout.backups(id))
         })
         .await
     }

@@ -1,4 +1,4 @@
-//! What a store in a directory has to be told.
+//! What a store has to be told.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,9 +57,30 @@ impl Default for LeaseTimes {
     }
 }
 
-/// The user's settings of a store in a directory.
+/// How often and how long to try again what may not have reached a service.
+#[derive(Clone, Copy, Debug)]
+pub struct Retries {
+    /// The first pause; each is twice the one before.
+    pub first: Duration,
+    /// The longest pause.
+    pub longest: Duration,
+    /// How long to pause in all before giving up.
+    pub patience: Duration,
+}
+
+impl Default for Retries {
+    fn default() -> Self {
+        Retries {
+            first: Duration::from_millis(200),
+            longest: Duration::from_secs(5),
+            patience: Duration::from_secs(60),
+        }
+    }
+}
+
+/// The user's settings of a store in the ecosystem's layout.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct DirectoryOptions {
+pub struct DiyOptions {
     /// How to compress.
     pub compression: Compression,
     /// Whether to leave out the copy of each checkpoint under `backups`.
@@ -70,13 +91,18 @@ pub struct DirectoryOptions {
     pub disable_integrity_checks: bool,
     /// How long writers wait for each other.
     pub times: LeaseTimes,
+    /// How often and how long to try to reach a bucket.
+    pub retries: Retries,
+    /// Whether to use a bucket whose service knows no conditional writes. Then nothing keeps two
+    /// writers from both succeeding but that they look first.
+    pub without_conditional_writes: bool,
 }
 
-impl DirectoryOptions {
+impl DiyOptions {
     /// The settings that environment variables give: `PULUMI_DIY_BACKEND_GZIP`, `_ZSTD`,
     /// `_DISABLE_CHECKPOINT_BACKUPS`, `_RETAIN_CHECKPOINTS`, and the same with the older prefix
-    /// `PULUMI_SELF_MANAGED_STATE`.
-    pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<DirectoryOptions, Diagnostic> {
+    /// `PULUMI_SELF_MANAGED_STATE`; and `PURLIN_WITHOUT_CONDITIONAL_WRITES`.
+    pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<DiyOptions, Diagnostic> {
         let set = |name: &str| {
             ["PULUMI_DIY_BACKEND", "PULUMI_SELF_MANAGED_STATE"]
                 .iter()
@@ -95,11 +121,13 @@ impl DirectoryOptions {
             (false, true) => Compression::Zstd,
             (false, false) => Compression::None,
         };
-        Ok(DirectoryOptions {
+        Ok(DiyOptions {
             compression,
             disable_backups: set("DISABLE_CHECKPOINT_BACKUPS"),
             retain_checkpoints: set("RETAIN_CHECKPOINTS"),
-            ..DirectoryOptions::default()
+            without_conditional_writes: variable("PURLIN_WITHOUT_CONDITIONAL_WRITES")
+                .is_some_and(|value| value == "1" || value.eq_ignore_ascii_case("true")),
+            ..DiyOptions::default()
         })
     }
 }
@@ -127,8 +155,8 @@ pub struct Surroundings {
 mod tests {
     use super::*;
 
-    fn from(set: &[(&str, &str)]) -> Result<DirectoryOptions, Diagnostic> {
-        DirectoryOptions::from_variables(|name| {
+    fn from(set: &[(&str, &str)]) -> Result<DiyOptions, Diagnostic> {
+        DiyOptions::from_variables(|name| {
             set.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
         })
     }

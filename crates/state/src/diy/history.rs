@@ -1,11 +1,10 @@
 //! What happened to a stack: an entry and a copy of the checkpoint for each operation.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use purlin_diag::Diagnostic;
 use purlin_formats::{
     ConfigText, HistoryRecord, OperationInfo, WriteError, decode_history, encode_history, write_checkpoint,
 };
@@ -14,9 +13,10 @@ use purlin_ports::{
     HistoryEntry, LoadedStack, RecordedConfig, StackId, StateError, UpdateInfo, UpdateOutcome,
 };
 
-use super::checkpoint::Stored;
-use super::files::{self, Doing as _};
+use super::checkpoint::{Stored, not_written};
+use super::compress;
 use super::layout::StackFile;
+use super::medium::Copying;
 use super::options::Compression;
 use super::store::Inner;
 
@@ -58,16 +58,14 @@ pub(crate) fn record(
 ) -> Result<(), StateError> {
     let names = next_names(inner, id)?;
     write_entry(inner, &names, entry)?;
-    let copy = names.path("checkpoint");
-    files::copy(&checkpoint.path, &copy, &inner.token()).doing("write", &copy)?;
+    let copy = names.key("checkpoint");
+    inner.medium.copy(&checkpoint.key, &copy, Copying::Apart)?;
     if inner.options.disable_backups {
         return Ok(());
     }
-    let folder = inner.layout.backups(id);
-    fs::create_dir_all(&folder).doing("create", &folder)?;
-    let ending = inner.options.compression.suffix();
-    let backup = folder.join(format!("{}.{}.json{ending}", id.name, names.nanos));
-    files::link_or_copy(&copy, &backup, &inner.token()).doing("write", &backup)
+    let (folder, ending) = (inner.layout.backups(id), inner.options.compression.suffix());
+    let backup = format!("{folder}/{}.{}.json{ending}", id.name, names.nanos);
+    inner.medium.copy(&copy, &backup, Copying::Share)
 }
 
 /// Adds an entry that another store recorded.
@@ -80,37 +78,36 @@ pub(crate) fn add(
     let names = next_names(inner, id)?;
     // The state first: an entry is not to be seen without it.
     if let Some(snapshot) = state {
-        let path = names.path("checkpoint");
+        let key = names.key("checkpoint");
         let write = |out: &mut dyn io::Write| write_checkpoint(out, &id.to_string(), Some(snapshot));
-        let bytes = match files::compressed(Vec::new(), inner.options.compression, write) {
+        let bytes = match compress::compressed(Vec::new(), inner.options.compression, write) {
             Ok(bytes) => bytes,
-            Err(WriteError::Io(error)) => return Err(files::failed("write", &path, &error)),
+            Err(WriteError::Io(error)) => return Err(not_written(&inner.medium.place(&key), &error)),
             Err(WriteError::Refused(diagnostic)) => return Err(StateError::Unusable(diagnostic)),
         };
-        files::write_whole(&path, &bytes, &inner.token(), false).doing("write", &path)?;
+        inner.medium.write(&key, &bytes, false)?;
     }
     write_entry(inner, &names, entry)
 }
 
 /// The names of the files of an entry.
 struct Names {
-    folder: PathBuf,
+    folder: String,
     stack: String,
     nanos: i128,
     ending: &'static str,
 }
 
 impl Names {
-    fn path(&self, what: &str) -> PathBuf {
-        self.folder.join(format!("{}-{}.{what}.json{}", self.stack, self.nanos, self.ending))
+    fn key(&self, what: &str) -> String {
+        format!("{}/{}-{}.{what}.json{}", self.folder, self.stack, self.nanos, self.ending)
     }
 }
 
 /// The names of an entry that comes after all that are there.
 fn next_names(inner: &Inner, id: &StackId) -> Result<Names, StateError> {
     let folder = inner.layout.history(id);
-    fs::create_dir_all(&folder).doing("create", &folder)?;
-    let newest = entries(&folder)?.last().map(|found| found.nanos);
+    let newest = entries(inner, id)?.last().map(|found| found.nanos);
     // Two operations in one tick of the clock, or a clock that was put back.
     let nanos = inner.around.clock.unix_nanos().max(newest.map_or(0, |newest| newest + 1));
     Ok(Names { folder, stack: id.name.clone(), nanos, ending: inner.options.compression.suffix() })
@@ -126,23 +123,25 @@ fn write_entry(inner: &Inner, names: &Names, entry: &HistoryEntry) -> Result<(),
         resource_changes: entry.outcome.changes.clone(),
     };
     let text = encode_history(&record);
-    let path = names.path("history");
+    let key = names.key("history");
     let write = |out: &mut dyn io::Write| out.write_all(text.as_bytes());
     let compression = inner.options.compression;
-    let bytes = files::compressed::<_, io::Error>(Vec::new(), compression, write).doing("write", &path)?;
-    files::write_whole(&path, &bytes, &inner.token(), false).doing("write", &path)
+    let bytes = compress::compressed::<_, io::Error>(Vec::new(), compression, write)
+        .map_err(|error| not_written(&inner.medium.place(&key), &error))?;
+    inner.medium.write(&key, &bytes, false)
 }
 
 /// An entry as the names of its files show it.
 pub(crate) struct Found {
     nanos: i128,
-    pub(crate) entry: PathBuf,
+    pub(crate) entry: String,
     pub(crate) checkpoint: Option<StackFile>,
 }
 
 /// What is in the folder of a history, oldest first.
-pub(crate) fn entries(folder: &Path) -> Result<Vec<Found>, StateError> {
-    let names = files::names(folder).doing("list", folder)?;
+pub(crate) fn entries(inner: &Inner, id: &StackId) -> Result<Vec<Found>, StateError> {
+    let folder = inner.layout.history(id);
+    let names = inner.medium.names(&folder)?;
     let number = |name: &str, what: &str| -> Option<(i128, Compression)> {
         let (stem, ending) = name.split_once(&format!(".{what}.json"))?;
         let compression = Compression::ALL.into_iter().find(|c| c.suffix() == ending)?;
@@ -151,12 +150,12 @@ pub(crate) fn entries(folder: &Path) -> Result<Vec<Found>, StateError> {
     let mut checkpoints: BTreeMap<i128, StackFile> = BTreeMap::new();
     for name in &names {
         if let Some((nanos, compression)) = number(name, "checkpoint") {
-            checkpoints.insert(nanos, StackFile { path: folder.join(name), compression });
+            checkpoints.insert(nanos, StackFile { key: format!("{folder}/{name}"), compression });
         }
     }
     let mut found: Vec<Found> = names
         .iter()
-        .filter_map(|name| Some((number(name, "history")?.0, folder.join(name))))
+        .filter_map(|name| Some((number(name, "history")?.0, format!("{folder}/{name}"))))
         .map(|(nanos, entry)| Found { nanos, entry, checkpoint: checkpoints.remove(&nanos) })
         .collect();
     found.sort_by_key(|found| found.nanos);
@@ -165,19 +164,37 @@ pub(crate) fn entries(folder: &Path) -> Result<Vec<Found>, StateError> {
 
 /// The entries of a stack's history, newest first.
 pub(crate) fn read(inner: &Inner, id: &StackId) -> Result<Vec<HistoryEntry>, StateError> {
-    let found = entries(&inner.layout.history(id))?;
-    let read = (1..).zip(&found).map(|(version, found)| read_entry(version, found));
+    let found = entries(inner, id)?;
+    let texts = inner.medium.read_all(found.iter().map(|found| found.entry.clone()).collect())?;
+    let read = (1..).zip(found.iter().zip(texts)).filter_map(|(version, (found, bytes))| {
+        // What went away meanwhile is not in the list.
+        Some(decode(inner, version, found, bytes?))
+    });
     let mut entries = read.collect::<Result<Vec<_>, _>>()?;
     entries.reverse();
     Ok(entries)
 }
 
-pub(crate) fn read_entry(version: u64, found: &Found) -> Result<HistoryEntry, StateError> {
-    let path = &found.entry;
-    let (bytes, _) = files::read(path).doing("read", path)?;
-    let bytes = files::expand(&bytes).doing("expand", path)?.unwrap_or(bytes);
+pub(crate) fn read_entry(
+    inner: &Inner,
+    version: u64,
+    found: &Found,
+) -> Result<Option<HistoryEntry>, StateError> {
+    let read = inner.medium.read(&found.entry)?;
+    read.map(|(bytes, _)| decode(inner, version, found, bytes)).transpose()
+}
+
+fn decode(inner: &Inner, version: u64, found: &Found, bytes: Vec<u8>) -> Result<HistoryEntry, StateError> {
+    let place = inner.medium.place(&found.entry);
+    let bytes = match compress::expand(&bytes) {
+        Ok(expanded) => expanded.unwrap_or(bytes),
+        Err(error) => {
+            let message = format!("{place} is damaged: it can't be decompressed ({error})");
+            return Err(StateError::Unusable(Diagnostic::error("history-damaged", message)));
+        }
+    };
     let record = decode_history(&String::from_utf8_lossy(&bytes)).map_err(|mut diagnostic| {
-        diagnostic.message = format!("{}: {}", path.display(), diagnostic.message);
+        diagnostic.message = format!("{place}: {}", diagnostic.message);
         StateError::Unusable(diagnostic)
     })?;
     Ok(HistoryEntry {
@@ -195,7 +212,7 @@ pub(crate) fn state(inner: &Inner, id: &StackId, version: u64) -> Result<LoadedS
     if inner.layout.find(id)?.is_none() {
         return Err(StateError::NotFound(id.clone()));
     }
-    let found = entries(&inner.layout.history(id))?;
+    let found = entries(inner, id)?;
     let newest = found.len();
     let index = usize::try_from(version).ok().and_then(|version| version.checked_sub(1));
     let Some(found) = index.and_then(|index| found.into_iter().nth(index)) else {
@@ -204,7 +221,8 @@ pub(crate) fn state(inner: &Inner, id: &StackId, version: u64) -> Result<LoadedS
     let Some(file) = found.checkpoint else {
         return Err(crate::rules::no_state(id, version));
     };
-    let checkpoint = Stored::read(file)?.parse()?;
+    let stored = Stored::read(inner, file)?.ok_or_else(|| crate::rules::no_state(id, version))?;
+    let checkpoint = stored.parse()?;
     Ok(LoadedStack {
         snapshot: Arc::new(checkpoint.snapshot),
         deployed: checkpoint.deployed,
@@ -215,20 +233,12 @@ pub(crate) fn state(inner: &Inner, id: &StackId, version: u64) -> Result<LoadedS
 /// Moves the history of a stack to another name.
 pub(crate) fn rename(inner: &Inner, from: &StackId, to: &StackId) -> Result<(), StateError> {
     let (old, new) = (inner.layout.history(from), inner.layout.history(to));
-    let names = files::names(&old).doing("list", &old)?;
-    if names.is_empty() {
-        return Ok(());
-    }
-    fs::create_dir_all(&new).doing("create", &new)?;
-    for name in names {
+    for name in inner.medium.names(&old)? {
         let Some((stem, rest)) = name.rsplit_once('-') else { continue };
         if stem == from.name {
-            let path = old.join(&name);
-            fs::rename(&path, new.join(format!("{}-{rest}", to.name))).doing("rename", &path)?;
+            inner.medium.rename(&format!("{old}/{name}"), &format!("{new}/{}-{rest}", to.name))?;
         }
     }
-    // What else is in it stays.
-    let _ = fs::remove_dir(&old);
     Ok(())
 }
 

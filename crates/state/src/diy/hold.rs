@@ -1,6 +1,5 @@
 //! Holding a stack: its lock and its epoch, from taking to release.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use purlin_diag::Diagnostic;
@@ -9,10 +8,10 @@ use purlin_model::Snapshot;
 use purlin_ports::{LoadedStack, StackId, StateError};
 
 use super::checkpoint::{self, Stored};
-use super::files::{self, Doing as _, Stamp};
-use super::folder::{FinishRecord, Folder, Lease, write_json};
+use super::folder::{Epoch, Folder, Lease};
 use super::layout::StackFile;
 use super::locks::{self, OwnLock};
+use super::medium::{Guard, Journal, PlaceError};
 use super::store::Inner;
 use super::takeover;
 
@@ -32,12 +31,14 @@ pub(crate) struct Hold {
     pub(crate) folder: Folder,
     pub(crate) epoch: u64,
     pub(crate) incarnation: String,
+    /// Our own journal.
+    pub(crate) journal: Arc<dyn Journal>,
     pub(crate) stored: Arc<Stored>,
     pub(crate) base: LoadedStack,
     /// Our own lock, if one was taken.
-    lock: Option<PathBuf>,
+    lock: Option<String>,
     /// Locks of writers that are dead.
-    dead: Vec<PathBuf>,
+    dead: Vec<String>,
     /// Whether the base is in journals that the checkpoint does not have yet, because as a
     /// checkpoint it would be invalid.
     unwritten: bool,
@@ -56,32 +57,42 @@ impl Hold {
         let folder = Folder::of(inner, id);
         let dead = takeover::wait_until_free(inner, id, &folder)?;
         let leases = folder.leases()?;
-        let (lock, epoch, incarnation) = claim(inner, id, &folder, &dead, &leases)?;
+        let (lock, (number, epoch)) = claim(inner, id, &folder, &dead, &leases)?;
         takeover::end_processes(inner, &leases);
-        let held = Held { inner, id, folder, epoch, incarnation, lock: Some(lock), dead };
+        let held = Held { inner, id, folder, number, epoch, lock: Some(lock), dead };
         held.open(file, leftovers)
     }
 
     /// Takes a stack from whoever is changing it. Makes no lock, and leaves those that are there to
     /// [`Hold::release`].
-    pub(crate) fn seize(inner: &Arc<Inner>, id: &StackId, locks: Vec<PathBuf>) -> Result<Hold, StateError> {
+    pub(crate) fn seize(inner: &Arc<Inner>, id: &StackId, locks: Vec<String>) -> Result<Hold, StateError> {
         let file = inner.layout.find(id)?.ok_or_else(|| StateError::NotFound(id.clone()))?;
         // What can't be read can't be recovered: nobody is to lose the stack for it.
-        Stored::read(file.clone())?.parse()?;
+        let stored = Stored::read(inner, file.clone())?.ok_or_else(|| StateError::NotFound(id.clone()))?;
+        stored.parse()?;
         let folder = Folder::of(inner, id);
         let leases = folder.leases()?;
-        let fence = folder.fence(inner)?;
-        let (epoch, incarnation) = folder.raise(inner, &fence)?;
+        let fence = folder.fence()?;
+        let mut raised = None;
+        // Others may be about to begin; whoever comes last has the stack.
+        for _ in 0..ATTEMPTS {
+            raised = folder.raise(inner, &*fence)?;
+            if raised.is_some() {
+                break;
+            }
+        }
         drop(fence);
+        let Some((number, epoch)) = raised else { return Err(outrun()) };
         takeover::end_processes(inner, &leases);
-        let held = Held { inner, id, folder, epoch, incarnation, lock: None, dead: locks };
+        let held = Held { inner, id, folder, number, epoch, lock: None, dead: locks };
         held.open(file, Leftovers::Recover)
     }
 
     /// Folds in what was left behind.
     fn recover(&mut self) -> Result<(), StateError> {
-        let Some(mut folded) = takeover::fold(&self.folder, &self.stored, &self.base.snapshot)? else {
-            return self.folder.drop_journals(self.epoch);
+        let Some(mut folded) = takeover::fold(&self.inner, &self.folder, &self.stored, &self.base.snapshot)?
+        else {
+            return self.inner.medium.drop_journals(&self.folder, self.epoch, false);
         };
         if !self.inner.options.disable_integrity_checks && refuse_if_invalid(&folded).is_err() {
             // The journals stay until somebody repairs the state.
@@ -91,7 +102,8 @@ impl Hold {
         }
         folded.time = self.inner.around.clock.now();
         let file = self.replace(Some(&folded))?;
-        self.stored = Arc::new(Stored::read(file)?);
+        let stored = Stored::read(&self.inner, file)?.ok_or_else(|| StateError::NotFound(self.id.clone()))?;
+        self.stored = Arc::new(stored);
         let snapshot = Arc::new(self.stored.parse()?.snapshot);
         self.base = LoadedStack { snapshot, deployed: true, recovered: true };
         Ok(())
@@ -106,78 +118,90 @@ impl Hold {
     /// and drops the journals. `None` is a stack that was never deployed.
     pub(crate) fn replace(&self, snapshot: Option<&Snapshot>) -> Result<StackFile, StateError> {
         let inner = &self.inner;
-        let has_journals = !self.folder.segments()?.is_empty();
-        let new = checkpoint::draft(inner, &self.id, snapshot, has_journals)?;
-        if has_journals {
-            // Should we die between putting the checkpoint in place and dropping the journals, this
-            // tells that they are in it.
-            let record = FinishRecord { result: new.sha256.clone() };
-            let path = self.folder.finish_file(self.epoch);
-            let text = serde_json::to_vec(&record).map_err(std::io::Error::from).doing("write", &path)?;
-            files::write_whole(&path, &text, &inner.token(), true).doing("write", &path)?;
+        let with_result = self.journal.wants_result();
+        let new = checkpoint::draft(inner, &self.id, snapshot, with_result)?;
+        // Should we die between putting the checkpoint in place and dropping the journals, this tells
+        // that they are in it.
+        self.journal.announce(&new.sha256)?;
+        let fence = self.folder.fence()?;
+        if !inner.medium.judges() {
+            if !self.folder.is_current(self.epoch) {
+                return Err(self.folder.fenced());
+            }
+            self.refuse_changed()?;
         }
-        let fence = self.folder.fence(inner)?;
-        if !self.folder.is_current(self.epoch) {
-            return Err(self.folder.fenced());
-        }
-        self.refuse_changed()?;
-        let file = checkpoint::put(inner, &self.id, Some(&self.stored.file), new)?;
+        let put = checkpoint::put(inner, Some(&self.stored), new);
         drop(fence);
+        let file = match put {
+            Ok(file) => file,
+            Err(PlaceError::Failed(error)) => return Err(error),
+            Err(PlaceError::Changed) if !self.folder.is_current(self.epoch) => {
+                return Err(self.folder.fenced());
+            }
+            Err(PlaceError::Changed) => return Err(self.changed()),
+        };
         if self.leftovers == Leftovers::SetAside {
-            self.folder.set_journals_aside()?;
+            inner.medium.set_journals_aside(&self.folder)?;
         }
-        self.folder.drop_journals(self.epoch)?;
+        inner.medium.drop_journals(&self.folder, self.epoch, false)?;
         Ok(file)
     }
 
     /// Refuses if the checkpoint is not the one that was read.
     fn refuse_changed(&self) -> Result<(), StateError> {
         let found = self.inner.layout.find(&self.id)?;
-        let unchanged = match &found {
-            Some(file) if *file == self.stored.file => {
-                let metadata = std::fs::metadata(&file.path).doing("look at", &file.path)?;
-                Stamp::of(&metadata) == self.stored.stamp
-                    || Stored::read(file.clone())?.sha256() == self.stored.sha256()
+        let unchanged = match found {
+            Some(file) if file == self.stored.file => {
+                self.inner.medium.stamp(&file.key)?.as_ref() == Some(&self.stored.stamp)
+                    || Stored::read(&self.inner, file)?
+                        .is_some_and(|now| now.sha256() == self.stored.sha256())
             }
             _ => false,
         };
-        if unchanged {
-            return Ok(());
-        }
-        let path = self.stored.file.path.display();
+        if unchanged { Ok(()) } else { Err(self.changed()) }
+    }
+
+    fn changed(&self) -> StateError {
+        let place = &self.stored.place;
         let message =
-            format!("{path} was changed by somebody else while this operation ran; it was left as it is");
-        Err(StateError::Unusable(Diagnostic::error("state-changed", message).with_hint(
+            format!("{place} was changed by somebody else while this operation ran; it was left as it is");
+        StateError::Unusable(Diagnostic::error("state-changed", message).with_hint(
             "what this operation did is in its journal: the next command lists what the checkpoint lacks",
-        )))
+        ))
     }
 
     /// Gives the stack free. While there are journals that the checkpoint lacks, the locks of their
     /// writers stay: they keep others from writing.
     pub(crate) fn release(&self) -> Result<(), StateError> {
-        let journals_left = self.unwritten && !self.folder.segments()?.is_empty();
+        let journals_left = self.unwritten && self.inner.medium.has_journals(&self.folder)?;
         if !journals_left {
+            self.inner.medium.drop_journals(&self.folder, self.epoch, true)?;
             for lock in &self.dead {
-                locks::release(lock)?;
+                locks::release(&self.inner, lock)?;
             }
         }
         self.folder.drop_leases(if journals_left { 0 } else { self.epoch })?;
         self.let_go()
     }
 
+    /// Gives a stack free that is no longer there.
+    pub(crate) fn release_removed(&self) -> Result<(), StateError> {
+        let locks = self.dead.iter().chain(&self.lock);
+        locks.map(String::as_str).try_for_each(|lock| locks::release(&self.inner, lock))
+    }
+
     /// Removes the locks and leases of dead writers.
     fn forget_the_dead(&mut self) -> Result<(), StateError> {
         for lock in self.dead.drain(..) {
-            locks::release(&lock)?;
+            locks::release(&self.inner, &lock)?;
         }
         self.folder.drop_leases(self.epoch - 1)
     }
 
     /// Removes our own lock and lease, and nothing else.
     pub(crate) fn let_go(&self) -> Result<(), StateError> {
-        let lease = self.folder.lease_file(self.epoch);
-        files::remove(&lease).doing("remove", &lease)?;
-        self.lock.as_ref().map_or(Ok(()), |lock| locks::release(lock))
+        self.inner.medium.remove(&self.folder.lease_file(self.epoch))?;
+        self.lock.as_ref().map_or(Ok(()), |lock| locks::release(&self.inner, lock))
     }
 }
 
@@ -186,15 +210,16 @@ struct Held<'a> {
     inner: &'a Arc<Inner>,
     id: &'a StackId,
     folder: Folder,
-    epoch: u64,
-    incarnation: String,
-    lock: Option<PathBuf>,
-    dead: Vec<PathBuf>,
+    number: u64,
+    epoch: Epoch,
+    lock: Option<String>,
+    dead: Vec<String>,
 }
 
 impl Held<'_> {
     fn open(self, file: StackFile, leftovers: Leftovers) -> Result<Hold, StateError> {
-        let (lock, lease) = (self.lock.clone(), self.folder.lease_file(self.epoch));
+        let (lock, lease) = (self.lock.clone(), self.folder.lease_file(self.number));
+        let opened_in = self.inner;
         let opened = self.read(file, leftovers).and_then(|mut hold| {
             if leftovers == Leftovers::Recover {
                 hold.recover()?;
@@ -207,8 +232,8 @@ impl Held<'_> {
         });
         if opened.is_err() {
             // The error matters more than what can't be cleaned up.
-            let _ = files::remove(&lease);
-            let _ = lock.map(|lock| locks::release(&lock));
+            let _ = opened_in.medium.remove(&lease);
+            let _ = lock.map(|lock| locks::release(opened_in, &lock));
         }
         opened
     }
@@ -216,7 +241,8 @@ impl Held<'_> {
     fn read(self, file: StackFile, leftovers: Leftovers) -> Result<Hold, StateError> {
         // A writer may have put another file in place before we had the lock.
         let file = self.inner.layout.find(self.id)?.unwrap_or(file);
-        let stored = Arc::new(Stored::read(file)?);
+        let stored = Stored::read(self.inner, file)?.ok_or_else(|| StateError::NotFound(self.id.clone()))?;
+        let stored = Arc::new(stored);
         let (snapshot, deployed) = match stored.parse() {
             Ok(checkpoint) => (checkpoint.snapshot, checkpoint.deployed),
             // It is to be replaced or removed by force.
@@ -226,9 +252,10 @@ impl Held<'_> {
         Ok(Hold {
             inner: Arc::clone(self.inner),
             id: self.id.clone(),
+            journal: self.inner.medium.journal(&self.folder, self.number, &self.epoch),
             folder: self.folder,
-            epoch: self.epoch,
-            incarnation: self.incarnation,
+            epoch: self.number,
+            incarnation: self.epoch.incarnation,
             stored,
             base: LoadedStack { snapshot: Arc::new(snapshot), deployed, recovered: false },
             lock: self.lock,
@@ -244,14 +271,14 @@ fn claim(
     inner: &Inner,
     id: &StackId,
     folder: &Folder,
-    dead: &[PathBuf],
+    dead: &[String],
     leases: &[(u64, Lease)],
-) -> Result<(PathBuf, u64, String), StateError> {
-    let fence = folder.fence(inner)?;
-    let came = |own: Option<&PathBuf>| -> Result<(), StateError> {
+) -> Result<(String, (u64, Epoch)), StateError> {
+    let fence = folder.fence()?;
+    let came = |own: Option<&String>| -> Result<(), StateError> {
         let locks = locks::list(inner, id)?;
         let others: Vec<_> =
-            locks.iter().filter(|lock| !dead.contains(&lock.path) && own != Some(&lock.path)).collect();
+            locks.iter().filter(|lock| !dead.contains(&lock.key) && own != Some(&lock.key)).collect();
         if others.is_empty() { Ok(()) } else { Err(locks::refusal(inner, &others)) }
     };
     came(None)?;
@@ -260,17 +287,60 @@ fn claim(
         let all = locks::list(inner, id)?;
         return Err(locks::refusal(inner, &all.iter().collect::<Vec<_>>()));
     }
-    let (epoch, incarnation) = folder.raise(inner, &fence)?;
-    let lease = Lease { beat: 0, writer: inner.writer.clone(), processes: Vec::new() };
-    let lease_file = folder.lease_file(epoch);
-    write_json(&lease_file, &lease, &inner.token())?;
-    let own = OwnLock { epoch, writer: inner.writer.clone() };
+    if inner.medium.judges() {
+        return claim_unfenced(inner, id, folder, &*fence, &came);
+    }
+    let Some((number, epoch)) = folder.raise(inner, &*fence)? else { return Err(outrun()) };
+    show_life(inner, folder, number)?;
+    let own = OwnLock { epoch: number, writer: inner.writer.clone() };
     let lock = locks::take(inner, id, Some(own))?;
     // Writers of other programs know nothing of the fence.
     if let Err(error) = came(Some(&lock)) {
-        locks::release(&lock)?;
-        files::remove(&lease_file).doing("remove", &lease_file)?;
+        locks::release(inner, &lock)?;
+        inner.medium.remove(&folder.lease_file(number))?;
         return Err(error);
     }
-    Ok((lock, epoch, incarnation))
+    Ok((lock, (number, epoch)))
+}
+
+/// Without a fence the lock comes first: of two that come at the same time one sees the other's, or
+/// both do and both stand back. An epoch begins only after that, since it ends all others.
+fn claim_unfenced(
+    inner: &Inner,
+    id: &StackId,
+    folder: &Folder,
+    fence: &dyn Guard,
+    came: &dyn Fn(Option<&String>) -> Result<(), StateError>,
+) -> Result<(String, (u64, Epoch)), StateError> {
+    let next = folder.numbered("epoch", ".json")?.last().copied().unwrap_or_default() + 1;
+    let own = OwnLock { epoch: next, writer: inner.writer.clone() };
+    let lock = locks::take(inner, id, Some(own))?;
+    let raised = came(Some(&lock)).and_then(|()| {
+        let raised = folder.raise(inner, fence)?.filter(|(number, _)| *number == next);
+        let raised = raised.ok_or_else(outrun)?;
+        show_life(inner, folder, next)?;
+        Ok(raised)
+    });
+    match raised {
+        Ok(raised) => Ok((lock, raised)),
+        Err(error) => locks::release(inner, &lock).and(Err(error)),
+    }
+}
+
+fn show_life(inner: &Inner, folder: &Folder, epoch: u64) -> Result<(), StateError> {
+    let lease = Lease { beat: 0, writer: inner.writer.clone(), processes: Vec::new() };
+    folder.write_json(&folder.lease_file(epoch), &lease)
+}
+
+/// How often to try to begin an epoch that somebody else begins as well.
+const ATTEMPTS: usize = 10;
+
+fn outrun() -> StateError {
+    StateError::Locked(
+        Diagnostic::error(
+            "stack-locked",
+            "the stack is currently locked by another operation that just began",
+        )
+        .with_hint("wait for the other operation to end, or take the stack over with `purlin cancel`"),
+    )
 }

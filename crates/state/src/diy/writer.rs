@@ -1,26 +1,30 @@
 //! Writing journals: one thread gathers what was appended and makes it durable together.
 
-use std::fs::File;
-use std::io::Write as _;
+use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use purlin_diag::Diagnostic;
-use purlin_formats::{JournalHeader, encode_entry, encode_header};
+use purlin_formats::JournalHeader;
 use purlin_journal::{Change, Entry};
 use purlin_ports::{Durable, StateError};
 use tokio::sync::oneshot;
 
 use super::checkpoint::Stored;
-use super::files::{self, Doing as _};
-use super::folder::Folder;
+use super::medium::{Done, Journal};
 
 /// Where batches of entries go.
 pub(crate) trait Sink: Send {
-    /// Makes entries durable, in order, after all earlier ones.
-    fn commit(&mut self, entries: &[Entry]) -> Result<(), StateError>;
+    /// Makes entries durable, in order, after all earlier ones, and says so by `done`, at once or
+    /// later. May return an error instead.
+    fn commit(&mut self, entries: &[Entry], done: Done) -> Result<(), StateError>;
+
+    /// How many batches may be on their way at once.
+    fn width(&self) -> usize {
+        1
+    }
 }
 
 /// How long entries wait for company that nobody is held up by. It is little beside a call to a
@@ -51,6 +55,18 @@ struct Queue {
     closed: bool,
     failed: Option<StateError>,
     waiters: Vec<Waiter>,
+    /// The batches on their way, oldest first.
+    flight: VecDeque<Batch>,
+    /// How many batches have been sent.
+    sent: u64,
+}
+
+/// Entries on their way.
+struct Batch {
+    number: u64,
+    entries: Arc<Vec<Entry>>,
+    begins: usize,
+    result: Option<Result<(), StateError>>,
 }
 
 struct Shared {
@@ -82,6 +98,29 @@ impl Shared {
         if !woken {
             self.wake.notify_one();
         }
+    }
+
+    /// Notes how a batch ended. Only what has everything before it counts.
+    fn landed(&self, number: u64, result: Result<(), StateError>) {
+        let mut queue = self.lock();
+        if let Some(batch) = queue.flight.iter_mut().find(|batch| batch.number == number) {
+            batch.result.get_or_insert(result);
+        }
+        while let Some(batch) = queue.flight.pop_front_if(|batch| batch.result.is_some()) {
+            match batch.result {
+                Some(Ok(())) if queue.failed.is_none() => {
+                    queue.durable += batch.entries.len() as u64;
+                    queue.under_way += batch.begins;
+                }
+                Some(Err(error)) => {
+                    queue.failed.get_or_insert(error);
+                    queue.entries.clear();
+                }
+                _ => {}
+            }
+        }
+        self.settle(&mut queue);
+        self.wake.notify_one();
     }
 
     fn fail(&self, error: StateError) {
@@ -199,10 +238,11 @@ fn closed() -> StateError {
     ))
 }
 
-fn write(shared: &Shared, mut sink: impl Sink, patience: Duration) {
+fn write(shared: &Arc<Shared>, mut sink: impl Sink, patience: Duration) {
+    let width = sink.width();
     loop {
         let mut queue = shared.lock();
-        while !queue.wanted && !queue.closed {
+        while !(queue.wanted || queue.closed) || queue.flight.len() >= width {
             queue = shared.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
         if !queue.pressing && !queue.closed {
@@ -211,29 +251,30 @@ fn write(shared: &Shared, mut sink: impl Sink, patience: Duration) {
             queue = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         let last = queue.closed;
-        let entries = std::mem::take(&mut queue.entries);
+        let entries = Arc::new(std::mem::take(&mut queue.entries));
         let begins = std::mem::take(&mut queue.begins);
         queue.wanted = false;
         queue.pressing = false;
-        drop(queue);
         if !entries.is_empty() {
-            let result = sink.commit(&entries);
-            let mut queue = shared.lock();
-            match result {
-                Ok(()) if queue.failed.is_none() => {
-                    queue.durable += entries.len() as u64;
-                    queue.under_way += begins;
-                }
-                Ok(()) => {}
-                Err(error) => {
-                    queue.failed.get_or_insert(error);
-                    queue.entries.clear();
-                }
+            queue.sent += 1;
+            let number = queue.sent;
+            let batch = Batch { number, entries: Arc::clone(&entries), begins, result: None };
+            queue.flight.push_back(batch);
+            drop(queue);
+            let for_done = Arc::clone(shared);
+            let done: Done = Box::new(move |result| for_done.landed(number, result));
+            if let Err(error) = sink.commit(&entries, done) {
+                shared.landed(number, Err(error));
             }
-            shared.settle(&mut queue);
+            queue = shared.lock();
         }
-        if last && shared.lock().entries.is_empty() {
-            return;
+        if last {
+            while !queue.flight.is_empty() {
+                queue = shared.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            }
+            if queue.entries.is_empty() {
+                return;
+            }
         }
     }
 }
@@ -267,43 +308,22 @@ impl Durable for Promise {
     }
 }
 
-/// A journal in a file. The file is made when the first entries come.
-pub(crate) struct SegmentFile {
-    pub(crate) folder: Folder,
-    pub(crate) epoch: u64,
+/// The journal of an operation, and what it says of it.
+pub(crate) struct Target {
+    pub(crate) journal: Arc<dyn Journal>,
     /// The header, without the hash of the base.
     pub(crate) header: JournalHeader,
     pub(crate) base: Arc<Stored>,
-    pub(crate) file: Option<File>,
 }
 
-impl Sink for SegmentFile {
-    fn commit(&mut self, entries: &[Entry]) -> Result<(), StateError> {
-        let path = self.folder.segment_file(self.epoch);
-        let mut text = String::new();
-        let is_new = self.file.is_none();
-        if is_new {
-            self.header.base = self.base.sha256().to_owned();
-            text.push_str(&encode_header(&self.header));
-            text.push('\n');
-        }
-        for entry in entries {
-            text.push_str(&encode_entry(entry).map_err(StateError::Unusable)?);
-            text.push('\n');
-        }
-        let mut file = match self.file.take() {
-            Some(file) => file,
-            None => files::create_private(&path).doing("create", &path)?,
-        };
-        file.write_all(text.as_bytes()).doing("write", &path)?;
-        file.sync_data().doing("write", &path)?;
-        if is_new {
-            files::sync_folder(self.folder.path()).doing("write", &path)?;
-        }
-        self.file = Some(file);
-        // Whoever ended this epoch reads the journal only after that: what was written before is
-        // found, and what comes after must not be promised.
-        if self.folder.is_current(self.epoch) { Ok(()) } else { Err(self.folder.fenced()) }
+impl Sink for Target {
+    fn commit(&mut self, entries: &[Entry], done: Done) -> Result<(), StateError> {
+        let header = || JournalHeader { base: self.base.sha256().to_owned(), ..self.header.clone() };
+        self.journal.commit(&header, entries, done)
+    }
+
+    fn width(&self) -> usize {
+        self.journal.width()
     }
 }
 
@@ -320,9 +340,10 @@ mod tests {
     }
 
     impl Sink for Told {
-        fn commit(&mut self, entries: &[Entry]) -> Result<(), StateError> {
+        fn commit(&mut self, entries: &[Entry], done: Done) -> Result<(), StateError> {
             self.batches.send(entries.to_vec()).unwrap();
-            self.orders.recv().unwrap()
+            done(self.orders.recv().unwrap());
+            Ok(())
         }
     }
 
@@ -438,6 +459,54 @@ mod tests {
         Box::new(first).wait().await.unwrap();
         writer.close();
         assert_eq!(batches.try_recv(), Err(mpsc::TryRecvError::Disconnected), "nothing more is written");
+    }
+
+    /// Hands each batch out, with what to say how it ended.
+    struct Abroad(mpsc::Sender<(Vec<Entry>, Done)>);
+
+    impl Sink for Abroad {
+        fn commit(&mut self, entries: &[Entry], done: Done) -> Result<(), StateError> {
+            self.0.send((entries.to_vec(), done)).unwrap();
+            Ok(())
+        }
+
+        fn width(&self) -> usize {
+            2
+        }
+    }
+
+    #[tokio::test]
+    async fn of_batches_on_their_way_only_those_count_that_have_all_before_them() {
+        let (sender, batches) = mpsc::channel();
+        let writer = JournalWriter::with_patience(Abroad(sender), Duration::ZERO);
+        let mut promises = Vec::new();
+        let mut landed = Vec::new();
+        for op in 1..=2 {
+            promises.push(Box::new(writer.append(begin(op))));
+            landed.push(batches.recv().unwrap());
+        }
+        promises.push(Box::new(writer.append(begin(3))));
+        let (_, second) = landed.pop().unwrap();
+        second(Ok(()));
+        assert!(
+            batches.recv_timeout(Duration::from_millis(20)).is_err(),
+            "no more than two are on their way"
+        );
+        let (_, first) = landed.pop().unwrap();
+        first(Ok(()));
+        for promise in promises.drain(..2) {
+            promise.wait().await.unwrap();
+        }
+        let (third, done) = batches.recv().unwrap();
+        assert_eq!(third, [begin(3)]);
+        promises.push(Box::new(writer.append(begin(4))));
+        let (_, fourth) = batches.recv().unwrap();
+        fourth(Ok(()));
+        done(Err(full()));
+        for promise in promises {
+            assert_eq!(promise.wait().await, Err(full()));
+        }
+        writer.close();
     }
 
     #[tokio::test]

@@ -1,6 +1,5 @@
 //! Looks at everything that is kept about a stack, without changing anything.
 
-use std::fs;
 use std::sync::Arc;
 
 use purlin_diag::Diagnostic;
@@ -9,7 +8,6 @@ use purlin_journal::{IntegrityProblem, check_integrity};
 use purlin_ports::{StackId, StateError};
 
 use super::checkpoint::Stored;
-use super::files::{self, Doing as _};
 use super::folder::Folder;
 use super::history;
 use super::locks;
@@ -25,7 +23,7 @@ pub(crate) fn examine(inner: &Arc<Inner>, id: &StackId) -> Result<Vec<Diagnostic
     let mut found = Vec::new();
     twins(inner, id, &mut found)?;
     let folder = Folder::of(inner, id);
-    let stored = take(Stored::read(file), &mut found);
+    let stored = take(Stored::read(inner, file), &mut found).flatten();
     let parsed = stored.and_then(|stored| Some((take(stored.parse(), &mut found)?, stored)));
     if let Some((checkpoint, stored)) = parsed {
         names(id, stored.text(), &mut found);
@@ -44,9 +42,10 @@ fn take<T>(result: Result<T, StateError>, found: &mut Vec<Diagnostic>) -> Option
 
 /// Several files that could all be the stack's.
 fn twins(inner: &Inner, id: &StackId, found: &mut Vec<Diagnostic>) -> Result<(), StateError> {
-    let all = Compression::ALL.map(|compression| inner.layout.stack_file(id, compression).path);
-    let there: Vec<String> =
-        all.iter().filter(|path| path.is_file()).map(|path| path.display().to_string()).collect();
+    let names = inner.medium.names(&inner.layout.project(id))?;
+    let all = Compression::ALL.map(|compression| inner.layout.stack_file(id, compression).key);
+    let is_there = |key: &&String| key.rsplit('/').next().is_some_and(|name| names.iter().any(|n| n == name));
+    let there: Vec<String> = all.iter().filter(is_there).map(|key| inner.medium.place(key)).collect();
     if there.len() > 1 {
         let message = format!("the stack has {} state files: {}", there.len(), there.join(", "));
         let hint =
@@ -54,11 +53,10 @@ fn twins(inner: &Inner, id: &StackId, found: &mut Vec<Diagnostic>) -> Result<(),
         found.push(Diagnostic::warning("state-twins", message).with_hint(hint));
     }
     for path in inner.layout.legacy_files(&id.name) {
-        let metadata = files::found(fs::metadata(&path)).doing("look at", &path)?;
-        if metadata.is_some_and(|metadata| metadata.is_file()) {
+        if inner.medium.stamp(&path)?.is_some() {
             let message = format!(
                 "there is a stack of the same name in the old layout, without projects: {}",
-                path.display()
+                inner.medium.place(&path)
             );
             let hint = "`state upgrade` moves it into the folder of its project, or says why it can't";
             found.push(Diagnostic::warning("state-legacy-twin", message).with_hint(hint));
@@ -95,7 +93,7 @@ fn state(
     found: &mut Vec<Diagnostic>,
 ) -> Result<(), StateError> {
     let base = Arc::new(checkpoint.snapshot);
-    let snapshot = match takeover::fold(folder, stored, &base) {
+    let snapshot = match takeover::fold(inner, folder, stored, &base) {
         Ok(None) => Arc::clone(&base),
         Ok(Some(folded)) => {
             // While its writer runs that is as it should be.
@@ -151,13 +149,15 @@ fn held(inner: &Inner, id: &StackId, folder: &Folder, found: &mut Vec<Diagnostic
 
 /// The history, and the states that it keeps.
 fn past(inner: &Inner, id: &StackId, found: &mut Vec<Diagnostic>) -> Result<(), StateError> {
-    let entries = history::entries(&inner.layout.history(id))?;
+    let entries = history::entries(inner, id)?;
     for (version, entry) in (1..).zip(&entries) {
-        if let Err(error) = history::read_entry(version, entry) {
+        if let Err(error) = history::read_entry(inner, version, entry) {
             found.push(Diagnostic { severity: purlin_diag::Severity::Warning, ..error.diagnostic() });
         }
         let unreadable = match &entry.checkpoint {
-            Some(file) => Stored::read(file.clone()).and_then(|stored| stored.parse()).err(),
+            Some(file) => Stored::read(inner, file.clone())
+                .and_then(|stored| stored.map(|stored| stored.parse()).transpose())
+                .err(),
             None => None,
         };
         if let Some(error) = unreadable {

@@ -1,15 +1,10 @@
 //! The locks of the ecosystem's file backends: every file in a folder is one.
 
-use std::fs;
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
-
 use purlin_diag::Diagnostic;
 use purlin_ports::{StackId, StateError};
 use serde::{Deserialize, Serialize};
 
-use super::files::{self, Doing as _, Draft};
-use super::folder::WriterMark;
+use super::folder::{WriterMark, to_json};
 use super::store::Inner;
 
 /// What a lock holds. Other programs read the first four keys.
@@ -38,7 +33,7 @@ pub(crate) struct OwnLock {
 /// A lock that is there.
 #[derive(Clone, Debug)]
 pub(crate) struct Lock {
-    pub(crate) path: PathBuf,
+    pub(crate) key: String,
     pub(crate) content: LockContent,
 }
 
@@ -46,9 +41,8 @@ impl Lock {
     /// Who holds it, as a line for people.
     pub(crate) fn describe(&self, inner: &Inner) -> String {
         let LockContent { pid, username, hostname, timestamp, .. } = &self.content;
-        let path = self.path.strip_prefix(inner.layout.root()).unwrap_or(&self.path);
         let url = inner.url.split('?').next().unwrap_or_default().trim_end_matches('/');
-        format!("{url}/{}: created by {username}@{hostname} (pid {pid}) at {timestamp}", path.display())
+        format!("{url}/{}: created by {username}@{hostname} (pid {pid}) at {timestamp}", self.key)
     }
 }
 
@@ -56,22 +50,22 @@ impl Lock {
 pub(crate) fn list(inner: &Inner, id: &StackId) -> Result<Vec<Lock>, StateError> {
     let folder = inner.layout.locks(id);
     let mut locks = Vec::new();
-    for name in files::names(&folder).doing("list", &folder)? {
-        let path = folder.join(&name);
-        if name.ends_with(".attrs") || name.ends_with(".tmp") || path.is_dir() {
+    for name in inner.medium.names(&folder)? {
+        if name.ends_with(".attrs") || name.ends_with(".tmp") {
             continue;
         }
-        let Some(bytes) = files::found(fs::read(&path)).doing("read", &path)? else { continue };
+        let key = format!("{folder}/{name}");
+        let Some((bytes, _)) = inner.medium.read(&key)? else { continue };
         let content = serde_json::from_slice(&bytes).unwrap_or_default();
-        locks.push(Lock { path, content });
+        locks.push(Lock { key, content });
     }
     Ok(locks)
 }
 
 /// Makes a lock.
-pub(crate) fn take(inner: &Inner, id: &StackId, own: Option<OwnLock>) -> Result<PathBuf, StateError> {
+pub(crate) fn take(inner: &Inner, id: &StackId, own: Option<OwnLock>) -> Result<String, StateError> {
     let around = &inner.around;
-    let path = inner.layout.locks(id).join(format!("{}.json", around.entropy.uuid()));
+    let key = format!("{}/{}.json", inner.layout.locks(id), around.entropy.uuid());
     let content = LockContent {
         pid: around.pid,
         username: around.username.clone(),
@@ -79,20 +73,14 @@ pub(crate) fn take(inner: &Inner, id: &StackId, own: Option<OwnLock>) -> Result<
         timestamp: around.clock.now(),
         purlin: own,
     };
-    // Other programs fail on a lock that isn't whole, so it is written elsewhere.
-    let folder = inner.layout.locks(id);
-    fs::create_dir_all(&folder).doing("create", &folder)?;
-    let text = serde_json::to_vec(&content).map_err(io::Error::from).doing("write", &path)?;
-    let scratch = inner.layout.scratch();
-    let (draft, mut file) = Draft::create(&scratch, &inner.token()).doing("create a file in", &scratch)?;
-    file.write_all(&text).doing("write", &path)?;
-    draft.place(&path).doing("write", &path)?;
-    Ok(path)
+    // Other programs fail on a lock that isn't whole.
+    inner.medium.write(&key, &to_json(&key, &content)?, false)?;
+    Ok(key)
 }
 
 /// Removes a lock.
-pub(crate) fn release(path: &Path) -> Result<(), StateError> {
-    files::remove(path).doing("remove the lock", path)
+pub(crate) fn release(inner: &Inner, key: &str) -> Result<(), StateError> {
+    inner.medium.remove(key)
 }
 
 /// The refusal to touch a stack that others hold.

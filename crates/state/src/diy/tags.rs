@@ -1,14 +1,12 @@
 //! The tags of a stack: a file beside its checkpoint.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
 
 use purlin_diag::Diagnostic;
 use purlin_ports::{StackId, StateError};
 use serde::{Deserialize, Serialize};
 
-use super::files::{self, Doing as _};
+use super::folder::to_json;
 use super::store::Inner;
 use crate::rules::check_tags;
 
@@ -24,12 +22,12 @@ struct TagsFile {
 
 /// The tags of a stack; none if there is no file.
 pub(crate) fn read(inner: &Inner, id: &StackId) -> Result<BTreeMap<String, String>, StateError> {
-    let path = inner.layout.tags(id);
-    let Some(bytes) = files::found(fs::read(&path)).doing("read", &path)? else {
+    let key = inner.layout.tags(id);
+    let Some((bytes, _)) = inner.medium.read(&key)? else {
         return Ok(BTreeMap::new());
     };
     let refuse = |what: String| {
-        let message = format!("{}: {what}", path.display());
+        let message = format!("{}: {what}", inner.medium.place(&key));
         let hint = "correct the file or remove it; nothing but tags is in it";
         StateError::Unusable(Diagnostic::error("tags-unusable", message).with_hint(hint))
     };
@@ -45,12 +43,10 @@ pub(crate) fn write(inner: &Inner, id: &StackId, tags: &BTreeMap<String, String>
     check_tags(tags)?;
     // What a newer program wrote stays.
     read(inner, id)?;
-    let path = inner.layout.tags(id);
+    let key = inner.layout.tags(id);
     if tags.is_empty() {
-        return files::remove(&path).doing("remove", &path);
+        return inner.medium.remove(&key);
     }
     let file = TagsFile { version: VERSION, tags: Some(tags.clone()) };
-    let text = serde_json::to_vec(&file).map_err(io::Error::from).doing("write", &path)?;
-    files::remove_note(&path).doing("remove the note of", &path)?;
-    files::write_whole(&path, &text, &inner.token(), true).doing("write", &path)
+    inner.medium.write(&key, &to_json(&key, &file)?, true)
 }

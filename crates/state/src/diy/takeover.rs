@@ -2,7 +2,6 @@
 //! its journal folded on the checkpoint.
 
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use purlin_ports::{StackId, StateError};
 use super::checkpoint::Stored;
 use super::folder::{Folder, Lease, WriterMark};
 use super::locks::{self, Lock};
-use super::segment::{self, Segment};
+use super::medium::Segment;
 use super::store::Inner;
 
 /// Whether a writer can still write, as far as can be seen at once.
@@ -52,7 +51,7 @@ pub(crate) fn wait_until_free(
     inner: &Inner,
     id: &StackId,
     folder: &Folder,
-) -> Result<Vec<PathBuf>, StateError> {
+) -> Result<Vec<String>, StateError> {
     let timer = &inner.around.timer;
     let mut watched: Option<(Duration, Vec<(u64, Lease)>)> = None;
     loop {
@@ -60,7 +59,7 @@ pub(crate) fn wait_until_free(
         let leases = folder.leases()?;
         let unknown = look(inner, &locks, &leases)?;
         if !unknown {
-            return Ok(locks.into_iter().map(|lock| lock.path).collect());
+            return Ok(locks.into_iter().map(|lock| lock.key).collect());
         }
         match &watched {
             Some((_, seen)) if leases.iter().any(|lease| !seen.contains(lease)) => {
@@ -68,7 +67,7 @@ pub(crate) fn wait_until_free(
                 return Err(busy(inner, &all, &leases));
             }
             Some((since, _)) if timer.elapsed().saturating_sub(*since) >= inner.options.times.expiry => {
-                return Ok(locks.into_iter().map(|lock| lock.path).collect());
+                return Ok(locks.into_iter().map(|lock| lock.key).collect());
             }
             Some(_) => {}
             None => watched = Some((timer.elapsed(), leases)),
@@ -155,11 +154,12 @@ pub(crate) fn end_processes(inner: &Inner, leases: &[(u64, Lease)]) {
 /// Folds what journals hold on the checkpoint that they go on. `None` if they hold nothing that the
 /// checkpoint lacks.
 pub(crate) fn fold(
+    inner: &Inner,
     folder: &Folder,
     stored: &Stored,
     base: &Arc<Snapshot>,
 ) -> Result<Option<Snapshot>, StateError> {
-    let segments = unfinished(folder, stored)?;
+    let segments = inner.medium.unfinished(folder, &|| stored.sha256().to_owned())?;
     if segments.iter().all(|segment| segment.entries.is_empty()) {
         return Ok(None);
     }
@@ -177,29 +177,13 @@ pub(crate) fn fold(
         for (number, entry) in (1..).zip(&segment.entries) {
             fold.apply(entry).map_err(|error| {
                 let mut diagnostic = error.diagnostic(number);
-                diagnostic.message = format!("{}: {}", segment.path.display(), diagnostic.message);
+                diagnostic.message = format!("{}: {}", segment.place, diagnostic.message);
                 StateError::Unusable(diagnostic)
             })?;
         }
         snapshot = Arc::new(fold.snapshot());
     }
     Ok(Some(Arc::unwrap_or_clone(snapshot)))
-}
-
-/// The journals that aren't in the checkpoint yet, oldest first.
-fn unfinished(folder: &Folder, stored: &Stored) -> Result<Vec<Segment>, StateError> {
-    let numbers = folder.segments()?;
-    if numbers.is_empty() {
-        return Ok(Vec::new());
-    }
-    // A writer that put its checkpoint in place and died before it could drop the journals.
-    let mut records = folder.finish_records()?.into_iter();
-    let done = records.find(|(_, record)| record.result == stored.sha256()).map(|(epoch, _)| epoch);
-    let mut segments = Vec::new();
-    for number in numbers.into_iter().filter(|number| done.is_none_or(|done| *number > done)) {
-        segments.extend(segment::read(&folder.segment_file(number))?);
-    }
-    Ok(segments)
 }
 
 /// The refusal to fold journals on a checkpoint that is not theirs. Says what they know and the
@@ -227,11 +211,11 @@ fn mismatch(segments: &[Segment], stored: &Stored, base: &Snapshot) -> StateErro
             ));
         }
     }
-    let paths: Vec<String> = segments.iter().map(|segment| segment.path.display().to_string()).collect();
+    let places: Vec<&str> = segments.iter().map(|segment| segment.place.as_str()).collect();
     let mut message = format!(
         "an operation on this stack did not finish, and its journal does not go on the checkpoint {}, which was \
          changed or replaced since; nothing was folded in",
-        stored.file.path.display()
+        stored.place
     );
     if !lines.is_empty() {
         message.push_str("\nthe journal knows resources that the checkpoint lacks:\n");
@@ -239,7 +223,7 @@ fn mismatch(segments: &[Segment], stored: &Stored, base: &Snapshot) -> StateErro
     }
     let hint = format!(
         "to set the journal aside, rename {} to end in .aside, then run the commands above",
-        paths.join(", ")
+        places.join(", ")
     );
     StateError::Unusable(Diagnostic::error("journal-base", message).with_hint(hint))
 }

@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use purlin_diag::Diagnostic;
 use purlin_ports::StateError;
 
-use super::folder::{Folder, Lease, ProcessMark, write_json};
+use super::folder::{Folder, Lease, ProcessMark};
 use super::hold::Hold;
 use super::store::Inner;
 use super::writer::Stopper;
@@ -106,6 +106,6 @@ impl Shared {
         }
         pulse.lease.beat += 1;
         // A beat that fails to show may cost us the stack, and nothing else.
-        let _ = write_json(&self.folder.lease_file(self.epoch), &pulse.lease, &self.inner.token());
+        let _ = self.folder.write_json(&self.folder.lease_file(self.epoch), &pulse.lease);
     }
 }
