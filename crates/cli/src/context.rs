@@ -8,9 +8,7 @@ use purlin_ports::{StackId, StateStore};
 use purlin_project::manifest::{ManifestKind, find_manifest};
 use purlin_project::names::StackReference;
 use purlin_project::{Credentials, Project, StackSettings, WorkspaceSettings};
-use purlin_state::{
-    DiyOptions, DiyStore, Surroundings, SystemProcesses, SystemTimer, directory_of_url,
-};
+use purlin_state::{DiyOptions, DiyStore, Surroundings, SystemProcesses, SystemTimer, directory_of_url};
 
 use crate::ambient::{Ambient, SystemClock, SystemEntropy};
 use crate::args::GlobalArgs;
