@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use purlin_model::update_plan::ResourcePlan;
 use purlin_model::{
-    Alias, CustomTimeouts, Goal, PropertyMap, PropertyValue, ProviderRef, ResourceState, UNKNOWN_ID, Urn,
+    Alias, AliasParent, Archive, ArchiveSource, Asset, AssetSource, CustomTimeouts, Goal, OutputValue,
+    PropertyMap, PropertyValue, ProviderRef, ReferenceId, ResourceReference, ResourceState, UNKNOWN_ID, Urn,
 };
 use purlin_plan::{Wanted, diff_violation, planned_diff};
 
@@ -206,4 +207,169 @@ fn a_resource_without_a_plan_may_not_change() {
     assert_eq!(wanted(&goal, &y).as_deref(), Some("properties changed: =~a[{y}]"));
     goal.protect = Some(true);
     assert_eq!(wanted(&goal, &x).as_deref(), Some("protect changed (expected false)"));
+}
+
+#[test]
+fn what_a_state_keeps_may_not_change_without_a_plan() {
+    let provider =
+        |id: &str| ProviderRef::new(Urn::parse("urn:pulumi:dev::shop::pulumi:providers:t::p").unwrap(), id);
+    let mut old = ResourceState::new(urn("a"), true);
+    old.parent = Some(urn("parent"));
+    old.protect = true;
+    old.dependencies = vec![urn("x")];
+    old.property_dependencies = BTreeMap::from([("p".to_owned(), vec![urn("x")])]);
+    old.provider = Some(provider("1"));
+    old.ignore_changes = vec!["k".into()];
+    old.additional_secret_outputs = vec!["s".into()];
+    old.custom_timeouts = CustomTimeouts { create: 1.0, update: 2.0, delete: 3.0, read: 4.0 };
+    let mut same = Goal::new("t:m:R", "a", true, PropertyMap::new());
+    same.parent = old.parent.clone();
+    same.protect = Some(true);
+    same.dependencies = old.dependencies.clone();
+    same.property_dependencies = old.property_dependencies.clone();
+    same.ignore_changes = old.ignore_changes.clone();
+    same.additional_secret_outputs = old.additional_secret_outputs.clone();
+    same.custom_timeouts = old.custom_timeouts;
+    // What states don't keep is not held against them.
+    same.delete_before_replace = Some(true);
+    same.aliases = vec![Alias::Urn(urn("o"))];
+
+    let none = PropertyMap::new();
+    let found = |goal: &Goal, provider: Option<&ProviderRef>| {
+        Wanted { goal, provider, old_inputs: &none, inputs: &none }.unplanned_violation(&old)
+    };
+    assert_eq!(found(&same, Some(&provider("1"))), None);
+    let expected = "provider changed (expected urn:pulumi:dev::shop::pulumi:providers:t::p::1)";
+    assert_eq!(found(&same, Some(&provider("2"))).as_deref(), Some(expected));
+    assert_eq!(found(&same, None).as_deref(), Some(expected));
+    type Change = fn(&mut Goal);
+    let changes: [(Change, &str); 11] = [
+        (|g| g.custom = false, "resource kind changed (expected custom)"),
+        (|g| g.parent = None, "parent changed (expected urn:pulumi:dev::shop::t:m:R::parent)"),
+        (|g| g.protect = None, "protect changed (expected true)"),
+        (|g| g.dependencies.clear(), "dependencies changed: deleted urn:pulumi:dev::shop::t:m:R::x"),
+        (
+            |g| drop(g.property_dependencies.insert("p".into(), Vec::new())),
+            "dependencies for p changed: deleted urn:pulumi:dev::shop::t:m:R::x",
+        ),
+        (|g| g.ignore_changes.clear(), "ignoreChanges changed: deleted k"),
+        (|g| g.additional_secret_outputs.clear(), "additionalSecretOutputs changed: deleted s"),
+        (|g| g.custom_timeouts.create = 9.0, "create timeout changed (expected 1)"),
+        (|g| g.custom_timeouts.update = 9.0, "update timeout changed (expected 2)"),
+        (|g| g.custom_timeouts.delete = 9.0, "delete timeout changed (expected 3)"),
+        (|g| g.custom_timeouts.read = 9.0, "read timeout changed (expected 4)"),
+    ];
+    for (change, expected) in changes {
+        let mut goal = same.clone();
+        change(&mut goal);
+        assert_eq!(found(&goal, Some(&provider("1"))).as_deref(), Some(expected));
+    }
+}
+
+#[test]
+fn aliases_must_agree_in_each_part() {
+    let alias = |name: &str, ty: &str, stack: &str, project: &str, parent: AliasParent| {
+        let part = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        Alias::Spec { name: part(name), ty: part(ty), stack: part(stack), project: part(project), parent }
+    };
+    let mut goal = Goal::new("t:m:R", "a", true, PropertyMap::new());
+    goal.aliases = vec![alias("n", "t", "s", "p", AliasParent::Same)];
+    let plan = plan_of(&goal, None);
+    assert_eq!(wanted(&goal, None, &plan), None);
+    let others = [
+        (alias("", "t", "s", "p", AliasParent::Same), "{ t s p the same parent}"),
+        (alias("n", "u", "s", "p", AliasParent::Same), "{n u s p the same parent}"),
+        (alias("n", "t", "", "p", AliasParent::Same), "{n t  p the same parent}"),
+        (alias("n", "t", "s", "q", AliasParent::Same), "{n t s q the same parent}"),
+        (alias("n", "t", "s", "p", AliasParent::None), "{n t s p no parent}"),
+        (alias("n", "t", "s", "p", AliasParent::Urn(urn("x"))), "{n t s p urn:pulumi:dev::shop::t:m:R::x}"),
+    ];
+    for (other, shown) in others {
+        goal.aliases = vec![other];
+        let expected = format!("aliases changed: added {shown}; deleted {{n t s p the same parent}}");
+        assert_eq!(wanted(&goal, None, &plan), Some(expected));
+    }
+}
+
+fn reference(name: &str, id: Option<ReferenceId>) -> PropertyValue {
+    PropertyValue::Reference(ResourceReference { urn: urn(name), id, package_version: String::new() })
+}
+
+fn output(value: Option<PropertyValue>, secret: bool) -> PropertyValue {
+    PropertyValue::Output(Box::new(OutputValue { value, secret, dependencies: Vec::new() }))
+}
+
+#[test]
+fn values_are_shown_by_their_kind() {
+    let asset = Asset { hash: "abc".into(), source: AssetSource::Elided };
+    let archive = Archive { hash: "def".into(), source: ArchiveSource::Elided };
+    let values: [(PropertyValue, &str); 12] = [
+        (true.into(), "{true}"),
+        (1.5.into(), "{1.5}"),
+        (PropertyValue::Bytes(vec![1, 2, 3]), "{3 bytes}"),
+        (list(&[PropertyValue::Null, "x".into()]), "{[{<nil>} {x}]}"),
+        (PropertyValue::Object(map(&[("k", 1.0.into()), ("l", "y".into())])), "{map[k:{1} l:{y}]}"),
+        (PropertyValue::Asset(asset), "{asset abc}"),
+        (PropertyValue::Archive(archive), "{archive def}"),
+        (output(Some("x".into()), true), "{[secret]}"),
+        (output(Some("x".into()), false), "{x}"),
+        (output(None, false), "{output<string>{}}"),
+        (UNKNOWN, "output<string>{}"),
+        (reference("r", None), "{urn:pulumi:dev::shop::t:m:R::r}"),
+    ];
+    for (value, expected) in values {
+        let found = violation((&[], &[]), (&[], &[("a", value)])).unwrap();
+        assert_eq!(found, format!("properties changed: =+a[{expected}]"));
+    }
+}
+
+#[test]
+fn references_agree_by_name_and_by_id_where_it_is_known() {
+    let known = |id: &str| Some(ReferenceId::Known(id.to_owned()));
+    let agree = |planned: PropertyValue, actual: PropertyValue| {
+        violation((&[], &[("a", planned)]), (&[], &[("a", actual)])).is_none()
+    };
+    assert!(agree(reference("r", known("1")), reference("r", known("1"))));
+    assert!(agree(reference("r", Some(ReferenceId::Unknown)), reference("r", known("1"))));
+    assert!(agree(reference("r", known("1")), reference("r", Some(ReferenceId::Unknown))));
+    assert!(agree(reference("r", None), reference("r", None)));
+    assert!(!agree(reference("r", known("1")), reference("r", known("2"))));
+    assert!(!agree(reference("r", None), reference("r", known("1"))));
+    assert!(!agree(reference("r", known("1")), reference("s", known("1"))));
+    // Before a plan is made an id that isn't known is another one.
+    let (old, new) =
+        ([("a", reference("r", known("1")))], [("a", reference("r", Some(ReferenceId::Unknown)))]);
+    assert_eq!(planned_diff(&map(&old), &map(&new)).updates.len(), 1);
+}
+
+#[test]
+fn blobs_agree_by_content_and_lists_and_objects_as_a_whole() {
+    let asset = |hash: &str, source| PropertyValue::Asset(Asset { hash: hash.into(), source });
+    let archive = |hash: &str, source| PropertyValue::Archive(Archive { hash: hash.into(), source });
+    let object = |pairs: Pairs<'_>| PropertyValue::Object(map(pairs));
+    let changed = |a: &PropertyValue, b: &PropertyValue| {
+        let plan = planned_diff(&map(&[("a", a.clone())]), &map(&[("a", b.clone())]));
+        !(plan.adds.is_empty() && plan.updates.is_empty() && plan.deletes.is_empty())
+    };
+    let (x, text) = (asset("1", AssetSource::Elided), AssetSource::Text("t".into()));
+    assert!(!changed(&x, &asset("1", text)) && changed(&x, &asset("2", AssetSource::Elided)));
+    let x = archive("1", ArchiveSource::Elided);
+    assert!(!changed(&x, &archive("1", ArchiveSource::Path("p".into()))));
+    assert!(changed(&x, &archive("2", ArchiveSource::Elided)));
+    let one = list(&["x".into()]);
+    assert!(
+        changed(&one, &list(&["x".into(), "y".into()])) && changed(&list(&["x".into(), "y".into()]), &one)
+    );
+    let small = object(&[("k", 1.0.into())]);
+    for other in [
+        object(&[]),
+        object(&[("k", 2.0.into())]),
+        object(&[("k", 1.0.into()), ("l", 1.0.into())]),
+        object(&[("k", PropertyValue::Null)]),
+    ] {
+        assert!(changed(&small, &other) && changed(&other, &small), "{other:?}");
+    }
+    // A null is no value.
+    assert!(!changed(&small, &object(&[("k", 1.0.into()), ("l", PropertyValue::Null)])));
+    assert!(!changed(&object(&[("k", 1.0.into()), ("l", PropertyValue::Null)]), &small));
 }
