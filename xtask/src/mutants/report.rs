@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::sample::place;
+use super::sample::{Mutant, place};
 use super::{
-    CAUGHT, CAUGHT_LATER, GOAL, MISSED, RANDOM_RUNS, Sample, TIMED_OUT, TIMEOUT, UNCAUGHT, UNVIABLE,
+    CAUGHT, CAUGHT_LATER, GOAL, MISSED, NEARLY_MISSED, RANDOM_RUNS, Sample, TIMED_OUT, TIMEOUT, UNCAUGHT,
+    UNVIABLE,
 };
 
 /// What became of a sample.
@@ -20,14 +21,14 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    pub(super) fn of(sample: &[String], known: &BTreeMap<String, String>) -> Counts {
+    pub(super) fn of(sample: &[Mutant], known: &BTreeMap<String, String>) -> Counts {
         let mut counts = Counts::default();
-        for name in sample {
-            let count = match known.get(name).map(String::as_str) {
+        for mutant in sample {
+            let count = match known.get(&mutant.key).map(String::as_str) {
                 Some(CAUGHT) => &mut counts.own,
                 Some(CAUGHT_LATER) => &mut counts.later,
                 Some(TIMED_OUT) => &mut counts.timeouts,
-                Some(MISSED | UNCAUGHT) => &mut counts.missed,
+                Some(MISSED | NEARLY_MISSED | UNCAUGHT) => &mut counts.missed,
                 Some(UNVIABLE) => &mut counts.unviable,
                 _ => &mut counts.left,
             };
@@ -70,24 +71,25 @@ pub(super) fn report(
         out,
         "Written by `cargo xtask mutants` with `{version}`, which makes {all} mutants of `crates/plan` and \
          `crates/journal`. Samples are drawn from them by a seed. Each mutant is run against the tests of its crate \
-         (with {RANDOM_RUNS} random runs), and when those don't catch it, against the unit tests, all random runs, the \
-         lifecycle cases and the seeded world. One that doesn't compile is not viable; one that makes tests run for \
+         (with {RANDOM_RUNS} random runs); when those don't catch it, against the unit tests and the lifecycle cases; when \
+         those don't either, against the fixed part of the seeded world. One that doesn't compile is not viable; one that makes tests run for \
          more than {TIMEOUT} s is caught. The goal is {GOAL} %. The second sample is drawn from what the first has left: \
-         it shows what tests catch that were not written with its mutants in view.\n"
+         it shows what tests catch that were not written with its mutants in view. What was caught once is not run again \
+         when tests or other files change, unless by `--fresh`.\n"
     );
     for sample in samples {
-        let counts = Counts::of(&sample.names, known);
+        let counts = Counts::of(&sample.mutants, known);
         let _ =
-            writeln!(out, "- **Seed {}**, {} mutants: {}.", sample.seed, sample.names.len(), counts.line());
+            writeln!(out, "- **Seed {}**, {} mutants: {}.", sample.seed, sample.mutants.len(), counts.line());
     }
     for sample in samples {
         let _ = writeln!(out, "\n## Seed {}", sample.seed);
         for (title, wanted) in [("Missed", true), ("All others", false)] {
-            let chosen = |name: &&String| {
-                let outcome = known.get(*name).map(String::as_str);
-                matches!(outcome, Some(MISSED | UNCAUGHT)) == wanted
+            let chosen = |mutant: &&Mutant| {
+                let outcome = known.get(&mutant.key).map(String::as_str);
+                matches!(outcome, Some(MISSED | NEARLY_MISSED | UNCAUGHT)) == wanted
             };
-            table(&mut out, title, sample.names.iter().filter(chosen), known);
+            table(&mut out, title, sample.mutants.iter().filter(chosen), known);
         }
     }
     out
@@ -96,19 +98,19 @@ pub(super) fn report(
 fn table<'a>(
     out: &mut String,
     title: &str,
-    names: impl Iterator<Item = &'a String>,
+    mutants: impl Iterator<Item = &'a Mutant>,
     known: &BTreeMap<String, String>,
 ) {
     let _ = writeln!(out, "\n### {title}\n");
     let mut last = "";
-    for name in names {
-        let (file, line, column, what) = place(name);
+    for mutant in mutants {
+        let (file, line, column, what) = place(&mutant.name);
         if file != last {
             let gap = if last.is_empty() { "" } else { "\n" };
             let _ = writeln!(out, "{gap}`{file}`\n\n| Place | Mutant | Outcome |\n|---|---|---|");
             last = file;
         }
-        let outcome = known.get(name).map_or("not run yet", String::as_str);
+        let outcome = known.get(&mutant.key).map_or("not run yet", String::as_str);
         let _ = writeln!(out, "| {line}:{column} | `{}` | {outcome} |", what.replace('|', "\\|"));
     }
     if last.is_empty() {
@@ -121,25 +123,26 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::mutants::sample::numbered;
     use crate::mutants::{Stage, outcomes};
 
     #[test]
     fn outcomes_are_counted_and_listed() {
-        let names: Vec<String> =
-            (0..5).map(|line| format!("crates/plan/src/a.rs:{line}:1: replace a || b")).collect();
-        let mutant = |name: &String, summary: &str| json!({ "scenario": { "Mutant": { "name": name } }, "summary": summary });
+        let mutants =
+            numbered((0..5).map(|line| format!("crates/plan/src/a.rs:{line}:1: replace a || b")).collect());
+        let mutant = |mutant: &Mutant, summary: &str| json!({ "scenario": { "Mutant": { "name": mutant.name } }, "summary": summary });
         let document = json!({ "outcomes": [
             { "scenario": "Baseline", "summary": "Success" },
-            mutant(&names[0], "CaughtMutant"),
-            mutant(&names[1], "MissedMutant"),
-            mutant(&names[2], "Unviable"),
-            mutant(&names[3], "Timeout"),
+            mutant(&mutants[0], "CaughtMutant"),
+            mutant(&mutants[1], "MissedMutant"),
+            mutant(&mutants[2], "Unviable"),
+            mutant(&mutants[3], "Timeout"),
         ]});
-        let known = outcomes(&document, Stage::Engine);
-        let counts = Counts::of(&names, &known);
+        let known = outcomes(&document, Stage::World, &mutants);
+        let counts = Counts::of(&mutants, &known);
         assert_eq!(counts, Counts { own: 0, later: 1, timeouts: 1, missed: 1, unviable: 1, left: 1 });
         assert_eq!(counts.percent(), 66);
-        let report = report("cargo-mutants 1", 9, &[Sample { seed: 3, names }], &known);
+        let report = report("cargo-mutants 1", 9, &[Sample { seed: 3, mutants }], &known);
         let (missed, others) = report.split_once("### All others").unwrap();
         assert!(missed.contains("| 1:1 | `replace a \\|\\| b` | missed |"), "{report}");
         assert!(others.contains("| 0:1 | `replace a \\|\\| b` | caught by the whole engine |"), "{report}");

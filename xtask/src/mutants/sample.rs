@@ -2,27 +2,40 @@
 
 use std::collections::HashMap;
 
-/// Some of the names, drawn by a seed, in order of files, lines and columns.
-///
-/// Each mutant gets a number from the seed and from what it is: its file, what it does there, and
-/// which of those that are alike it is. Those with the smallest numbers are drawn. So lines that are
-/// added move mutants, and don't change which are drawn.
-pub(super) fn sampled(all: &[String], count: usize, seed: u64) -> Vec<String> {
-    let mut ordered: Vec<&String> = all.iter().collect();
-    ordered.sort_by_key(|name| place(name));
-    ordered.dedup();
-    let mut alike: HashMap<(&str, &str), u64> = HashMap::new();
-    let mut drawn: Vec<(u64, usize)> = Vec::new();
-    for (index, name) in ordered.iter().enumerate() {
-        let (file, _, _, what) = place(name);
-        let number = alike.entry((file, what)).or_default();
-        drawn.push((priority(seed, &format!("{file}: {what} {number}")), index));
+/// A mutant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Mutant {
+    /// The name that cargo-mutants gives it: `file:line:column: what`.
+    pub(super) name: String,
+    /// The same without its place, numbered among those that are alike: lines that are added to a
+    /// file move mutants, and don't change what they are.
+    pub(super) key: String,
+}
+
+/// Mutants by their names, in order of files, lines and columns.
+pub(super) fn numbered(mut names: Vec<String>) -> Vec<Mutant> {
+    names.sort_by(|a, b| place(a).cmp(&place(b)));
+    names.dedup();
+    let mut alike: HashMap<String, u32> = HashMap::new();
+    let number = |name: String| {
+        let (file, _, _, what) = place(&name);
+        let same = format!("{file}: {what}");
+        let number = alike.entry(same.clone()).or_default();
         *number += 1;
-    }
+        Mutant { key: format!("{same} #{number}"), name }
+    };
+    names.into_iter().map(number).collect()
+}
+
+/// Some mutants, drawn by a seed, in their order. Each gets a number from the seed and its key, and
+/// those with the smallest numbers are drawn.
+pub(super) fn sampled(all: &[Mutant], count: usize, seed: u64) -> Vec<Mutant> {
+    let mut drawn: Vec<(u64, usize)> =
+        (0..).zip(all).map(|(index, mutant)| (priority(seed, &mutant.key), index)).collect();
     drawn.sort_unstable();
     drawn.truncate(count);
     drawn.sort_unstable_by_key(|(_, index)| *index);
-    drawn.into_iter().map(|(_, index)| ordered[index].clone()).collect()
+    drawn.into_iter().map(|(_, index)| all[index].clone()).collect()
 }
 
 /// File, line, column and what is changed there, of `file:line:column: what`.
@@ -49,25 +62,29 @@ fn priority(seed: u64, text: &str) -> u64 {
 mod tests {
     use super::*;
 
-    fn names(lines: impl Iterator<Item = usize>) -> Vec<String> {
-        lines.map(|line| format!("a.rs:{line}:1: replace a{} || b", line % 7)).collect()
+    /// What is changed in each line of a file.
+    fn mutants(lines: impl Iterator<Item = usize>, moved: usize) -> Vec<Mutant> {
+        numbered(lines.map(|line| format!("a.rs:{}:1: replace a{} || b", line + moved, line % 7)).collect())
+    }
+
+    fn keys(mutants: &[Mutant]) -> Vec<&str> {
+        mutants.iter().map(|mutant| mutant.key.as_str()).collect()
     }
 
     #[test]
     fn a_seed_draws_the_same_sample_whatever_the_order() {
-        let sample = sampled(&names(0..50), 10, 7);
+        let sample = sampled(&mutants(0..50, 0), 10, 7);
         assert_eq!(sample.len(), 10);
-        assert_eq!(sampled(&names((0..50).rev()), 10, 7), sample);
-        assert_ne!(sampled(&names(0..50), 10, 8), sample);
-        assert_eq!(sampled(&names(0..3), 10, 7), names(0..3));
+        assert_eq!(sampled(&mutants((0..50).rev(), 0), 10, 7), sample);
+        assert_ne!(sampled(&mutants(0..50, 0), 10, 8), sample);
+        assert_eq!(sampled(&mutants(0..3, 0), 10, 7), mutants(0..3, 0));
     }
 
     #[test]
     fn lines_that_are_added_do_not_change_what_is_drawn() {
-        let moved: Vec<String> = names(0..49).iter().map(|name| name.replace(".rs:", ".rs:9")).collect();
-        let places =
-            |names: &[String]| -> Vec<String> { names.iter().map(|n| place(n).3.to_owned()).collect() };
-        assert_eq!(sampled(&moved, 49, 7).len(), 49);
-        assert_eq!(places(&sampled(&moved[..10], 5, 7)), places(&sampled(&names(0..10), 5, 7)));
+        let (here, moved) = (mutants(0..50, 0), mutants(0..50, 1000));
+        assert_eq!(keys(&here), keys(&moved));
+        assert_eq!(keys(&sampled(&here, 10, 7)), keys(&sampled(&moved, 10, 7)));
+        assert_eq!(here[7].key, "a.rs: replace a0 || b #2");
     }
 }

@@ -6,6 +6,8 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use purlin_plan::Rule;
+
 use crate::support;
 
 /// The trace of a case.
@@ -26,6 +28,13 @@ fn check(text: &str) -> String {
             let Some(cause) = &step.reasons.cause else { continue };
             writeln!(out, "  {} {}: {}", step.op.as_str(), step.urn.name(), support::show_cause(cause))
                 .unwrap();
+        }
+    }
+    if scenario.counted {
+        let counts = Rule::ALL.iter().map(|rule| (rule.name(), played.rules.of(*rule)));
+        out.push_str("rules:\n");
+        for (name, count) in counts.filter(|(_, count)| *count > 0) {
+            writeln!(out, "  {name}: {count}").unwrap();
         }
     }
     for (_, pending) in played.fold.begun() {
@@ -124,4 +133,5 @@ themes!(
     refreshes,
     update_plans,
     explanations,
+    counted,
 );

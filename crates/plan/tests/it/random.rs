@@ -236,6 +236,7 @@ fn any_base(choices: &mut Choices) -> Snapshot {
             base: base.clone(),
             program: any_program(choices, true),
             explained: false,
+            counted: false,
             program_ok: !choices.one_in(8),
         };
         let salt = choices.below(1000) as u64;
@@ -285,7 +286,7 @@ proptest! {
         let base = any_base(&mut choices);
         let mut settings = any_settings(&mut choices, Mood::Quiet);
         let mut scenario =
-            Scenario { settings: settings.clone(), base, program: any_program(&mut choices, true), explained: false, program_ok: true };
+            Scenario { settings: settings.clone(), base, program: any_program(&mut choices, true), explained: false, counted: false, program_ok: true };
         let lively = Mood::Lively { delete_first: true };
         let salt = choices.below(1000) as u64;
         let first = run(&scenario, &mut choices, lively, salt);
@@ -303,7 +304,7 @@ proptest! {
 
         settings.mode = Mode::Destroy;
         let scenario =
-            Scenario { settings, base: second.fold.finish(), program: Vec::new(), explained: false, program_ok: true };
+            Scenario { settings, base: second.fold.finish(), program: Vec::new(), explained: false, counted: false, program_ok: true };
         let third = run(&scenario, &mut choices, Mood::Quiet, salt);
         prop_assert!(third.ok);
         prop_assert_eq!(third.fold.slot_count(), 0, "{}", third.trace.join("\n"));
@@ -315,7 +316,7 @@ proptest! {
         let base = any_base(&mut choices);
         let mut settings = any_settings(&mut choices, Mood::Quiet);
         settings.refresh_first = false;
-        let scenario = Scenario { settings, base, program: any_program(&mut choices, true), explained: false, program_ok: true };
+        let scenario = Scenario { settings, base, program: any_program(&mut choices, true), explained: false, counted: false, program_ok: true };
         let (mood, salt) = (Mood::Lively { delete_first: false }, choices.below(1000) as u64);
         let steps = |choices: &mut Choices| {
             let mut steps: Vec<_> = run(&scenario, choices, mood, salt).steps.iter().map(kind).collect();

@@ -36,6 +36,8 @@ pub struct Scenario {
     pub program_ok: bool,
     /// Whether it is shown what led to each step.
     pub explained: bool,
+    /// Whether it is shown how often each rule decided something.
+    pub counted: bool,
 }
 
 /// How a step ends.

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use purlin_journal::{Change, Entry, Fold, OpId};
 use purlin_model::event::StepOp;
 use purlin_model::{OperationKind, ProviderRef, ResourceState, Slot, Urn};
-use purlin_plan::{After, Effect, Input, Planner, Registration, Reply, Step, StepId, StepOutcome, Ticket};
+use purlin_plan::{
+    After, Effect, Input, Planner, Registration, Reply, RuleCounts, Step, StepId, StepOutcome, Ticket,
+};
 
 use super::watch::Watch;
 use super::{Act, Ending, Scenario, World};
@@ -17,6 +19,7 @@ pub struct Played {
     pub fold: Fold,
     pub ok: bool,
     pub steps: Vec<Step>,
+    pub rules: RuleCounts,
     /// Every entry, as a journal would have it.
     pub entries: Vec<Entry>,
 }
@@ -71,6 +74,7 @@ pub fn play(scenario: &Scenario, world: &mut dyn World) -> Played {
             fold: Fold::new(Arc::clone(&base)),
             ok: false,
             steps: Vec::new(),
+            rules: RuleCounts::default(),
             entries: Vec::new(),
         },
     };
@@ -415,6 +419,7 @@ impl Player<'_> {
         assert!(self.tickets.is_empty(), "tickets are left: {:?}\n{trace}", self.tickets);
         let Some(ok) = self.finished else { panic!("it never finishes:\n{trace}\n{:?}", self.planner) };
         self.out.ok = ok;
+        self.out.rules = self.planner.rules().clone();
         self.out
     }
 }

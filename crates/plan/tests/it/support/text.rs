@@ -26,6 +26,7 @@
 //! order lifo                   the newest answer first
 //! planned <name> <op,op,…>     the steps that an update plan has for a resource named above
 //! why                          what led to each step is shown
+//! rules                        how often each rule decided something is shown
 //! ```
 
 use std::collections::HashMap;
@@ -101,6 +102,7 @@ pub fn read(text: &str) -> (Scenario, Script) {
             program: Vec::new(),
             program_ok: true,
             explained: false,
+            counted: false,
         },
         script: Script::default(),
         in_program: false,
@@ -171,6 +173,7 @@ impl Reader {
             "stop" => self.script.stops.push(rest.join(" ")),
             "late" => self.script.late.push(rest.join(" ")),
             "why" => self.scenario.explained = true,
+            "rules" => self.scenario.counted = true,
             "order" => self.script.lifo = rest[0] == "lifo",
             other => panic!("no directive {other}"),
         }
