@@ -453,3 +453,88 @@ fn a_change_that_would_break_a_rule_is_not_admitted() {
     settle(&mut fold, vec![keep(1)]);
     assert_eq!(rules(&mut fold, vec![keep(3)]), []);
 }
+
+/// A view of a state, as a provider shows it.
+fn view(name: &str, owner: &str, dependencies: &[&str]) -> ResourceState {
+    let mut state = state(name, dependencies);
+    state.parent = Some(urn(owner));
+    state.view_of = Some(urn(owner));
+    state
+}
+
+#[test]
+fn views_that_a_refresh_finds_stand_behind_their_owner_where_the_base_has_it() {
+    let mut fold = Fold::new(snapshot([state("a", &[]), state("b", &[]), state("c", &[])]));
+    settle(&mut fold, vec![place(3, view("v1", "a", &[]), None)]);
+    settle(&mut fold, vec![place(4, view("v2", "a", &["v1"]), None)]);
+    settle(&mut fold, vec![place(5, view("w", "b", &[]), None)]);
+    assert_eq!(names(&fold), ["a", "v1", "v2", "b", "w", "c"]);
+    assert_eq!(fold.problems(), []);
+    let amended = |fold: &mut Fold, slot: u32, state: ResourceState| -> Vec<Rule> {
+        let amend = Change::Amend { slot: Slot(slot), state: Arc::new(state) };
+        fold.admit(&[amend]).into_iter().map(|problem| problem.rule).collect()
+    };
+    // What comes after them may refer to them, what comes before may not.
+    assert_eq!(amended(&mut fold, 1, state("b", &["v1", "v2"])), []);
+    assert_eq!(amended(&mut fold, 4, view("v2", "a", &["v1"])), []);
+    assert_eq!(amended(&mut fold, 3, view("v1", "a", &["v2"])), [Rule::DependencyBefore]);
+    assert_eq!(amended(&mut fold, 3, view("v1", "a", &["b"])), [Rule::DependencyBefore]);
+    assert_eq!(amended(&mut fold, 0, state("a", &["v1"])), [Rule::DependencyBefore]);
+    assert_eq!(amended(&mut fold, 1, state("b", &["w"])), [Rule::DependencyBefore]);
+    assert_eq!(amended(&mut fold, 2, state("c", &["w", "b"])), []);
+}
+
+#[test]
+fn views_take_the_next_place_when_their_owner_has_one_and_the_place_of_what_they_replace() {
+    let mut fold = Fold::new(snapshot([state("a", &[]), state("b", &[]), view("old", "b", &[])]));
+    settle(&mut fold, vec![keep(0)]);
+    settle(&mut fold, vec![place(3, view("v", "a", &[]), None)]);
+    assert_eq!(names(&fold), ["a", "v", "b", "old"]);
+    // What has replaced another is part of the run, wherever its owner stands.
+    let mut fold = Fold::new(snapshot([state("a", &[]), state("b", &[]), view("old", "b", &[])]));
+    settle(&mut fold, vec![keep(1), keep(2)]);
+    settle(&mut fold, vec![place(3, view("old", "b", &[]), Some(2))]);
+    assert_eq!(names(&fold), ["b", "old", "a"]);
+    // An owner that is new has a place.
+    settle(&mut fold, vec![place(4, state("n", &[]), None)]);
+    settle(&mut fold, vec![place(5, view("v", "n", &[]), None)]);
+    assert_eq!(names(&fold), ["b", "old", "n", "v", "a"]);
+}
+
+#[test]
+fn only_children_whose_names_derive_from_it_are_renamed_along() {
+    let child = |name: &str, parent: &Urn| {
+        let mut state = ResourceState::new(Urn::new("dev", "shop", Some(parent), "a:b:C", name), true);
+        state.id = format!("id-{name}");
+        state.parent = Some(parent.clone());
+        state
+    };
+    let typed = |ty: &str, name: &str| ResourceState::new(Urn::new("dev", "shop", None, ty, name), false);
+    let (from, to) = (typed("a:b:P", "x"), typed("a:b:Q", "x"));
+    let derived = child("derived", &from.urn);
+    // The name of this one is somebody's own choice.
+    let mut own = child("own", &typed("a:b:R", "x").urn);
+    own.parent = Some(from.urn.clone());
+    let mut taken = child("derived", &to.urn);
+    taken.parent = None;
+
+    let mut fold = Fold::new(snapshot([from.clone(), derived.clone(), own.clone()]));
+    settle(&mut fold, vec![place(3, to.clone(), Some(0))]);
+    assert_eq!(fold.state(Slot(1)).unwrap().urn, child("derived", &to.urn).urn);
+    assert_eq!(fold.state(Slot(2)).unwrap().urn, own.urn);
+    assert_eq!(fold.state(Slot(2)).unwrap().parent.as_ref(), Some(&to.urn));
+    assert_eq!(fold.live(&child("derived", &to.urn).urn), Some(Slot(1)));
+    assert_eq!(fold.live(&derived.urn), None);
+
+    // A name that is taken stays with whom it belongs to.
+    let mut fold = Fold::new(snapshot([from.clone(), derived.clone(), taken.clone()]));
+    settle(&mut fold, vec![place(3, to.clone(), Some(0))]);
+    assert_eq!(fold.state(Slot(1)).unwrap().urn, derived.urn);
+    assert_eq!(fold.problems(), []);
+    // What waits for deletion may share it.
+    let mut waiting = derived.clone();
+    waiting.delete = true;
+    let mut fold = Fold::new(snapshot([from, waiting, taken]));
+    settle(&mut fold, vec![place(3, to.clone(), Some(0))]);
+    assert_eq!(fold.state(Slot(1)).unwrap().urn, child("derived", &to.urn).urn);
+}
