@@ -5,5 +5,9 @@
 
 pub mod conformance;
 mod memory;
+#[cfg(feature = "postgres")]
+mod postgres;
 
 pub use memory::{Answer, MemoryBlobs, Request, RequestKind};
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresBlobs;
