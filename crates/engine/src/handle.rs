@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use futures::future::BoxFuture;
 use purlin_diag::Diagnostic;
 use purlin_model::event::EngineEvent;
-use purlin_model::{Extension, PropertyMap, PropertyValue, ProviderRef, ReferenceId, Urn};
+use purlin_model::{Extension, PackageDescriptor, PropertyMap, PropertyValue, ProviderRef, ReferenceId, Urn};
 use purlin_plan::{ProviderQuery, Rule};
 use purlin_ports::{
     CallReply, CallRequest, ConstructArgs, DeploymentInfo, Hook, Inherited, InvokeArgs, InvokeReply,
@@ -145,16 +145,6 @@ impl Handle {
     async fn get_resource(&self, args: &PropertyMap) -> Result<InvokeReply, MonitorError> {
         let urn = args.get("urn").and_then(PropertyValue::as_str).and_then(Urn::parse);
         let urn = urn.ok_or_else(|| MonitorError::Invalid("getResource needs a URN".into()))?;
-        // The function belongs to the engine's own package, whose default provider is registered as
-        // that of any other.
-        self.provider(ProviderQuery {
-            explicit: None,
-            parent: None,
-            providers: std::collections::BTreeMap::new(),
-            package: purlin_model::PackageDescriptor::new("pulumi", ""),
-            function: true,
-        })
-        .await?;
         let Some(state) = self.find(&urn, true).await? else {
             return Err(MonitorError::Failed(format!("unknown resource {urn}")));
         };
@@ -181,6 +171,19 @@ impl Handle {
             return Ok(true);
         }
         self.ask(|answer| Message::Exist { urns: urns.to_vec(), answer }).await
+    }
+}
+
+/// What serves a function. The one that reads a resource of this deployment belongs to the engine's own
+/// package, whose default provider is registered as that of any other.
+fn query_of(request: &InvokeRequest) -> ProviderQuery {
+    let own = request.token == GET_RESOURCE;
+    ProviderQuery {
+        explicit: request.provider.clone().filter(|_| !own),
+        parent: request.parent.clone().filter(|_| !own),
+        providers: std::collections::BTreeMap::new(),
+        package: if own { PackageDescriptor::new("pulumi", "") } else { request.package.clone() },
+        function: true,
     }
 }
 
@@ -244,21 +247,15 @@ impl ResourceMonitor for Handle {
     async fn invoke(&self, request: InvokeRequest) -> Result<InvokeReply, MonitorError> {
         let unknown_args =
             self.calls.info.dry_run && request.args.values().any(PropertyValue::contains_unknowns);
+        // The provider is used whether there is an answer already or not: a preview must not foresee
+        // its delete.
+        let chosen = self.provider(query_of(&request)).await?;
         if unknown_args || !self.exist(&request.depends_on).await? {
             return Ok(InvokeReply { unknown: true, ..InvokeReply::default() });
         }
         if request.token == GET_RESOURCE {
             return self.get_resource(&request.args).await;
         }
-        let chosen = self
-            .provider(ProviderQuery {
-                explicit: request.provider,
-                parent: request.parent,
-                providers: std::collections::BTreeMap::new(),
-                package: request.package,
-                function: true,
-            })
-            .await?;
         let provider = self
             .calls
             .pool
