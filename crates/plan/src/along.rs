@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use purlin_model::{ProviderRef, ResourceState, Slot, Urn};
 
-use crate::table::Planner;
+use crate::table::{Fate, Planner};
 
 /// Who takes whom along, among states that are all to be deleted.
 #[derive(Debug, Default)]
@@ -28,6 +28,23 @@ fn takes_along(state: &ResourceState) -> bool {
     !state.external
 }
 
+/// The real things, besides states that are to be deleted, whose names these are deleted with.
+fn real_besides<'a>(
+    planner: &'a Planner,
+    slots: &[Slot],
+    with: &dyn Fn(&Slot) -> Option<&'a Urn>,
+) -> Vec<Slot> {
+    let named: HashSet<&Urn> = slots.iter().filter_map(with).collect();
+    let deleted: HashSet<&Slot> = slots.iter().collect();
+    let is_real = |slot: &Slot| {
+        let entry = planner.entry(*slot);
+        let state = &entry.state;
+        let exists = matches!(entry.fate, Fate::Stands | Fate::Condemned(_)) && !state.pending_replacement;
+        exists && state.custom && !state.external && !state.is_provider() && named.contains(&state.urn)
+    };
+    planner.all_slots().into_iter().filter(|slot| !deleted.contains(slot) && is_real(slot)).collect()
+}
+
 impl Along {
     /// Looks at the states in the order in which they are to be deleted.
     pub(crate) fn new(planner: &Planner, slots: &[Slot]) -> Along {
@@ -40,11 +57,19 @@ impl Along {
         let left = |slot: &Slot| planner.entry(*slot).state.delete && !planner.entry(*slot).marked;
         let mut by_urn: HashMap<(&Urn, bool), Slot> = HashMap::new();
         // A component stands for nothing real where something real of its name stays.
-        let staying: HashSet<(&Urn, bool)> = slots
+        let mut staying: HashSet<(&Urn, bool)> = slots
             .iter()
             .filter(|slot| !takes_along(&planner.entry(**slot).state))
             .map(|slot| (&planner.entry(*slot).state.urn, left(slot)))
             .collect();
+        let others = real_besides(planner, slots, &with);
+        staying.extend(others.iter().flat_map(|slot| {
+            let urn = &planner.entry(*slot).state.urn;
+            [(urn, true), (urn, false)]
+        }));
+        // Of two old copies nobody knows which was made with which.
+        let left_besides: HashSet<&Urn> =
+            others.iter().filter(|slot| left(slot)).map(|slot| &planner.entry(*slot).state.urn).collect();
         for slot in slots {
             let state = &planner.entry(*slot).state;
             let name = (&state.urn, left(slot));
@@ -64,8 +89,12 @@ impl Along {
         let mut late: BTreeMap<Slot, Slot> = BTreeMap::new();
         for slot in slots.iter().rev() {
             let taker = |urn| {
-                let live = by_urn.get(&(urn, false));
-                if left(slot) { by_urn.get(&(urn, true)).or(live) } else { live }
+                let live = || by_urn.get(&(urn, false));
+                match left(slot) {
+                    true if left_besides.contains(urn) => None,
+                    true => by_urn.get(&(urn, true)).or_else(live),
+                    false => live(),
+                }
             };
             let Some(other) = with(slot).and_then(taker).filter(|other| *other != slot) else { continue };
             along.taken_by.insert(*slot, *other);
