@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use purlin_model::urn::STACK_TYPE;
 use purlin_model::{ResourceState, Slot, Urn};
 
-use crate::table::Planner;
+use crate::table::{Fate, Planner};
 
 /// A state, or a group of states that others refer to as one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,14 +43,40 @@ impl StateGraph {
     /// Looks only at these states, in their order. What a state refers to stands before it, so the
     /// graph has no cycles.
     pub(crate) fn new(planner: &Planner, slots: impl Iterator<Item = Slot>) -> StateGraph {
+        Self::build(slots.map(|slot| {
+            let state: &ResourceState = &planner.entry(slot).state;
+            let references = state.references().map(|urn| planner.new_name(urn)).collect();
+            (slot, state, vec![&state.urn], references)
+        }))
+    }
+
+    /// Looks at the states that the run started from, in their order, whatever became of them since. So
+    /// the order of answers does not count. Each goes by all names that it had or has.
+    pub(crate) fn of_base(planner: &Planner) -> StateGraph {
+        let slots = planner.all_slots().into_iter().filter(|slot| {
+            let entry = planner.entry(*slot);
+            // What a refresh found gone is not there.
+            !entry.new && (entry.fate != Fate::Gone || entry.claimed.is_some())
+        });
+        Self::build(slots.map(|slot| {
+            let entry = planner.entry(slot);
+            let claimer = entry.claimed.map(|res| planner.urn(res));
+            let names = [&entry.state.urn].into_iter().chain(claimer).chain(planner.scope.former.get(&slot));
+            (slot, &*entry.state, names.collect(), entry.state.references().collect())
+        }))
+    }
+
+    /// Each state with the names that it goes by and what it refers to.
+    fn build<'a>(
+        states: impl Iterator<Item = (Slot, &'a ResourceState, Vec<&'a Urn>, Vec<&'a Urn>)>,
+    ) -> StateGraph {
         let mut graph = StateGraph { nodes: Vec::new(), dependents: Vec::new(), at: HashMap::new() };
         let mut by_urn: HashMap<&Urn, Vec<u32>> = HashMap::new();
         let mut below: HashMap<&Urn, Below> = HashMap::new();
         let mut parents: HashMap<&Urn, &Urn> = HashMap::new();
-        for slot in slots {
-            let state: &ResourceState = &planner.entry(slot).state;
+        for (slot, state, names, references) in states {
             let mut needs: Vec<u32> = Vec::new();
-            for urn in state.references().map(|urn| planner.new_name(urn)) {
+            for urn in references {
                 needs.extend(by_urn.get(urn).into_iter().flatten());
                 if state.parent.as_ref() != Some(urn) {
                     needs.extend(below.get_mut(urn).and_then(|below| graph.group(below)));
@@ -58,9 +84,11 @@ impl StateGraph {
             }
             let node = graph.push(Node::State(slot), needs);
             graph.at.insert(slot, node);
-            by_urn.entry(&state.urn).or_default().push(node);
-            if let Some(parent) = &state.parent {
-                parents.insert(&state.urn, parent);
+            for name in names {
+                by_urn.entry(name).or_default().push(node);
+                if let Some(parent) = &state.parent {
+                    parents.insert(name, parent);
+                }
             }
             let ancestors = std::iter::successors(state.parent.as_ref(), |urn| parents.get(urn).copied());
             for urn in ancestors.take(DEPTH).filter(|urn| urn.ty() != STACK_TYPE) {

@@ -34,6 +34,8 @@ pub(crate) struct Scope {
     refused: HashSet<ResId>,
     /// What was carried along.
     pub(crate) carried: Vec<Slot>,
+    /// What states of the base were called that have another name since their parents have.
+    pub(crate) former: HashMap<Slot, Urn>,
     /// What goes on without a step at the end.
     pub(crate) left: Vec<Slot>,
     /// The states of the base that wait for deletion, once somebody has asked.
@@ -282,7 +284,7 @@ impl Planner {
         let mut renamed = ResourceState::clone(&state);
         renamed.parent = Some(parent);
         if follows {
-            renamed.urn = urn;
+            self.scope.former.insert(slot, std::mem::replace(&mut renamed.urn, urn));
         }
         let renamed = Arc::new(renamed);
         self.entry_mut(slot).state = Arc::clone(&renamed);

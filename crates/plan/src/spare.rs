@@ -25,7 +25,10 @@ impl Planner {
         let mut all: Vec<Slot> =
             self.all_slots().into_iter().filter(|slot| self.entry(*slot).fate != Fate::Gone).collect();
         all.sort_by_key(|slot| self.rank(*slot));
-        let graph = StateGraph::new(self, all.iter().copied());
+        let graph = match self.settings.mode {
+            Mode::Update => StateGraph::of_base(self),
+            _ => StateGraph::new(self, all.iter().copied()),
+        };
         let urn = |slot: Slot| &self.entry(slot).state.urn;
         let named = if targets.only.is_empty() { &targets.except } else { &targets.only };
         // Unless it is asked for, only what is gone afterwards takes dependents along.

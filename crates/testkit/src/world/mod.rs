@@ -148,16 +148,9 @@ fn compare(former: &Former, now: &Former, operation: &Operation) -> Option<Strin
     let limits =
         |line: &str| ["target", "exclude", "replace"].iter().any(|word| line.contains(&format!(" {word}")));
     if former.line.starts_with("preview") && same {
-        let (mut foreseen, mut done) = (former.steps.clone(), now.steps.clone());
-        if limits(&now.line) {
-            // What is left alone keeps what it was made from, or goes over to its replacement: that
-            // depends on which of them is settled first, and with it what can be deleted.
-            [&mut foreseen, &mut done]
-                .into_iter()
-                .for_each(|steps| steps.retain(|step| !step.starts_with("delete")));
-        }
+        let (foreseen, done) = (&former.steps, &now.steps);
         if now.succeeded && !former.cascades && !now.cascades && foreseen != done {
-            let difference = difference(&foreseen, &done);
+            let difference = difference(foreseen, done);
             return Some(format!("the preview foresaw other steps: {difference}"));
         }
         return None;
