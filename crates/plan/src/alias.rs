@@ -10,7 +10,7 @@ use crate::table::{Planner, Resource};
 enum Former {
     /// The parent's old state was found under this name.
     Found(Urn),
-    /// It was found under the new name, or not at all: these are the names that it gives itself.
+    /// It was found under the new name, or not at all: these are the names that it could have had.
     Claimed(Vec<Urn>),
 }
 
@@ -83,17 +83,15 @@ impl Planner {
         found
     }
 
-    /// `None` if a parent has no other name.
+    /// `None` if a parent has no other name. One whose old state was found under its own name, or not at
+    /// all, may have had every name that it could have been found under: a refresh may have found it gone.
     fn former_names(&self, parent: &Resource) -> Option<Former> {
-        match &parent.claimed_as {
-            Some(urn) if *urn != parent.urn => Some(Former::Found(urn.clone())),
-            _ if parent.goal.aliases.is_empty() => None,
-            _ => {
-                let names = self.explicit_aliases(&parent.goal);
-                let gone = |urn: &Urn| *urn != parent.urn && !self.live.contains_key(urn);
-                Some(Former::Claimed(names.into_iter().filter(gone).collect()))
-            }
+        if let Some(urn) = parent.claimed_as.as_ref().filter(|urn| **urn != parent.urn) {
+            return Some(Former::Found(urn.clone()));
         }
+        let mut names = self.alias_urns(&parent.goal, &parent.urn);
+        names.retain(|urn| !self.live.contains_key(urn));
+        (!names.is_empty()).then_some(Former::Claimed(names))
     }
 
     fn child_of(&self, parent: &Urn, ty: &str, name: &str) -> Urn {
