@@ -118,7 +118,32 @@ fn top_key(path: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use purlin_model::{DiffKind, diff::PathDiff};
+
     use super::*;
+
+    #[test]
+    fn the_paths_of_some_keys_are_those_that_the_provider_named() {
+        let said = [
+            ("a.x", DiffKind::Update),
+            ("a.y", DiffKind::UpdateReplace),
+            ("b[0]", DiffKind::AddReplace),
+            ("c", DiffKind::Delete),
+        ];
+        let path = |kind| PathDiff { kind, input_diff: false };
+        let detailed = said.into_iter().map(|(at, kind)| (at.to_owned(), path(kind))).collect();
+        let facts = DiffFacts { detailed: Some(detailed), ..DiffFacts::default() };
+        let found = |keys: &[&str], replaces: bool| {
+            let keys: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
+            paths(&facts, &keys, |kind| !replaces || kind.is_replace())
+        };
+        assert_eq!(found(&["a"], false), ["a.x", "a.y"]);
+        assert_eq!(found(&["a"], true), ["a.y"]);
+        assert_eq!(found(&["c", "a", "a"], true), ["a.y", "c"]);
+        assert_eq!(found(&["d"], false), ["d"]);
+        assert_eq!(found(&[], true), ["a.y", "b[0]"]);
+        assert_eq!(found(&[], false), ["a.x", "a.y", "b[0]", "c"]);
+    }
 
     #[test]
     fn a_path_begins_with_a_property() {

@@ -131,3 +131,124 @@ pub(crate) fn keeps(old: &ResourceState, goal: &Goal, urn: &Urn, provider: Optio
 fn same_urns(a: &[Urn], b: &[Urn]) -> bool {
     a == b || (a.iter().all(|urn| b.contains(urn)) && b.iter().all(|urn| a.contains(urn)))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use purlin_model::{PropertyMap, PropertyValue};
+
+    use super::*;
+
+    fn urn(name: &str) -> Urn {
+        Urn::new("dev", "shop", None, "t:m:R", name)
+    }
+
+    fn provider(id: &str) -> ProviderRef {
+        ProviderRef::new(Urn::new("dev", "shop", None, "pulumi:providers:t", "p"), id)
+    }
+
+    /// A goal with something in each option, and the state that it was made to.
+    fn full() -> (Goal, ResourceState) {
+        let inputs: PropertyMap = [("k".to_owned(), PropertyValue::from(1.0))].into_iter().collect();
+        let mut goal = Goal::new("t:m:R", "a", true, inputs);
+        goal.parent = Some(urn("parent"));
+        goal.protect = Some(true);
+        goal.dependencies = vec![urn("x"), urn("y")];
+        goal.property_dependencies =
+            BTreeMap::from([("k".to_owned(), vec![urn("x")]), ("left out".to_owned(), vec![urn("y")])]);
+        goal.additional_secret_outputs = vec!["s".into()];
+        goal.custom_timeouts.create = 5.0;
+        goal.retain_on_delete = Some(true);
+        goal.deleted_with = Some(urn("x"));
+        goal.replace_with = vec![urn("y")];
+        goal.ignore_changes = vec!["i".into()];
+        goal.hide_diffs = vec!["h".into()];
+        goal.replace_on_changes = vec!["r".into()];
+        goal.replacement_trigger = 1.0.into();
+        let mut state = draft(&goal, &urn("a"), Some(&provider("1")), None);
+        state.id = "id".into();
+        (goal, state)
+    }
+
+    #[test]
+    fn what_a_goal_made_it_keeps() {
+        let (goal, state) = full();
+        assert!(keeps(&state, &goal, &urn("a"), Some(&provider("1"))));
+        let again = draft(&goal, &urn("a"), Some(&provider("1")), Some(&state));
+        assert_eq!(again, state);
+        assert!(same_envelope(&state, &again));
+        let mut turned = state.clone();
+        turned.dependencies.reverse();
+        turned.import_id = "imported".into();
+        assert!(keeps(&turned, &goal, &urn("a"), Some(&provider("1"))));
+    }
+
+    #[test]
+    fn each_difference_of_a_state_from_what_its_goal_makes_is_seen() {
+        type Change = fn(&mut ResourceState);
+        let changes: [Change; 24] = [
+            |s| s.urn = urn("b"),
+            |s| s.ty = "t:m:S".into(),
+            |s| s.custom = false,
+            |s| s.delete = true,
+            |s| s.pending_replacement = true,
+            |s| s.taint = true,
+            |s| s.parent = None,
+            |s| s.protect = false,
+            |s| s.dependencies = vec![urn("x")],
+            |s| s.dependencies.push(urn("z")),
+            |s| s.provider = Some(provider("2")),
+            |s| s.extension_ref = "e".into(),
+            |s| s.property_dependencies.clear(),
+            |s| drop(s.property_dependencies.insert("k".into(), vec![urn("y")])),
+            |s| {
+                s.property_dependencies = BTreeMap::from([("l".to_owned(), vec![urn("x")])]);
+            },
+            |s| s.additional_secret_outputs.clear(),
+            |s| s.custom_timeouts.create = 6.0,
+            |s| s.retain_on_delete = false,
+            |s| s.deleted_with = None,
+            |s| s.replace_with.clear(),
+            |s| s.ignore_changes.clear(),
+            |s| s.hide_diffs.clear(),
+            |s| s.replace_on_changes.clear(),
+            |s| s.replacement_trigger = None,
+        ];
+        for (number, change) in changes.into_iter().enumerate() {
+            let (mut goal, state) = full();
+            let mut old = state.clone();
+            change(&mut old);
+            assert!(!same_envelope(&old, &state), "{number}");
+            assert!(!keeps(&old, &goal, &urn("a"), Some(&provider("1"))), "{number}");
+            goal.import_id = "other".into();
+            assert!(!keeps(&state, &goal, &urn("a"), Some(&provider("1"))), "{number}");
+        }
+        let (_, state) = full();
+        for change in [(|s| s.external = true) as Change, |s| s.id = "x".into(), |s| s.import_id = "x".into()]
+        {
+            let mut old = state.clone();
+            change(&mut old);
+            assert!(!same_envelope(&old, &state));
+        }
+    }
+
+    #[test]
+    fn what_the_old_state_knows_goes_over_into_its_next_one() {
+        let (mut goal, mut old) = full();
+        old.created = Some("then".into());
+        old.modified = Some("later".into());
+        old.refresh_before_update = true;
+        old.unknown_keys = vec![("k".into(), "v".into())];
+        old.import_id = "imported".into();
+        let next = draft(&goal, &urn("a"), None, Some(&old));
+        assert_eq!((&next.id, &next.created, &next.modified), (&old.id, &old.created, &old.modified));
+        assert_eq!((&next.import_id, &next.unknown_keys), (&old.import_id, &old.unknown_keys));
+        assert!(next.refresh_before_update);
+        goal.import_id = "other".into();
+        assert_eq!(draft(&goal, &urn("a"), None, Some(&old)).import_id, "other");
+        let new = draft(&goal, &urn("a"), None, None);
+        assert_eq!((new.id.as_str(), new.import_id.as_str()), ("", "other"));
+        assert!(!new.property_dependencies.contains_key("left out"));
+    }
+}

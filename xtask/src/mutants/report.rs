@@ -71,7 +71,7 @@ pub(super) fn report(
         out,
         "Written by `cargo xtask mutants` with `{version}`, which makes {all} mutants of `crates/plan` and \
          `crates/journal`. Samples are drawn from them by a seed. Each mutant is run against the tests of its crate \
-         (with {RANDOM_RUNS} random runs); when those don't catch it, against the unit tests and the lifecycle cases; when \
+         (with {RANDOM_RUNS} random runs); when those don't catch it, against the lifecycle cases; when \
          those don't either, against the fixed part of the seeded world. One that doesn't compile is not viable; one that makes tests run for \
          more than {TIMEOUT} s is caught. The goal is {GOAL} %. The second sample is drawn from what the first has left: \
          it shows what tests catch that were not written with its mutants in view. What was caught once is not run again \

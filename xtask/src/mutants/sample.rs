@@ -21,8 +21,9 @@ pub(super) fn numbered(mut names: Vec<String>) -> Vec<Mutant> {
         let (file, _, _, what) = place(&name);
         let same = format!("{file}: {what}");
         let number = alike.entry(same.clone()).or_default();
+        let key = format!("{same} {number}");
         *number += 1;
-        Mutant { key: format!("{same} #{number}"), name }
+        Mutant { name, key }
     };
     names.into_iter().map(number).collect()
 }
@@ -85,6 +86,6 @@ mod tests {
         let (here, moved) = (mutants(0..50, 0), mutants(0..50, 1000));
         assert_eq!(keys(&here), keys(&moved));
         assert_eq!(keys(&sampled(&here, 10, 7)), keys(&sampled(&moved, 10, 7)));
-        assert_eq!(here[7].key, "a.rs: replace a0 || b #2");
+        assert_eq!(here[7].key, "a.rs: replace a0 || b 1");
     }
 }

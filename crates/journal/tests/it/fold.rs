@@ -450,6 +450,13 @@ fn a_change_that_would_break_a_rule_is_not_admitted() {
     assert_eq!(rules(&mut fold, vec![place(4, provider("7"), Some(0))]), []);
     let amend = Change::Amend { slot: Slot(1), state: Arc::new(state("a", &["b"])) };
     assert_eq!(rules(&mut fold, vec![amend]), [(Rule::DependencyBefore, true)]);
+    // Nothing stands before itself.
+    let amend = Change::Amend { slot: Slot(1), state: Arc::new(state("a", &["a"])) };
+    assert_eq!(rules(&mut fold, vec![amend]), [(Rule::DependencyBefore, true)]);
+    let mut own = provider("7");
+    own.provider = own.as_provider();
+    let amend = Change::Amend { slot: Slot(0), state: Arc::new(own) };
+    assert_eq!(rules(&mut fold, vec![amend]), [(Rule::ProviderBefore, true)]);
     settle(&mut fold, vec![keep(1)]);
     assert_eq!(rules(&mut fold, vec![keep(3)]), []);
 }
@@ -490,6 +497,10 @@ fn views_take_the_next_place_when_their_owner_has_one_and_the_place_of_what_they
     settle(&mut fold, vec![keep(0)]);
     settle(&mut fold, vec![place(3, view("v", "a", &[]), None)]);
     assert_eq!(names(&fold), ["a", "v", "b", "old"]);
+    let mut fold = Fold::new(snapshot([state("a", &[]), state("b", &[]), view("old", "b", &[])]));
+    settle(&mut fold, vec![keep(1)]);
+    settle(&mut fold, vec![place(3, view("v", "b", &[]), None)]);
+    assert_eq!(names(&fold), ["b", "v", "a", "old"]);
     // What has replaced another is part of the run, wherever its owner stands.
     let mut fold = Fold::new(snapshot([state("a", &[]), state("b", &[]), view("old", "b", &[])]));
     settle(&mut fold, vec![keep(1), keep(2)]);
