@@ -18,7 +18,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use crate::repo::Repo;
-use crate::run::{captured, fresh_folder};
+use crate::run::{captured, cargo, fresh_folder};
 use crate::tools::on_path;
 use report::{Counts, report};
 use sample::{Mutant, numbered, sampled};
@@ -211,26 +211,17 @@ impl Stage {
         }
     }
 
-    /// What cargo-mutants is told.
-    fn arguments(self) -> &'static [&'static str] {
+    /// The package whose tests these are, if it is another than the mutated one.
+    fn package(self) -> Option<&'static str> {
+        (self != Stage::Own).then_some("purlin-testkit")
+    }
+
+    /// What cargo is told about the tests, and what they are told themselves.
+    fn arguments(self) -> (&'static [&'static str], &'static [&'static str]) {
         match self {
-            Stage::Own => &["--cargo-arg=--lib", "--cargo-arg=--test=it"],
-            Stage::Engine => &[
-                "--test-package=purlin-testkit",
-                "--cargo-arg=--test=lifecycle",
-                "--",
-                "--",
-                "--exact",
-                "lifecycle",
-            ],
-            Stage::World => &[
-                "--test-package=purlin-testkit",
-                "--cargo-arg=--test=lifecycle",
-                "--cargo-arg=--test=world",
-                "--",
-                "--",
-                "--skip=fresh_seeds",
-            ],
+            Stage::Own => (&["--lib", "--test=it"], &[]),
+            Stage::Engine => (&["--test=lifecycle"], &["--exact", "lifecycle"]),
+            Stage::World => (&["--test=lifecycle", "--test=world"], &["--skip=fresh_seeds"]),
         }
     }
 }
@@ -264,14 +255,23 @@ impl Work {
         Ok(changed)
     }
 
-    fn command(&self) -> Command {
-        let mut command = Command::new("cargo-mutants");
+    /// Has a command work in the copy, with builds that are quick and tests that are short.
+    fn settle(&self, command: &mut Command) {
         command
-            .args(["mutants", "--no-config", "--in-place"])
             .current_dir(&self.tree)
             .env("CARGO_TARGET_DIR", &self.build)
             .env("CARGO_PROFILE_DEV_DEBUG", "false")
+            // One failure is enough, and need not be made small.
+            .env("PROPTEST_MAX_SHRINK_ITERS", "0")
+            .env("PROPTEST_CASES", RANDOM_RUNS)
+            .env("PURLIN_SEEDS", "1")
             .stdin(Stdio::null());
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new("cargo-mutants");
+        command.args(["mutants", "--no-config", "--in-place"]);
+        self.settle(&mut command);
         for name in CRATES {
             command.args(["--package", name]);
         }
@@ -295,8 +295,24 @@ impl Work {
         })
     }
 
+    /// Checks that tests pass without a mutant: else they would seem to catch all of them.
+    /// cargo-mutants does so by itself only where the tests are those of the mutated packages.
+    fn check(&self, stage: Stage) -> Result<()> {
+        let (cargo_arguments, test_arguments) = stage.arguments();
+        let mut command = cargo();
+        command.args(["test", "--quiet"]).args(cargo_arguments);
+        match stage.package() {
+            Some(package) => command.args(["--package", package]),
+            None => command.args(CRATES.map(|package| format!("--package={package}"))),
+        };
+        command.arg("--").args(test_arguments);
+        self.settle(&mut command);
+        captured(&mut command).context("the tests fail without any mutant").map(drop)
+    }
+
     /// Runs tests against mutants.
     fn test(&self, names: &[&str], all: &[Mutant], stage: Stage) -> Result<()> {
+        self.check(stage)?;
         let out = self.out_of(stage);
         // It is told to leave out all others as it would those that it has caught before: its filters
         // for names let all mutants of fields of structures through.
@@ -306,11 +322,11 @@ impl Work {
         std::fs::write(out.join("mutants.out/caught.txt"), others.join("\n"))?;
         let mut command = self.command();
         command.args(["--iterate", "--no-shuffle", "--timeout", TIMEOUT, "--build-timeout", "600"]);
-        command.args(["--colors", "never", "--output"]).arg(&out);
-        // One failure is enough, and need not be made small.
-        command.env("PROPTEST_MAX_SHRINK_ITERS", "0").env("PURLIN_SEEDS", "1");
-        command.env("PROPTEST_CASES", RANDOM_RUNS);
-        command.args(stage.arguments());
+        command.args(["--colors", "never", "--baseline=skip", "--output"]).arg(&out);
+        let (cargo_arguments, test_arguments) = stage.arguments();
+        command.args(stage.package().map(|package| format!("--test-package={package}")));
+        command.args(cargo_arguments.iter().map(|argument| format!("--cargo-arg={argument}")));
+        command.args(["--", "--"]).args(test_arguments);
         let status = command.status().context("cargo-mutants can't be started")?;
         // 2: some were missed; 3: some took too long.
         if !matches!(status.code(), Some(0 | 2 | 3)) {

@@ -4,5 +4,6 @@
 
 mod cases;
 mod planned;
+mod questions;
 mod random;
 mod support;
