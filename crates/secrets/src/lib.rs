@@ -8,6 +8,7 @@ mod bags;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod passphrase;
+mod pbkdf2;
 mod select;
 
 pub use b64::Base64Manager;

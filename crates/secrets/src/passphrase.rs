@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use aws_lc_rs::pbkdf2;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use purlin_diag::Diagnostic;
@@ -12,6 +11,8 @@ use purlin_model::state::SecretsProvider;
 use purlin_ports::{Entropy, SecretsManager};
 use tokio::sync::OnceCell;
 use zeroize::{Zeroize as _, Zeroizing};
+
+use crate::pbkdf2;
 
 /// How often the passphrase is hashed. Part of the format.
 const ROUNDS: std::num::NonZeroU32 = std::num::NonZeroU32::new(1_000_000).expect("not zero");
@@ -162,8 +163,7 @@ fn parse_salt(salt: &str) -> Result<(Vec<u8>, &str), Diagnostic> {
 }
 
 fn derive(passphrase: &str, salt: &[u8]) -> Result<LessSafeKey, Diagnostic> {
-    let mut bytes = Zeroizing::new([0u8; 32]);
-    pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, ROUNDS, salt, passphrase.as_bytes(), &mut *bytes);
+    let bytes = pbkdf2::derive(passphrase.as_bytes(), salt, ROUNDS);
     let key = UnboundKey::new(&AES_256_GCM, &*bytes)
         .map_err(|_| Diagnostic::error("passphrase-key", "the key could not be made from the passphrase"))?;
     Ok(LessSafeKey::new(key))
