@@ -38,7 +38,11 @@ const NODE_PACKAGES: [(&str, &str); 4] = [
 ];
 const NODE_POLICY_PACKAGES: [(&str, &str); 2] = [("@pulumi/policy", "1.21.0"), ("@pulumi/pulumi", "3.270.0")];
 /// Plugins by folder in `tests/plugins`, and the versions that are built of each.
-const PLUGINS: [(&str, &[&str]); 2] = [("faultcloud", &["1.0.0", "1.1.0"]), ("filecloud", &["0.1.0"])];
+const PLUGINS: [(&str, &[&str]); 3] = [
+    ("faultcloud", &["1.0.0", "1.1.0"]),
+    ("filecloud", &["0.1.0"]),
+    ("shapecloud", &["1.0.0", "1.1.0", "2.0.0"]),
+];
 
 /// The prepared environment.
 pub(crate) struct TestEnv {

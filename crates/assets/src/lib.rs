@@ -39,6 +39,16 @@ pub struct Contents<'a> {
     fetch: Option<&'a Fetch<'a>>,
 }
 
+/// What states call an extension of a package by: the SHA-256 of its name, version and value with
+/// zero bytes between.
+pub fn extension_reference(name: &str, version: &str, value: &[u8]) -> String {
+    let mut hash = Sha256::new();
+    for part in [name.as_bytes(), b"\0", version.as_bytes(), b"\0", value] {
+        hash.update(part);
+    }
+    hex::encode(hash.finalize())
+}
+
 /// Fills in the missing hashes of all assets and archives among the properties, at any depth.
 /// Relative paths are taken from `base_dir`. Addresses of the network are refused; see
 /// [`Contents::with_fetch`].

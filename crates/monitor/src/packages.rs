@@ -1,14 +1,12 @@
 //! The packages that requests are about.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt::Write as _;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use prost::bytes::Bytes;
 use purlin_model::{Extension, PackageDescriptor, Parameterization};
 use purlin_ports::Entropy;
 use purlin_wire::pulumirpc::{Parameterization as WireParameterization, RegisterPackageRequest};
-use sha2::{Digest as _, Sha256};
 use tonic::Status;
 
 /// What a request says about its package.
@@ -113,20 +111,9 @@ impl Packages {
     }
 }
 
-/// An extension with its reference: the SHA-256 of name, version and value with zero bytes between.
 fn extension_of(wire: WireParameterization) -> Extension {
-    let mut hash = Sha256::new();
-    hash.update(&wire.name);
-    hash.update([0]);
-    hash.update(&wire.version);
-    hash.update([0]);
-    hash.update(&wire.value);
-    let reference = hash.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    });
     Extension {
-        reference,
+        reference: purlin_assets::extension_reference(&wire.name, &wire.version, &wire.value),
         name: wire.name,
         version: wire.version,
         value: wire.value.to_vec(),

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use purlin_diag::Diagnostic;
-use purlin_model::{PackageDescriptor, Parameterization};
+use purlin_model::{Extension, PackageDescriptor, Parameterization};
 use purlin_project::yaml::{self, Node};
 
 /// How deep below the program's folder package files are looked for.
@@ -16,6 +17,8 @@ const MAX_FOLDER_DEPTH: usize = 16;
 #[derive(Clone, Debug, Default)]
 pub struct PackageLocks {
     by_namespace: BTreeMap<String, Vec<PackageDescriptor>>,
+    /// What among the parameterizations extends a package rather than making another of it.
+    extensions: BTreeMap<Parameterization, Arc<Extension>>,
 }
 
 impl PackageLocks {
@@ -33,6 +36,20 @@ impl PackageLocks {
         self.by_namespace.get(namespace).map_or(&[], Vec::as_slice)
     }
 
+    /// The extension that a package stands for, if it is one.
+    pub(crate) fn extension(&self, package: &PackageDescriptor) -> Option<Arc<Extension>> {
+        self.extensions.get(package.parameterization.as_ref()?).cloned()
+    }
+
+    /// What serves a package: for an extension the package that is extended.
+    pub(crate) fn served_by(&self, package: &PackageDescriptor) -> PackageDescriptor {
+        let mut package = package.clone();
+        if self.extension(&package).is_some() {
+            package.parameterization = None;
+        }
+        package
+    }
+
     /// The packages that may know a token, in the order to try them.
     pub(crate) fn candidates(&self, namespace: &str, version: &str, url: &str) -> Vec<PackageDescriptor> {
         let mut found = self.declared(namespace).to_vec();
@@ -41,6 +58,8 @@ impl PackageLocks {
         if !has_base {
             found.push(PackageDescriptor::new(namespace, ""));
         }
+        // An extended package knows everything that it knew before.
+        found.sort_by_key(|package| self.extension(package).is_some());
         for package in &mut found {
             if !version.is_empty() {
                 version.clone_into(&mut package.version);
@@ -92,6 +111,9 @@ impl PackageLocks {
         }
         let replacement = node.get("parameterization").filter(|n| !n.is_null());
         let extension = node.get("extension").filter(|n| !n.is_null());
+        if replacement.is_some() && extension.is_some() {
+            return Err(problem("has both a parameterization and an extension"));
+        }
         let parameterization = match replacement.or(extension) {
             None => None,
             Some(fields) => {
@@ -107,7 +129,19 @@ impl PackageLocks {
         };
         let namespace = match (&parameterization, replacement) {
             (Some(parameterization), Some(_)) => parameterization.name.clone(),
-            _ => name.clone(),
+            (Some(extension), None) => {
+                let Parameterization { name: extended, version, value } = extension.clone();
+                let extension_of_it = Arc::new(Extension {
+                    reference: purlin_assets::extension_reference(&extended, &version, &value),
+                    name: extended,
+                    version,
+                    value,
+                    ..Extension::default()
+                });
+                self.extensions.insert(extension.clone(), extension_of_it);
+                name.clone()
+            }
+            (None, _) => name.clone(),
         };
         self.by_namespace.entry(namespace).or_default().push(PackageDescriptor {
             name,

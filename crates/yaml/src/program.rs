@@ -56,7 +56,7 @@ impl YamlProgram {
                         ..PackageDescriptor::new(package, text(version))
                     });
                 }
-                declared => found.extend_from_slice(declared),
+                declared => found.extend(declared.iter().map(|package| locks.served_by(package))),
             }
         };
         for resource in &self.resources {
@@ -67,6 +67,7 @@ impl YamlProgram {
             add(package, &invoke.options.version, &invoke.options.plugin_download_url);
         }
         found.sort();
+        found.dedup();
         found
     }
 }

@@ -169,6 +169,12 @@ pub(crate) struct WhyArgs {
     /// Protection counts for nothing
     #[arg(long)]
     pub(crate) ignore_protect: bool,
+    /// As if this resource were replaced on demand; more with more flags
+    #[arg(long, value_name = "URN")]
+    pub(crate) replace: Vec<String>,
+    /// As if this resource were replaced on demand and no others touched
+    #[arg(long, value_name = "URN")]
+    pub(crate) target_replace: Vec<String>,
 }
 
 /// Flags of `up`.

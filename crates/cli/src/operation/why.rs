@@ -8,7 +8,7 @@ use purlin_model::event::{EngineEvent, OperationResult};
 use purlin_model::{Causes, Urn};
 use purlin_plan::Mode;
 
-use crate::args::WhyArgs;
+use crate::args::{UpdateFlags, WhyArgs};
 use crate::context::Context;
 use crate::events::DisplaySettings;
 use crate::exit::{CommandError, Failure};
@@ -45,7 +45,9 @@ impl Notes {
 pub(crate) async fn why(context: &Context, args: WhyArgs) -> Result<(), CommandError> {
     let notes = Notes { alone: true, ..Notes::default() };
     let mut flags = Flags::of(context, args.common)?;
-    flags.ignore_protect = args.ignore_protect;
+    let (replace, target_replace) = (args.replace, args.target_replace);
+    let ignore_protect = args.ignore_protect;
+    flags.update(&UpdateFlags { ignore_protect, replace, target_replace, ..UpdateFlags::default() })?;
     flags.preview_only = true;
     flags.why = Some(notes.clone());
     let prepared = Prepared::new(context, flags, Mode::Update).await?;

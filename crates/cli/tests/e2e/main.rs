@@ -17,6 +17,7 @@ mod hooks;
 mod kill;
 mod languages;
 mod lifecycle;
+mod packages;
 mod plans;
 mod policies;
 mod random_sdks;

@@ -80,3 +80,28 @@ faultcloud:index:Object third is updated: `value` changes, which comes from faul
     assert_eq!(second["why"][0]["properties"][0]["path"], "replaceOn");
     assert!(sealed.run(["preview", "--json"]).exits(0).json()["steps"][0].get("why").is_none());
 }
+
+#[test]
+fn what_was_asked_for_is_the_reason() {
+    let sealed = changed();
+    sealed.write("Pulumi.yaml", &program("small", true));
+    let first = "urn:pulumi:dev::shop::faultcloud:index:Object::first";
+    let ran = sealed.run(["preview", "--why", "--replace", first]).exits(0);
+    let (_, section) = ran.stdout.split_once("\nWhy:\n").unwrap();
+    let mut lines = section.lines().map(str::trim);
+    assert_eq!(lines.next(), Some("faultcloud:index:Object first is replaced: it was asked for"));
+    let second = "faultcloud:index:Object second is replaced: `replaceOn` changes, which comes from \
+                  faultcloud:index:Object first";
+    assert_eq!(lines.next(), Some(second));
+    let document = sealed.run(["preview", "--why", "--json", "--target-replace", first]).exits(0).json();
+    let steps = document["steps"].as_array().unwrap();
+    let step = steps.iter().find(|s| s["urn"] == first).unwrap();
+    assert_eq!((&step["op"], &step["why"][0]["cause"]), (&json!("replace"), &json!("asked")));
+    let ran = sealed.run(["why", "second", "--replace", first]).exits(0);
+    assert_eq!(
+        ran.stdout,
+        format!("{second}\n  faultcloud:index:Object first is replaced: it was asked for\n")
+    );
+    let ran = sealed.run(["why", "first", "--target-replace", first]).exits(0);
+    assert_eq!(ran.stdout, "faultcloud:index:Object first is replaced: it was asked for\n");
+}

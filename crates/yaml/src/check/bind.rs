@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 use purlin_diag::Diagnostic;
-use purlin_model::PackageDescriptor;
 use purlin_model::urn::package_of_type;
+use purlin_model::{Extension, PackageDescriptor};
 use purlin_schema::{FunctionSchema, PackageSchema, ResourceSchema, SchemaSource, pulumi_package};
 
 use crate::packages::PackageLocks;
@@ -23,6 +23,8 @@ pub(crate) struct BoundResource {
     pub(crate) package: Arc<PackageSchema>,
     /// What the registration says about the package.
     pub(crate) descriptor: PackageDescriptor,
+    /// The extension of the package that knows the type.
+    pub(crate) extension: Option<Arc<Extension>>,
     /// The paths whose changes replace the resource, by the schema's account.
     pub(crate) replace_on_changes: Arc<[String]>,
 }
@@ -36,6 +38,8 @@ pub(crate) struct BoundFunction {
     pub(crate) package: Arc<PackageSchema>,
     /// What the call says about the package.
     pub(crate) descriptor: PackageDescriptor,
+    /// The extension of the package that knows the function.
+    pub(crate) extension: Option<Arc<Extension>>,
 }
 
 /// What all tokens of a program mean, in the order of its resources and calls.
@@ -120,10 +124,11 @@ struct Place<'p> {
     /// Whether the program itself says which plugin serves.
     explicit: bool,
     locked: bool,
+    locks: &'p PackageLocks,
 }
 
 impl<'p> Place<'p> {
-    fn new(token: &'p Text, version: &Option<Text>, url: &Option<Text>, locks: &PackageLocks) -> Self {
+    fn new(token: &'p Text, version: &Option<Text>, url: &Option<Text>, locks: &'p PackageLocks) -> Self {
         let text = |text: &Option<Text>| text.as_ref().map_or_else(String::new, |text| text.value.clone());
         let namespace = package_of_type(&token.value);
         Place {
@@ -131,6 +136,7 @@ impl<'p> Place<'p> {
             candidates: locks.candidates(namespace, &text(version), &text(url)),
             explicit: version.is_some() || url.is_some(),
             locked: !locks.declared(namespace).is_empty(),
+            locks,
         }
     }
 
@@ -138,7 +144,7 @@ impl<'p> Place<'p> {
     /// a version of its own.
     fn descriptor(&self, found: &PackageDescriptor) -> PackageDescriptor {
         if self.locked && !self.explicit {
-            return found.clone();
+            return self.locks.served_by(found);
         }
         PackageDescriptor {
             download_url: found.download_url.clone(),
@@ -153,7 +159,7 @@ impl<'p> Place<'p> {
             let problem = Diagnostic::error("yaml-type", message).with_span(self.token.span());
             return Err(Box::new(problem.with_hint(*instead)));
         }
-        let (descriptor, package, token) =
+        let (found, package, token) =
             self.find(loaded, "resource type", PackageSchema::resolve_resource, |p| {
                 p.resource_tokens().map(str::to_owned).collect()
             })?;
@@ -162,11 +168,12 @@ impl<'p> Place<'p> {
             Some(Err(problem)) => return Err(Box::new(problem.with_span(self.token.span()))),
             None => return Err(self.unknown("resource type", Vec::new())),
         };
-        Ok(BoundResource { token, schema, package, descriptor, replace_on_changes: Arc::new([]) })
+        let (descriptor, extension) = (self.descriptor(found), self.locks.extension(found));
+        Ok(BoundResource { token, schema, package, descriptor, extension, replace_on_changes: Arc::new([]) })
     }
 
     fn function(&self, loaded: &Loaded) -> Result<BoundFunction, Box<Diagnostic>> {
-        let (descriptor, package, token) =
+        let (found, package, token) =
             self.find(loaded, "function", PackageSchema::resolve_function, |p| {
                 p.function_tokens().map(str::to_owned).collect()
             })?;
@@ -175,7 +182,8 @@ impl<'p> Place<'p> {
             Some(Err(problem)) => return Err(Box::new(problem.with_span(self.token.span()))),
             None => return Err(self.unknown("function", Vec::new())),
         };
-        Ok(BoundFunction { token, schema, package, descriptor })
+        let (descriptor, extension) = (self.descriptor(found), self.locks.extension(found));
+        Ok(BoundFunction { token, schema, package, descriptor, extension })
     }
 
     fn find(
@@ -184,14 +192,14 @@ impl<'p> Place<'p> {
         what: &str,
         resolve: fn(&PackageSchema, &str) -> Option<String>,
         all: fn(&PackageSchema) -> Vec<String>,
-    ) -> Result<(PackageDescriptor, Arc<PackageSchema>, String), Box<Diagnostic>> {
+    ) -> Result<(&PackageDescriptor, Arc<PackageSchema>, String), Box<Diagnostic>> {
         let mut known = Vec::new();
         let mut failure = None;
         for candidate in &self.candidates {
             match loaded.get(candidate) {
                 Some(Ok(package)) => {
                     if let Some(token) = resolve(package, &self.token.value) {
-                        return Ok((self.descriptor(candidate), Arc::clone(package), token));
+                        return Ok((candidate, Arc::clone(package), token));
                     }
                     known.extend(all(package));
                 }

@@ -100,6 +100,7 @@ impl Preparer<'_> {
         let mut deps = Sender::flat();
         options::apply(&self.scope, &decl.options, &mut goal, &mut deps)?;
         add_schema(&mut goal, bound);
+        goal.extension.clone_from(&bound.extension);
         let mut package = bound.descriptor.clone();
         goal.provider = self.provider(step, decl, &mut package)?;
         let mut providers = BTreeMap::new();
@@ -385,7 +386,7 @@ impl Preparer<'_> {
         if origin.unknown {
             return Ok(Prepared::Value(origin.result(Value::Unknown)));
         }
-        let (token, extension) = (bound.token.clone(), None);
+        let (token, extension) = (bound.token.clone(), bound.extension.clone());
         let request = InvokeRequest { token, args, provider, package, extension, parent, depends_on };
         let monitor = Arc::clone(&self.deployment.monitor);
         let (invoke, schema) = (invoke.clone(), Arc::clone(&bound.schema));
