@@ -67,7 +67,6 @@ impl Planner {
         let state = Arc::clone(&self.entry(old).state);
         if let Some((key, cause)) = self.reason_to_replace(res, &state) {
             let facts = DiffFacts {
-                changed: true,
                 replace: Some(vec![key.to_owned()]),
                 cause: Some(Arc::new(cause)),
                 ..DiffFacts::default()
@@ -325,8 +324,7 @@ impl Planner {
             return;
         }
         let (keys, cause) = self.cascades.reasons_of(old);
-        let facts =
-            DiffFacts { changed: true, replace: Some(keys), cause: Some(cause), ..DiffFacts::default() };
+        let facts = DiffFacts { replace: Some(keys), cause: Some(cause), ..DiffFacts::default() };
         self.create_after_delete(res, old, facts);
     }
 

@@ -45,7 +45,7 @@ pub struct ProviderQuery {
 /// What a diff found out.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DiffFacts {
-    /// Whether something differs.
+    /// Whether something differs. It says nothing where there is a replacement.
     pub changed: bool,
     /// Whether it takes a replacement, and which properties force it.
     pub replace: Option<Vec<String>>,

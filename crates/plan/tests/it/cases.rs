@@ -32,6 +32,9 @@ fn check(text: &str) -> String {
     }
     if scenario.counted {
         let counts = Rule::ALL.iter().map(|rule| (rule.name(), played.rules.of(*rule)));
+        if !played.left.is_empty() {
+            writeln!(out, "left alone: {}", played.left.join(" ")).unwrap();
+        }
         out.push_str("rules:\n");
         for (name, count) in counts.filter(|(_, count)| *count > 0) {
             writeln!(out, "  {name}: {count}").unwrap();

@@ -20,6 +20,8 @@ pub struct Played {
     pub ok: bool,
     pub steps: Vec<Step>,
     pub rules: RuleCounts,
+    /// The names of what the operation was not about and nothing registered.
+    pub left: Vec<String>,
     /// Every entry, as a journal would have it.
     pub entries: Vec<Entry>,
 }
@@ -75,6 +77,7 @@ pub fn play(scenario: &Scenario, world: &mut dyn World) -> Played {
             ok: false,
             steps: Vec::new(),
             rules: RuleCounts::default(),
+            left: Vec::new(),
             entries: Vec::new(),
         },
     };
@@ -420,6 +423,7 @@ impl Player<'_> {
         let Some(ok) = self.finished else { panic!("it never finishes:\n{trace}\n{:?}", self.planner) };
         self.out.ok = ok;
         self.out.rules = self.planner.rules().clone();
+        self.out.left = self.planner.left_alone().map(|state| state.urn.name().to_owned()).collect();
         self.out
     }
 }

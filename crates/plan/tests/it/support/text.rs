@@ -26,7 +26,7 @@
 //! order lifo                   the newest answer first
 //! planned <name> <op,op,…>     the steps that an update plan has for a resource named above
 //! why                          what led to each step is shown
-//! rules                        how often each rule decided something is shown
+//! rules                        how often each rule decided something is shown, and what was left alone
 //! ```
 
 use std::collections::HashMap;
