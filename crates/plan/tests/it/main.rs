@@ -7,3 +7,4 @@ mod planned;
 mod questions;
 mod random;
 mod support;
+mod views;

@@ -1,73 +1,86 @@
 //! What the planner answers to whoever performs its effects, while a run goes on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use purlin_model::event::StepOp;
 use purlin_model::{Goal, PackageDescriptor, PropertyMap, ResourceState, Slot, Snapshot, Urn};
 use purlin_plan::{
-    Effect, Existence, Input, Mode, Planner, Registration, Rule, Settings, StepId, StepOutcome, Ticket,
+    After, DiffFacts, Effect, Existence, Input, Mode, Planner, Registration, Rule, Settings, Step,
+    StepOutcome, Ticket,
 };
 
 use crate::support::{PROJECT, STACK, same_facts, urn};
 
 /// Answers what the planner asks, and leaves the steps of some resources for later.
-struct Driver {
-    planner: Planner,
-    held: Vec<(&'static str, StepId, Arc<ResourceState>)>,
+pub(crate) struct Driver {
+    pub(crate) planner: Planner,
+    pub(crate) held: Vec<Step>,
     hold: Vec<&'static str>,
+    /// What comparing a resource finds, where it differs.
+    pub(crate) facts: HashMap<&'static str, DiffFacts>,
     finished: Option<bool>,
 }
 
 impl Driver {
-    fn new(mode: Mode, base: Vec<ResourceState>, hold: &[&'static str]) -> Driver {
+    pub(crate) fn new(mode: Mode, base: Vec<ResourceState>, hold: &[&'static str]) -> Driver {
         let base = Snapshot { resources: base.into_iter().map(Arc::new).collect(), ..Snapshot::default() };
         let planner = Planner::new(Settings::new(STACK, PROJECT, mode, false), &Arc::new(base));
-        let mut driver = Driver { planner, held: Vec::new(), hold: hold.to_vec(), finished: None };
+        let (held, hold) = (Vec::new(), hold.to_vec());
+        let mut driver = Driver { planner, held, hold, facts: HashMap::new(), finished: None };
         driver.feed(Input::Start);
         driver
     }
 
-    fn feed(&mut self, input: Input) {
+    pub(crate) fn feed(&mut self, input: Input) {
         for effect in self.planner.handle(input) {
             match effect {
                 Effect::Check { res, .. } => self.feed(Input::Checked { res, accepted: true }),
-                Effect::Diff { res, .. } => self.feed(Input::Diffed { res, facts: Some(same_facts()) }),
-                Effect::Run(step) => {
-                    let state = step.draft.clone().unwrap_or_else(|| {
-                        step.old.map(|slot| Arc::clone(self.planner.state(slot))).unwrap()
-                    });
-                    match self.hold.iter().find(|name| **name == step.urn.name()) {
-                        Some(name) => self.held.push((name, step.id, state)),
-                        None => self.done(step.id, &state, step.op),
-                    }
+                Effect::Diff { res, .. } => {
+                    let found = self.facts.get(self.planner.urn(res).name()).cloned();
+                    self.feed(Input::Diffed { res, facts: Some(found.unwrap_or_else(same_facts)) });
                 }
+                Effect::Run(step) => match self.hold.contains(&step.urn.name()) {
+                    true => self.held.push(*step),
+                    false => self.end_step(&step, true),
+                },
                 Effect::Finish { ok } => self.finished = Some(ok),
                 _ => {}
             }
         }
     }
 
-    fn done(&mut self, step: StepId, state: &ResourceState, op: StepOp) {
-        let mut state = state.clone();
+    /// What comes of a step that ends well.
+    pub(crate) fn result(&self, step: &Step) -> Option<Arc<ResourceState>> {
+        if matches!(step.after, After::Remove(_)) {
+            return None;
+        }
+        let old = || step.old.map(|slot| Arc::clone(self.planner.state(slot)));
+        let draft: Arc<ResourceState> = step.draft.clone().or_else(old)?;
+        let mut state = ResourceState::clone(&draft);
         if state.custom && state.id.is_empty() && state.urn.name() != "nameless" {
             state.id = format!("{}-id", state.urn.name());
         }
-        let state = (!matches!(op, StepOp::Delete)).then(|| Arc::new(state));
-        self.feed(Input::Stepped { step, outcome: StepOutcome::Done(state) });
+        Some(Arc::new(state))
+    }
+
+    fn end_step(&mut self, step: &Step, well: bool) {
+        let outcome = if well { StepOutcome::Done(self.result(step)) } else { StepOutcome::Failed };
+        self.feed(Input::Stepped { step: step.id, outcome });
+    }
+
+    /// The step of a resource that was held.
+    pub(crate) fn take(&mut self, name: &str) -> Step {
+        let at = self.held.iter().position(|step| step.urn.name() == name).unwrap();
+        self.held.remove(at)
     }
 
     /// Ends the step of a resource that was held.
     fn end(&mut self, name: &str, well: bool) {
-        let at = self.held.iter().position(|(held, ..)| *held == name).unwrap();
-        let (_, step, state) = self.held.remove(at);
-        match well {
-            true => self.done(step, &state, StepOp::Create),
-            false => self.feed(Input::Stepped { step, outcome: StepOutcome::Failed }),
-        }
+        let step = self.take(name);
+        self.end_step(&step, well);
     }
 
-    fn register(&mut self, ticket: u32, goal: Goal, read_id: Option<&str>) -> Urn {
+    pub(crate) fn register(&mut self, ticket: u32, goal: Goal, read_id: Option<&str>) -> Urn {
         let own = urn(goal.parent.as_ref(), &goal.ty, &goal.name);
         let request = Registration {
             goal,
@@ -80,7 +93,7 @@ impl Driver {
     }
 }
 
-fn goal(ty: &str, name: &str, parent: Option<&Urn>) -> Goal {
+pub(crate) fn goal(ty: &str, name: &str, parent: Option<&Urn>) -> Goal {
     let mut goal = Goal::new(ty, name, ty != "t:m:C", PropertyMap::new());
     goal.parent = parent.cloned();
     goal
