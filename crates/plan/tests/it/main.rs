@@ -6,5 +6,6 @@ mod cases;
 mod planned;
 mod questions;
 mod random;
+mod settled;
 mod support;
 mod views;

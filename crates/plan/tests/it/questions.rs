@@ -18,15 +18,21 @@ pub(crate) struct Driver {
     hold: Vec<&'static str>,
     /// What comparing a resource finds, where it differs.
     pub(crate) facts: HashMap<&'static str, DiffFacts>,
-    finished: Option<bool>,
+    /// What is checked, done and said, in order.
+    pub(crate) log: Vec<String>,
+    pub(crate) finished: Option<bool>,
 }
 
 impl Driver {
     pub(crate) fn new(mode: Mode, base: Vec<ResourceState>, hold: &[&'static str]) -> Driver {
+        Driver::with(Settings::new(STACK, PROJECT, mode, false), base, hold)
+    }
+
+    pub(crate) fn with(settings: Settings, base: Vec<ResourceState>, hold: &[&'static str]) -> Driver {
         let base = Snapshot { resources: base.into_iter().map(Arc::new).collect(), ..Snapshot::default() };
-        let planner = Planner::new(Settings::new(STACK, PROJECT, mode, false), &Arc::new(base));
-        let (held, hold) = (Vec::new(), hold.to_vec());
-        let mut driver = Driver { planner, held, hold, facts: HashMap::new(), finished: None };
+        let planner = Planner::new(settings, &Arc::new(base));
+        let (held, hold, log) = (Vec::new(), hold.to_vec(), Vec::new());
+        let mut driver = Driver { planner, held, hold, facts: HashMap::new(), log, finished: None };
         driver.feed(Input::Start);
         driver
     }
@@ -34,15 +40,29 @@ impl Driver {
     pub(crate) fn feed(&mut self, input: Input) {
         for effect in self.planner.handle(input) {
             match effect {
-                Effect::Check { res, .. } => self.feed(Input::Checked { res, accepted: true }),
+                Effect::Check { res, .. } => {
+                    self.log.push(format!("check {}", self.planner.urn(res).name()));
+                    self.feed(Input::Checked { res, accepted: true });
+                }
                 Effect::Diff { res, .. } => {
                     let found = self.facts.get(self.planner.urn(res).name()).cloned();
                     self.feed(Input::Diffed { res, facts: Some(found.unwrap_or_else(same_facts)) });
                 }
-                Effect::Run(step) => match self.hold.contains(&step.urn.name()) {
-                    true => self.held.push(*step),
-                    false => self.end_step(&step, true),
-                },
+                Effect::Run(step) => {
+                    let by = step.provider.as_ref().map(|provider| format!(" by {}", provider.urn().name()));
+                    let by = by.unwrap_or_default();
+                    self.log.push(format!("{} {}{by}", step.op.as_str(), step.urn.name()));
+                    match self.hold.contains(&step.urn.name()) {
+                        true => self.held.push(*step),
+                        false => self.end_step(&step, true),
+                    }
+                }
+                Effect::Carry { slots } => {
+                    let names: Vec<&str> =
+                        slots.iter().map(|slot| self.planner.state(*slot).urn.name()).collect();
+                    self.log.push(format!("carry {}", names.join(" ")));
+                }
+                Effect::Say(said) => self.log.push(format!("say {}", said.code)),
                 Effect::Finish { ok } => self.finished = Some(ok),
                 _ => {}
             }
@@ -75,7 +95,7 @@ impl Driver {
     }
 
     /// Ends the step of a resource that was held.
-    fn end(&mut self, name: &str, well: bool) {
+    pub(crate) fn end(&mut self, name: &str, well: bool) {
         let step = self.take(name);
         self.end_step(&step, well);
     }
