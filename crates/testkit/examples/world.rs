@@ -14,6 +14,9 @@ fn number(arguments: &[String], flag: &str) -> Option<u64> {
     arguments.get(at + 1)?.parse().ok()
 }
 
+/// How often each rule is to decide something in a run of 200,000 seeds.
+const ENOUGH: u64 = 500;
+
 /// How many seeds may pass before a planted bug is found.
 #[cfg(feature = "planted")]
 const SEEDS: u64 = 2000;
@@ -95,6 +98,10 @@ fn main() -> ExitCode {
     let seconds = start.elapsed().as_secs_f64();
     for (rule, count) in Rule::ALL.iter().zip(&tally.rules) {
         println!("{count:>10}  {}", rule.name());
+    }
+    let rare = tally.rare(ENOUGH);
+    if runs >= 200_000 && !rare.is_empty() {
+        println!("rules that decided fewer than {ENOUGH} times: {}", rare.join(", "));
     }
     println!("operations by how they ended: {:?}", tally.results);
     let (resources, changes, calls) = tally.medians();

@@ -61,6 +61,12 @@ impl Tally {
         self.calls.extend(other.calls);
     }
 
+    /// The names of rules that decided something less often than this.
+    pub fn rare(&self, often: u64) -> Vec<&'static str> {
+        let rare = Rule::ALL.iter().zip(&self.rules).filter(|(_, count)| **count < often);
+        rare.map(|(rule, _)| rule.name()).collect()
+    }
+
     /// The medians of resources, steps that change something, and calls under way at once.
     pub fn medians(&self) -> (usize, usize, usize) {
         (median(&self.resources), median(&self.changes), median(&self.calls))
