@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use purlin_diag::Diagnostic;
-use purlin_formats::{BagDecoder, SecretForm, find_secrets, replace_secrets};
+use purlin_formats::{
+    BagDecoder, ParseOptions, SecretForm, export_deployment, find_secrets, parse_deployment, replace_secrets,
+};
 use purlin_model::state::SecretsProvider;
-use purlin_model::{Bag, PropertyMap, Snapshot};
+use purlin_model::{Bag, PropertyMap, ResourceState, Snapshot};
 use purlin_ports::{BagCodec, SecretsManager, StackId};
 use purlin_project::config::ConfigMap;
 use purlin_project::{Project, StackSettings};
@@ -207,6 +209,54 @@ pub(crate) async fn reveal(context: &Context, target: &Target, text: &str) -> Re
     }
     let plaintexts = export_manager(context, target).await?.decrypt(&ciphertexts).await?;
     Ok(replace_secrets(text, SecretForm::Ciphertext, &plaintexts)?)
+}
+
+/// A JSON text with its secrets in clear. The manager is needed only if there are any.
+pub(crate) async fn reveal_by(
+    manager: Result<Arc<dyn SecretsManager>, CommandError>,
+    text: &str,
+) -> Result<String, CommandError> {
+    let ciphertexts = find_secrets(text, SecretForm::Ciphertext)?;
+    if ciphertexts.is_empty() {
+        return Ok(text.to_owned());
+    }
+    let plaintexts = manager?.decrypt(&ciphertexts).await?;
+    Ok(replace_secrets(text, SecretForm::Ciphertext, &plaintexts)?)
+}
+
+/// A snapshot whose secrets are encrypted by another manager.
+pub(crate) async fn recrypt_snapshot(
+    snapshot: &Snapshot,
+    from: &dyn SecretsManager,
+    to: &dyn SecretsManager,
+) -> Result<Snapshot, CommandError> {
+    let text = export_deployment(Some(snapshot)).map_err(|error| error.diagnostic())?;
+    let ciphertexts = find_secrets(&text, SecretForm::Ciphertext)?;
+    let provider = Some(to.provider());
+    if ciphertexts.is_empty() {
+        return Ok(Snapshot { secrets_provider: provider, ..snapshot.clone() });
+    }
+    let plaintexts = from.decrypt(&ciphertexts).await?;
+    let clear = Zeroizing::new(replace_secrets(&text, SecretForm::Ciphertext, &plaintexts)?);
+    let fresh = to.encrypt(&plaintexts).await?;
+    let source: Arc<str> = replace_secrets(&clear, SecretForm::Plaintext, &fresh)?.into();
+    let parsed = parse_deployment(&source, ParseOptions { check_magic: false })?.snapshot;
+    Ok(Snapshot {
+        secrets_provider: provider,
+        resources: parsed.resources,
+        pending_operations: parsed.pending_operations,
+        ..snapshot.clone()
+    })
+}
+
+/// States whose secrets are encrypted by another manager.
+pub(crate) async fn recrypt_states(
+    states: Vec<Arc<ResourceState>>,
+    from: &dyn SecretsManager,
+    to: &dyn SecretsManager,
+) -> Result<Vec<Arc<ResourceState>>, CommandError> {
+    let snapshot = Snapshot { resources: states, ..Snapshot::default() };
+    Ok(recrypt_snapshot(&snapshot, from, to).await?.resources)
 }
 
 /// An export whose clear secrets are encrypted.

@@ -86,6 +86,14 @@ impl Context {
 
     /// The backend behind a URL.
     pub(crate) fn open_store(&self, url: &str) -> Result<Arc<dyn StateStore>, CommandError> {
+        let (options, surroundings) = self.store_surroundings()?;
+        let directory = directory_of_url(url, self.ambient.home.as_deref(), &self.ambient.cwd)?;
+        let store = DiyStore::open(url, directory, options, surroundings)?;
+        Ok(Arc::new(store))
+    }
+
+    /// How stores work here.
+    pub(crate) fn store_surroundings(&self) -> Result<(DiyOptions, Surroundings), CommandError> {
         let mut options = DiyOptions::from_variables(|name| self.ambient.var(name).map(str::to_owned))?;
         options.disable_integrity_checks = self.global.disable_integrity_checking;
         let hostname = self.ambient.host_name();
@@ -98,9 +106,7 @@ impl Context {
             hostname,
             username: self.ambient.user_name(),
         };
-        let directory = directory_of_url(url, self.ambient.home.as_deref(), &self.ambient.cwd)?;
-        let store = DiyStore::open(url, directory, options, surroundings)?;
-        Ok(Arc::new(store))
+        Ok((options, surroundings))
     }
 
     /// The selected stack of a project for a backend.

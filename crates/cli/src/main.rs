@@ -12,6 +12,7 @@ mod output;
 mod plain;
 mod prompt;
 mod report;
+mod vcs;
 mod version;
 
 use std::process::ExitCode;

@@ -33,6 +33,11 @@ impl Context {
         }
     }
 
+    /// Asks before a state is edited. Scripts aren't asked: they say what they want.
+    pub(crate) fn confirm_edit(&self, question: &str, yes: bool) -> Result<(), CommandError> {
+        self.confirm(question, yes || !self.interactive(), "--yes")
+    }
+
     /// Has the user repeat a word before something is thrown away.
     pub(crate) fn confirm_word(&self, warning: &str, word: &str, yes: bool) -> Result<(), CommandError> {
         if yes || self.ambient.is_on("PULUMI_SKIP_CONFIRMATIONS") {

@@ -14,7 +14,7 @@ mod rules;
 
 pub use directory::directory_of_url;
 pub use diy::{
-    Compression, DiyOptions, DiyStore, LeaseTimes, Processes, Retries, Surroundings, SystemProcesses,
-    SystemTimer, Timer,
+    Compression, DiyOptions, DiyStore, LeaseTimes, LegacyStack, Processes, Retries, Surroundings,
+    SystemProcesses, SystemTimer, Timer, UpgradeReport,
 };
 pub use memory::{Faults, MemoryStore};

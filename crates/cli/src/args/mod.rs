@@ -5,6 +5,7 @@ mod config;
 mod global;
 mod operation;
 mod stack;
+mod state;
 mod top;
 
 pub(crate) use config::{
@@ -15,10 +16,14 @@ pub(crate) use operation::{
     CommonOperationArgs, DestroyArgs, PreviewArgs, RefreshArgs, UpArgs, UpdateFlags, WhyArgs,
 };
 pub(crate) use stack::{
-    StackArgs, StackCommand, StackExportArgs, StackHistoryArgs, StackImportArgs, StackInitArgs, StackLsArgs,
-    StackOutputArgs, StackRmArgs, StackSelectArgs,
+    StackArgs, StackCommand, StackExportArgs, StackGraphArgs, StackHistoryArgs, StackImportArgs,
+    StackInitArgs, StackLsArgs, StackOutputArgs, StackRenameArgs, StackRmArgs, StackSecretsArgs,
+    StackSelectArgs, StackTagArgs, StackTagCommand,
+};
+pub(crate) use state::{
+    StateArgs, StateCommand, StateDeleteArgs, StateDiffArgs, StateFlagArgs, StateFsckArgs, StateLogArgs,
+    StateMigrateArgs, StateMoveArgs, StateRenameArgs, StateRepairArgs, StateRestoreArgs, StateUpgradeArgs,
 };
 pub(crate) use top::{
-    AboutArgs, CancelArgs, Cli, Command, InstallArgs, LoginArgs, LogoutArgs, NewArgs, StateArgs,
-    StateCommand, StateDeleteArgs, StateUnprotectArgs, WhoamiArgs,
+    AboutArgs, CancelArgs, Cli, Command, InstallArgs, LoginArgs, LogoutArgs, NewArgs, WhoamiArgs,
 };

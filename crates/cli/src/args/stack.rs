@@ -33,12 +33,14 @@ pub(crate) enum StackCommand {
     #[command(visible_alias = "new")]
     Init(StackInitArgs),
     /// List stacks
+    #[command(visible_alias = "list")]
     Ls(StackLsArgs),
     /// Select a stack
     Select(StackSelectArgs),
     /// Unselect the stack
     Unselect,
     /// Remove a stack and its configuration
+    #[command(visible_alias = "remove")]
     Rm(StackRmArgs),
     /// Show outputs
     Output(StackOutputArgs),
@@ -47,9 +49,16 @@ pub(crate) enum StackCommand {
     /// Replace the deployment by that of a file or standard input
     Import(StackImportArgs),
     /// Show what happened to a stack
+    #[command(visible_alias = "hist")]
     History(StackHistoryArgs),
     /// Give a stack another name
     Rename(StackRenameArgs),
+    /// Manage the tags of a stack
+    Tag(StackTagArgs),
+    /// Encrypt a stack's secrets by another provider, or with another passphrase
+    ChangeSecretsProvider(StackSecretsArgs),
+    /// Write what depends on what to a file, in the DOT language
+    Graph(StackGraphArgs),
 }
 
 /// Flags of `stack init`.
@@ -118,7 +127,7 @@ pub(crate) struct StackRmArgs {
     /// Keep the stack's configuration file
     #[arg(long)]
     pub(crate) preserve_config: bool,
-    /// Remove backups, too (they are removed in any case)
+    /// Remove backups, too
     #[arg(long)]
     pub(crate) remove_backups: bool,
 }
@@ -189,4 +198,73 @@ pub(crate) struct StackHistoryArgs {
 pub(crate) struct StackRenameArgs {
     /// The new name
     pub(crate) name: String,
+}
+
+/// Flags of `stack tag`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct StackTagArgs {
+    #[command(subcommand)]
+    pub(crate) command: StackTagCommand,
+}
+
+/// What to do with tags.
+#[derive(Subcommand, Clone, Debug)]
+pub(crate) enum StackTagCommand {
+    /// Show the value of a tag
+    Get {
+        /// The tag
+        name: String,
+    },
+    /// List tags
+    #[command(visible_alias = "list")]
+    Ls {
+        /// Write JSON
+        #[arg(short, long)]
+        json: bool,
+    },
+    /// Remove a tag
+    #[command(visible_aliases = ["remove", "delete"])]
+    Rm {
+        /// The tag
+        name: String,
+    },
+    /// Set a tag
+    Set {
+        /// The tag
+        name: String,
+        /// Its value
+        value: String,
+    },
+}
+
+/// Flags of `stack change-secrets-provider`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct StackSecretsArgs {
+    /// The provider: default or passphrase
+    pub(crate) provider: String,
+}
+
+/// Flags of `stack graph`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct StackGraphArgs {
+    /// The file to write
+    pub(crate) file: PathBuf,
+    /// Leave parents out
+    #[arg(long)]
+    pub(crate) ignore_parent_edges: bool,
+    /// Leave dependencies out
+    #[arg(long)]
+    pub(crate) ignore_dependency_edges: bool,
+    /// The colour of dependencies
+    #[arg(long, default_value = "#246C60", value_name = "COLOR")]
+    pub(crate) dependency_edge_color: String,
+    /// The colour of parents
+    #[arg(long, default_value = "#AA6639", value_name = "COLOR")]
+    pub(crate) parent_edge_color: String,
+    /// Show names instead of URNs
+    #[arg(long)]
+    pub(crate) short_node_name: bool,
+    /// DOT text to put at the top of the graph
+    #[arg(long, default_value = "", value_name = "TEXT")]
+    pub(crate) dot_fragment: String,
 }

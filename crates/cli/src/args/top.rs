@@ -2,7 +2,9 @@
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{ConfigArgs, DestroyArgs, GlobalArgs, PreviewArgs, RefreshArgs, StackArgs, UpArgs, WhyArgs};
+use super::{
+    ConfigArgs, DestroyArgs, GlobalArgs, PreviewArgs, RefreshArgs, StackArgs, StateArgs, UpArgs, WhyArgs,
+};
 
 /// Infrastructure as code: same programs, same plugins, same state.
 #[derive(Parser, Clone, Debug)]
@@ -68,58 +70,6 @@ pub(crate) struct CancelArgs {
     /// The stack; the selected one by default
     #[arg(short, long, value_name = "STACK")]
     pub(crate) stack: Option<String>,
-    /// Go ahead without asking
-    #[arg(short, long)]
-    pub(crate) yes: bool,
-}
-
-/// Flags of `state`.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct StateArgs {
-    /// The stack; the selected one by default
-    #[arg(short, long, global = true, value_name = "STACK")]
-    pub(crate) stack: Option<String>,
-    #[command(subcommand)]
-    pub(crate) command: StateCommand,
-}
-
-/// What to do with the state.
-#[derive(Subcommand, Clone, Debug)]
-pub(crate) enum StateCommand {
-    /// Forget resources without deleting them
-    #[command(visible_aliases = ["rm", "remove"])]
-    Delete(StateDeleteArgs),
-    /// Lift the protection of resources
-    Unprotect(StateUnprotectArgs),
-}
-
-/// Flags of `state delete`.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct StateDeleteArgs {
-    /// The resources
-    pub(crate) urns: Vec<String>,
-    /// Even if they are protected
-    #[arg(long)]
-    pub(crate) force: bool,
-    /// All resources
-    #[arg(long)]
-    pub(crate) all: bool,
-    /// What depends on them, too
-    #[arg(long)]
-    pub(crate) target_dependents: bool,
-    /// Go ahead without asking
-    #[arg(short, long)]
-    pub(crate) yes: bool,
-}
-
-/// Flags of `state unprotect`.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct StateUnprotectArgs {
-    /// The resources
-    pub(crate) urns: Vec<String>,
-    /// All resources
-    #[arg(long)]
-    pub(crate) all: bool,
     /// Go ahead without asking
     #[arg(short, long)]
     pub(crate) yes: bool,

@@ -7,7 +7,12 @@ mod login;
 mod new;
 mod stack;
 mod stack_files;
+mod stack_graph;
+mod stack_history;
+mod stack_rename;
+mod stack_secrets;
 mod stack_show;
+mod stack_tag;
 mod state;
 mod templates;
 

@@ -1,13 +1,13 @@
 //! `stack`: makes, lists, selects and removes stacks.
 
 use purlin_diag::Diagnostic;
-use purlin_ports::{StackId, StackSummary};
+use purlin_ports::{StackId, StackSummary, StateStore};
 
 use crate::args::{StackArgs, StackCommand, StackInitArgs, StackLsArgs, StackRmArgs, StackSelectArgs};
-use crate::commands::stack_files;
 use crate::commands::stack_show::{ago, show, table};
+use crate::commands::{stack_files, stack_graph, stack_history, stack_rename, stack_secrets, stack_tag};
 use crate::config_values;
-use crate::context::Context;
+use crate::context::{Context, ORGANIZATION};
 use crate::exit::{CommandError, Failure};
 
 /// Runs a command about stacks.
@@ -24,9 +24,14 @@ pub(crate) async fn stack(context: &Context, args: StackArgs) -> Result<(), Comm
         Some(StackCommand::Export(export)) => stack_files::export(context, named.as_deref(), export).await,
         Some(StackCommand::Import(import)) => stack_files::import(context, named.as_deref(), import).await,
         Some(StackCommand::History(history)) => {
-            stack_files::history(context, named.as_deref(), history).await
+            stack_history::history(context, named.as_deref(), history).await
         }
-        Some(StackCommand::Rename(_)) => Err(CommandError::unsupported("`stack rename`")),
+        Some(StackCommand::Rename(rename)) => stack_rename::rename(context, named.as_deref(), &rename).await,
+        Some(StackCommand::Tag(tag)) => stack_tag::tag(context, named.as_deref(), tag).await,
+        Some(StackCommand::ChangeSecretsProvider(change)) => {
+            stack_secrets::change(context, named.as_deref(), &change).await
+        }
+        Some(StackCommand::Graph(graph)) => stack_graph::graph(context, named.as_deref(), &graph).await,
     }
 }
 
@@ -52,9 +57,6 @@ async fn init(context: &Context, named: Option<&str>, args: StackInitArgs) -> Re
 }
 
 async fn list(context: &Context, args: StackLsArgs) -> Result<(), CommandError> {
-    if args.tag.is_some() {
-        return Err(CommandError::unsupported("`stack ls --tag`"));
-    }
     let project = context.find_project()?;
     if args.project.is_none() && project.is_none() && !args.all {
         return Err(Diagnostic::error(
@@ -67,7 +69,14 @@ async fn list(context: &Context, args: StackLsArgs) -> Result<(), CommandError> 
     let store = context.store(project.as_ref())?;
     let own = project.as_ref().filter(|_| !args.all).map(|p| p.name.clone());
     let only = args.project.clone().or(own);
-    let stacks = store.list(only.as_deref()).await?;
+    let mut stacks = store.list(only.as_deref()).await?;
+    if args.organization.as_ref().is_some_and(|organization| organization != ORGANIZATION) {
+        // The backend has one organization.
+        stacks.clear();
+    }
+    if let Some(filter) = &args.tag {
+        stacks = with_tag(store.as_ref(), stacks, filter).await?;
+    }
     let selected = match &project {
         Some(project) => context.selected(project, store.url())?,
         None => None,
@@ -101,6 +110,27 @@ async fn list(context: &Context, args: StackLsArgs) -> Result<(), CommandError> 
         context.out.line(line);
     }
     Ok(())
+}
+
+/// The stacks that have a tag, given as `name` or `name=value`.
+async fn with_tag(
+    store: &dyn StateStore,
+    stacks: Vec<StackSummary>,
+    filter: &str,
+) -> Result<Vec<StackSummary>, CommandError> {
+    let (name, value) = match filter.split_once('=') {
+        Some((name, value)) => (name, Some(value)),
+        None => (filter, None),
+    };
+    let mut found = Vec::new();
+    for stack in stacks {
+        // A stack that went away meanwhile, or whose tags can't be read, has none.
+        let tags = store.tags(&stack.id).await.unwrap_or_default();
+        if tags.get(name).is_some_and(|tag| value.is_none_or(|value| value == tag)) {
+            found.push(stack);
+        }
+    }
+    Ok(found)
 }
 
 fn json_row(stack: &StackSummary, name: &str, current: bool) -> serde_json::Value {
@@ -153,6 +183,9 @@ async fn select(context: &Context, named: Option<&str>, args: StackSelectArgs) -
 fn unselect(context: &Context) -> Result<(), CommandError> {
     let project = context.project()?;
     let store = context.store(Some(&project))?;
+    if context.selected(&project, store.url())?.is_none() {
+        return Ok(());
+    }
     context.select(&project, store.url(), None)?;
     context.out.error_line("Stack was unselected");
     Ok(())
@@ -163,6 +196,9 @@ async fn remove(context: &Context, named: Option<&str>, args: StackRmArgs) -> Re
     let warning = format!("This will permanently remove the '{}' stack!", target.id.name);
     context.confirm_word(&warning, &target.id.name, args.yes)?;
     target.remove(context, args.force, args.preserve_config).await?;
+    if args.remove_backups {
+        target.store.remove_backups(&target.id).await?;
+    }
     context.out.line(format!("Stack '{}' has been removed!", target.id.name));
     Ok(())
 }

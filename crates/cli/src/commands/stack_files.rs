@@ -1,15 +1,16 @@
-//! `stack output`, `export`, `import`, `history`.
+//! `stack output`, `export`, `import`.
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
 
 use purlin_diag::Diagnostic;
+use purlin_formats::export_deployment;
 use purlin_model::urn::STACK_TYPE;
 use purlin_model::{PropertyValue, Snapshot};
-use purlin_ports::{HistoryEntry, RecordedConfig, UpdateInfo};
 
-use crate::args::{StackExportArgs, StackHistoryArgs, StackImportArgs, StackOutputArgs};
-use crate::commands::stack_show::{ago, output_rows, table};
+use crate::args::{StackExportArgs, StackImportArgs, StackOutputArgs};
+use crate::commands::stack_show::{output_rows, table};
+use crate::commands::state::edit_info;
 use crate::config_values;
 use crate::context::{Context, Target};
 use crate::exit::CommandError;
@@ -93,7 +94,7 @@ pub(crate) async fn output(
     Ok(())
 }
 
-fn pretty(value: &serde_json::Value) -> String {
+pub(crate) fn pretty(value: &serde_json::Value) -> String {
     serde_json::to_string_pretty(value).unwrap_or_default()
 }
 
@@ -112,14 +113,18 @@ pub(crate) async fn export(
     named: Option<&str>,
     args: StackExportArgs,
 ) -> Result<(), CommandError> {
-    if args.version.is_some() {
-        let problem =
-            Diagnostic::error("export-version", "this backend keeps no versions that could be exported")
-                .with_hint("export the current deployment without --version");
-        return Err(problem.into());
-    }
     let target = context.stack(named)?;
-    let mut text = target.store.export(&target.id).await?;
+    let mut text = match &args.version {
+        None => target.store.export(&target.id).await?,
+        Some(version) => {
+            let version = version.parse().map_err(|_| {
+                Diagnostic::error("version-unknown", format!("'{version}' is no version"))
+                    .with_hint("`stack history` lists the versions")
+            })?;
+            let loaded = target.store.load_version(&target.id, version).await?;
+            export_deployment(loaded.deployed.then_some(&*loaded.snapshot)).map_err(|e| e.diagnostic())?
+        }
+    };
     if args.show_secrets {
         text = config_values::reveal(context, &target, &text).await?;
     }
@@ -157,107 +162,10 @@ pub(crate) async fn import(
             .with_hint("`stack export` writes what can be imported")
     })?;
     let text = config_values::conceal(context, &target, &text).await?;
-    let info = UpdateInfo { kind: "import".to_owned(), ..UpdateInfo::default() };
+    let info = edit_info(context, "import", "stack import");
     target.store.import(&target.id, &text, args.force, info).await?;
     context.out.line("Import complete.");
     Ok(())
-}
-
-/// Shows what happened to a stack.
-pub(crate) async fn history(
-    context: &Context,
-    named: Option<&str>,
-    args: StackHistoryArgs,
-) -> Result<(), CommandError> {
-    if args.page == 0 {
-        return Err(CommandError::usage("history-page", "pages count from one"));
-    }
-    let target = context.stack(named)?;
-    target.store.load(&target.id).await?;
-    let entries = target.store.history(&target.id).await?;
-    let page: Vec<&HistoryEntry> = if args.page_size == 0 {
-        entries.iter().collect()
-    } else {
-        entries.iter().skip((args.page - 1) * args.page_size).take(args.page_size).collect()
-    };
-    if args.json {
-        let mut rows = Vec::new();
-        for entry in &page {
-            rows.push(history_json(context, &target, entry, args.show_secrets).await?);
-        }
-        context.out.line(pretty(&serde_json::Value::Array(rows)));
-        return Ok(());
-    }
-    if page.is_empty() {
-        context.out.line(if entries.is_empty() {
-            "Stack has never been updated".to_owned()
-        } else {
-            format!("No stack updates found on page '{}'", args.page)
-        });
-    }
-    for entry in page {
-        show_entry(context, entry, args.full_dates);
-    }
-    Ok(())
-}
-
-fn result_word(entry: &HistoryEntry) -> &'static str {
-    if entry.outcome.succeeded { "succeeded" } else { "failed" }
-}
-
-fn show_entry(context: &Context, entry: &HistoryEntry, full_dates: bool) {
-    let timestamp = |seconds| jiff::Timestamp::from_second(seconds).unwrap_or_default();
-    let when = timestamp(entry.start_time);
-    let shown = if full_dates { when.to_string() } else { ago(when) };
-    context.out.line(format!("UpdateID: {}", entry.start_time));
-    context.out.line(format!("Kind: {}", entry.info.kind));
-    context.out.line(format!("Status: {}", result_word(entry)));
-    context.out.line(format!("Message: {}", entry.info.message));
-    let changes: Vec<String> = entry.outcome.changes.iter().map(|(op, n)| format!("{n} {op}")).collect();
-    context.out.line(format!("Resource changes: {}", changes.join(", ")));
-    let seconds = entry.end_time - entry.start_time;
-    context.out.line(format!("Updated: {shown} (took {seconds}s)"));
-    context.out.line("");
-}
-
-async fn history_json(
-    context: &Context,
-    target: &Target,
-    entry: &HistoryEntry,
-    show_secrets: bool,
-) -> Result<serde_json::Value, CommandError> {
-    let time = |seconds| {
-        let timestamp = jiff::Timestamp::from_second(seconds).unwrap_or_default();
-        serde_json::Value::from(format!("{timestamp:.3}"))
-    };
-    let mut config = serde_json::Map::new();
-    for (key, value) in &entry.info.config {
-        let mut row = serde_json::Map::new();
-        let secret = matches!(value, RecordedConfig::Secret(_));
-        match value {
-            RecordedConfig::Secret(text) if show_secrets => {
-                row.insert("value".into(), config_values::decrypt_one(context, target, text).await?.into());
-            }
-            RecordedConfig::Secret(_) => {}
-            RecordedConfig::Plain(text) | RecordedConfig::Structured(text) => {
-                row.insert("value".into(), text.clone().into());
-            }
-        }
-        row.insert("secret".into(), secret.into());
-        config.insert(key.clone(), row.into());
-    }
-    let mut row = serde_json::Map::new();
-    row.insert("kind".into(), entry.info.kind.clone().into());
-    row.insert("startTime".into(), time(entry.start_time));
-    row.insert("message".into(), entry.info.message.clone().into());
-    row.insert("environment".into(), serde_json::json!(entry.info.environment));
-    row.insert("config".into(), config.into());
-    // Directories don't count their updates.
-    row.insert("version".into(), 0.into());
-    row.insert("result".into(), result_word(entry).into());
-    row.insert("endTime".into(), time(entry.end_time));
-    row.insert("resourceChanges".into(), serde_json::json!(entry.outcome.changes));
-    Ok(row.into())
 }
 
 #[cfg(test)]

@@ -31,6 +31,7 @@ use crate::operation::policies;
 use crate::operation::prepare::{Prepared, Unlocking};
 use crate::operation::schemas::PluginSchemas;
 use crate::operation::signals::{Listener, Stops};
+use crate::vcs;
 use crate::version::COMPATIBLE_VERSION;
 
 /// What came of a run.
@@ -334,7 +335,7 @@ impl Prepared<'_> {
             Mode::Destroy => "destroy",
             Mode::Import => "resource-import",
         };
-        let mut environment = BTreeMap::new();
+        let vcs::Surroundings { mut environment, message } = vcs::environment(self.context);
         let kind_of_run = self.flags.common.exec_kind.clone().unwrap_or_else(|| "cli".to_owned());
         environment.insert("exec.kind".to_owned(), kind_of_run);
         if let Some(agent) = &self.flags.common.exec_agent {
@@ -355,7 +356,7 @@ impl Prepared<'_> {
             .collect();
         UpdateInfo {
             kind: kind.to_owned(),
-            message: self.flags.common.message.clone().unwrap_or_default(),
+            message: self.flags.common.message.clone().or(message).unwrap_or_default(),
             environment,
             config,
         }

@@ -21,6 +21,8 @@ mod packages;
 mod plans;
 mod policies;
 mod random_sdks;
+mod stack_commands;
+mod state_edits;
 mod support;
 mod swap;
 mod taken_over;

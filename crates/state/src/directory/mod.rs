@@ -32,4 +32,15 @@ impl DiyStore {
         let disk = disk::Disk::new(directory, &options, &around);
         DiyStore::on(url.into(), Arc::new(disk), options, around)
     }
+
+    /// Like [`DiyStore::open`], for [`DiyStore::upgrade`]: whatever the layout is.
+    pub fn open_any_layout(
+        url: impl Into<String>,
+        directory: PathBuf,
+        options: DiyOptions,
+        around: Surroundings,
+    ) -> DiyStore {
+        let disk = disk::Disk::new(directory, &options, &around);
+        DiyStore::unchecked(url.into(), Arc::new(disk), options, around)
+    }
 }

@@ -115,7 +115,7 @@ impl Layout {
         self.medium.check_root()?;
         let key = self.meta();
         let Some((bytes, _)) = self.medium.read(&key)? else {
-            return if self.has_legacy_stacks()? { Err(self.legacy()) } else { Ok(()) };
+            return if self.legacy_stacks()?.is_empty() { Ok(()) } else { Err(self.legacy()) };
         };
         match version(&String::from_utf8_lossy(&bytes)) {
             Some(1) => Ok(()),
@@ -136,8 +136,23 @@ impl Layout {
         }
     }
 
-    fn has_legacy_stacks(&self) -> Result<bool, StateError> {
-        Ok(self.medium.names(&self.stacks())?.iter().any(|name| stack_name(name).is_some()))
+    /// A folder that a stack has in the old layout.
+    pub(crate) fn legacy_folder(&self, what: &str, name: &str) -> String {
+        under(&[what, name])
+    }
+
+    /// The stacks of the old layout, sorted, with their files.
+    pub(crate) fn legacy_stacks(&self) -> Result<Vec<(String, StackFile)>, StateError> {
+        let stacks = self.stacks();
+        let mut found: Vec<(String, StackFile)> = Vec::new();
+        for file in self.medium.names(&stacks)? {
+            let Some(name) = stack_name(&file) else { continue };
+            let ending = Compression::ALL.into_iter().find(|c| file == format!("{name}.json{}", c.suffix()));
+            if let Some(compression) = ending.filter(|_| !found.iter().any(|(known, _)| known == name)) {
+                found.push((name.to_owned(), StackFile { key: format!("{stacks}/{file}"), compression }));
+            }
+        }
+        Ok(found)
     }
 
     fn legacy(&self) -> StateError {

@@ -27,6 +27,7 @@ mod session;
 mod store;
 mod tags;
 mod takeover;
+mod upgrade;
 mod writer;
 
 pub(crate) use checkpoint::hex;
@@ -34,3 +35,4 @@ pub(crate) use medium::Stamp;
 pub use options::{Compression, DiyOptions, LeaseTimes, Retries, Surroundings};
 pub use processes::{Processes, SystemProcesses, SystemTimer, Timer};
 pub use store::DiyStore;
+pub use upgrade::{LegacyStack, UpgradeReport};

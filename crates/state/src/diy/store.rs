@@ -25,6 +25,7 @@ use super::options::{Compression, DiyOptions, Surroundings};
 use super::session::DiySession;
 use super::tags;
 use super::takeover;
+use super::upgrade::{self, LegacyStack, UpgradeReport};
 use crate::rename::renamed;
 use crate::rules::{check_import, check_name, only_the_root_is_left};
 
@@ -67,15 +68,39 @@ impl DiyStore {
         options: DiyOptions,
         around: Surroundings,
     ) -> Result<DiyStore, StateError> {
+        let store = DiyStore::unchecked(url, medium, options, around);
+        store.inner.layout.check()?;
+        Ok(store)
+    }
+
+    /// The store on a medium, whatever its layout is: only to be upgraded.
+    pub(crate) fn unchecked(
+        url: String,
+        medium: Arc<dyn Medium>,
+        options: DiyOptions,
+        around: Surroundings,
+    ) -> DiyStore {
         let layout = Layout::new(Arc::clone(&medium));
-        layout.check()?;
         let writer = WriterMark {
             host: around.processes.host_id(),
             pid: around.pid,
             mark: around.processes.mark(around.pid).unwrap_or_default(),
             name: format!("{}@{} (pid {})", around.username, around.hostname, around.pid),
         };
-        Ok(DiyStore { inner: Arc::new(Inner { url, medium, layout, options, around, writer }) })
+        DiyStore { inner: Arc::new(Inner { url, medium, layout, options, around, writer }) }
+    }
+
+    /// The stacks of the old layout, without projects.
+    pub async fn legacy_stacks(&self) -> Result<Vec<LegacyStack>, StateError> {
+        let inner = Arc::clone(&self.inner);
+        blocking(move || upgrade::list(&inner)).await
+    }
+
+    /// Moves stacks of the old layout into the folders of their projects. Those that can't be moved
+    /// stay as they are.
+    pub async fn upgrade(&self, stacks: Vec<LegacyStack>) -> Result<UpgradeReport, StateError> {
+        let inner = Arc::clone(&self.inner);
+        blocking(move || upgrade::upgrade(&inner, stacks)).await
     }
 
     fn with<T: Send + 'static>(

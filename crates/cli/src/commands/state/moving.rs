@@ -1,0 +1,235 @@
+//! `state move`: resources from one stack to another.
+//!
+//! The destination is written first: should the run be cut off between the two, the resources are in
+//! both states and the same command ends the move.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use purlin_diag::Diagnostic;
+use purlin_edit::{Broken, MoveRequest, Moved, move_resources};
+use purlin_journal::refuse_if_invalid;
+use purlin_model::{Bag, ResourceState, Snapshot, Urn};
+use purlin_ports::{Clock as _, SecretsManager, UpdateOutcome, UpdateSession};
+use serde_json::Value;
+
+use super::session::edit_info;
+use crate::ambient::SystemClock;
+use crate::args::StateMoveArgs;
+use crate::config_values;
+use crate::context::{Context, Target};
+use crate::exit::CommandError;
+use crate::report;
+
+/// Moves resources.
+pub(crate) async fn move_between(
+    context: &Context,
+    named: Option<&str>,
+    args: StateMoveArgs,
+) -> Result<(), CommandError> {
+    if args.source.is_none() && args.dest.is_none() && named.is_none() {
+        return Err(CommandError::usage("move-stacks", "give --source, --dest or both"));
+    }
+    let source = context.stack(args.source.as_deref().or(named))?;
+    let dest = context.stack(args.dest.as_deref())?;
+    if source.id == dest.id {
+        return Err(CommandError::usage("move-stacks", "source and destination are the same stack"));
+    }
+    let before = Both {
+        source: Arc::clone(&source.store.load(&source.id).await?.snapshot),
+        dest: Arc::clone(&dest.store.load(&dest.id).await?.snapshot),
+    };
+    refuse_if_invalid(&before.source)?;
+    refuse_if_invalid(&before.dest)?;
+    let providers = ProviderInputs::read(context, &before).await?;
+    let moved = plan(&before, &dest, &args, &providers)?;
+    show(context, &source, &dest, &moved);
+    context.confirm("Do you want to perform this move?", args.yes, "--yes")?;
+    let manager = destination_manager(context, &dest, &before).await?;
+    let from = before.source.secrets_provider.is_some().then_some(());
+    let arriving = moved.arrived.iter().map(|index| Arc::clone(&moved.dest.resources[*index])).collect();
+    let arriving = match from {
+        Some(()) => {
+            let old = config_values::manager_of_state(context, &before.source, None).await?;
+            config_values::recrypt_states(arriving, old.as_ref(), manager.as_ref()).await?
+        }
+        None => arriving,
+    };
+    let mut moved = moved;
+    for (index, state) in moved.arrived.clone().into_iter().zip(arriving) {
+        moved.dest.resources[index] = state;
+    }
+    if moved.dest.secrets_provider.is_none() {
+        moved.dest.secrets_provider = Some(manager.provider());
+    }
+    refuse_if_invalid(&moved.source)?;
+    refuse_if_invalid(&moved.dest)?;
+    write(context, (&source, &dest), &before, moved).await?;
+    context.out.line(format!("Successfully moved resources from {} to {}", source.id, dest.id));
+    Ok(())
+}
+
+/// The two states.
+struct Both {
+    source: Arc<Snapshot>,
+    dest: Arc<Snapshot>,
+}
+
+fn plan(
+    before: &Both,
+    dest: &Target,
+    args: &StateMoveArgs,
+    providers: &ProviderInputs,
+) -> Result<Moved, CommandError> {
+    let same_provider = |a: &ResourceState, b: &ResourceState| {
+        providers.source.get(&a.urn).is_some_and(|inputs| providers.dest.get(&b.urn) == Some(inputs))
+    };
+    Ok(move_resources(&MoveRequest {
+        source: &before.source,
+        dest: &before.dest,
+        to: (&dest.id.project, &dest.id.name),
+        urns: &args.urns,
+        include_parents: args.include_parents,
+        same_provider: &same_provider,
+    })?)
+}
+
+/// Writes both states: under both locks, the destination first.
+async fn write(
+    context: &Context,
+    (source, dest): (&Target, &Target),
+    before: &Both,
+    moved: Moved,
+) -> Result<(), CommandError> {
+    let urns: Vec<&str> = moved.urns.iter().map(Urn::as_str).collect();
+    let message = format!("state move from {} to {}: {}", source.id, dest.id, urns.join(" "));
+    let into = dest.store.begin(&dest.id, edit_info(context, "state-edit", message.clone())).await?;
+    let from = match source.store.begin(&source.id, edit_info(context, "state-edit", message)).await {
+        Ok(from) => from,
+        Err(error) => {
+            into.abandon().await?;
+            return Err(error.into());
+        }
+    };
+    if *into.base().snapshot != *before.dest || *from.base().snapshot != *before.source {
+        into.abandon().await?;
+        from.abandon().await?;
+        let problem = Diagnostic::error("state-changed", "somebody changed one of the stacks meanwhile")
+            .with_hint("nothing was moved; run the command again");
+        return Err(problem.into());
+    }
+    if moved.resumed {
+        into.abandon().await?;
+    } else if let Err(problem) = finish(into.as_ref(), moved.dest).await {
+        from.abandon().await?;
+        return Err(problem);
+    }
+    finish(from.as_ref(), moved.source).await.map_err(|mut problem| {
+        for diagnostic in &mut problem.diagnostics {
+            diagnostic.message = format!(
+                "the resources are in {} and still in {}, too: {}",
+                dest.id, source.id, diagnostic.message
+            );
+            diagnostic.hint = Some("run the same command again: it removes them from the source".to_owned());
+        }
+        problem
+    })
+}
+
+async fn finish(session: &dyn UpdateSession, snapshot: Snapshot) -> Result<(), CommandError> {
+    let snapshot = Snapshot { time: SystemClock.now(), ..snapshot };
+    let outcome = UpdateOutcome { succeeded: true, ..UpdateOutcome::default() };
+    Ok(session.finish(&snapshot, outcome).await?)
+}
+
+/// What encrypts the secrets of the destination.
+async fn destination_manager(
+    context: &Context,
+    dest: &Target,
+    before: &Both,
+) -> Result<Arc<dyn SecretsManager>, CommandError> {
+    if before.dest.secrets_provider.is_some() {
+        return config_values::manager_of_state(context, &before.dest, None).await;
+    }
+    match &dest.project {
+        Some(project) if project.name == dest.id.project => {
+            config_values::manager_for_new(context, &mut dest.settings(None)?).await
+        }
+        _ => {
+            let message = format!("stack {} has no secrets manager yet", dest.id);
+            let hint = "run the command in the destination's project, or run `up` there first";
+            Err(Diagnostic::error("no-secrets-manager", message).with_hint(hint).into())
+        }
+    }
+}
+
+fn show(context: &Context, source: &Target, dest: &Target, moved: &Moved) {
+    let out = &context.out;
+    for urn in &moved.missing {
+        let warning =
+            Diagnostic::warning("move-missing", format!("resource {urn} not found in source stack"));
+        out.error_line(report::render(&warning, out.colors()));
+    }
+    out.line(format!("Planning to move the following resources from {} to {}:\n", source.id, dest.id));
+    moved.urns.iter().for_each(|urn| out.line(format!("  - {urn}")));
+    out.line("");
+    if moved.resumed {
+        out.line(
+            "The destination has them already, from a move that was cut off: they are only removed here.\n",
+        );
+    }
+    let tell = |heading: String, broken: &[Broken]| {
+        if !broken.is_empty() {
+            out.line(format!("{heading}\n"));
+            broken.iter().for_each(|broken| out.line(format!("  - {broken}")));
+            out.line("");
+        }
+    };
+    tell(
+        format!(
+            "The following resources remaining in {} have dependencies on resources moved to {}:",
+            source.id, dest.id
+        ),
+        &moved.broken_source,
+    );
+    tell(
+        format!(
+            "The following resources being moved to {} have dependencies on resources in {}:",
+            dest.id, source.id
+        ),
+        &moved.broken_dest,
+    );
+    if !moved.broken_source.is_empty() || !moved.broken_dest.is_empty() {
+        out.line("These dependencies are dropped: the programs have to get the values by other ways, such as stack outputs.\n");
+    }
+}
+
+/// The inputs of the providers of both stacks, in clear, to see whether two of them are the same.
+struct ProviderInputs {
+    source: HashMap<Urn, Value>,
+    dest: HashMap<Urn, Value>,
+}
+
+impl ProviderInputs {
+    async fn read(context: &Context, both: &Both) -> Result<ProviderInputs, CommandError> {
+        Ok(ProviderInputs {
+            source: inputs(context, &both.source).await?,
+            dest: inputs(context, &both.dest).await?,
+        })
+    }
+}
+
+async fn inputs(context: &Context, snapshot: &Snapshot) -> Result<HashMap<Urn, Value>, CommandError> {
+    let mut found = HashMap::new();
+    for state in snapshot.resources.iter().filter(|state| state.is_provider()) {
+        let Bag::Raw(raw) = &state.inputs else { continue };
+        let text = if raw.as_str().contains(purlin_formats::signature::SECRET) {
+            let manager = config_values::manager_of_state(context, snapshot, None).await;
+            config_values::reveal_by(manager, raw.as_str()).await?
+        } else {
+            raw.as_str().to_owned()
+        };
+        found.extend(serde_json::from_str(&text).ok().map(|value| (state.urn.clone(), value)));
+    }
+    Ok(found)
+}
