@@ -7,6 +7,7 @@
 //! | `python/venv` | a virtual environment with `pulumi` and `pulumi_random` |
 //! | `node/node_modules` | `@pulumi/pulumi`, `@pulumi/random`, `typescript`, `@types/node` |
 //! | `python-policy/venv` | a virtual environment with `pulumi` and `pulumi_policy`, for packs in Python |
+//! | `python-old/venv` | a virtual environment with an SDK of 2023, for what old SDKs do in their own way |
 //! | `node-policy/node_modules` | `@pulumi/policy` and what it needs, for packs in Node |
 //! | `plugins/<name>-<version>/pulumi-resource-<name>` | the plugins of `tests/plugins` |
 //! | `servers/<name>` | the servers of `crate::servers` |
@@ -30,6 +31,8 @@ pub(crate) const VARIABLE: &str = "PURLIN_TEST_ENV";
 
 const PYTHON_PACKAGES: [&str; 2] = ["pulumi==3.272.0", "pulumi_random==4.21.4"];
 const PYTHON_POLICY_PACKAGES: [&str; 2] = ["pulumi==3.272.0", "pulumi_policy==1.21.0"];
+/// `pkg_resources`, which that SDK imports, came with older versions of `setuptools`.
+const PYTHON_OLD_PACKAGES: [&str; 2] = ["pulumi==3.60.0", "setuptools==75.8.0"];
 const NODE_PACKAGES: [(&str, &str); 4] = [
     ("@pulumi/pulumi", "3.270.0"),
     ("@pulumi/random", "4.21.2"),
@@ -57,6 +60,12 @@ impl TestEnv {
         let (env, _lock) = TestEnv::open(repo)?;
         env.python(python)?;
         env.node(&format!("{node} {npm}"))?;
+        env.virtual_environment(
+            "python-old",
+            python,
+            &env.root.join("python-old/venv"),
+            &PYTHON_OLD_PACKAGES,
+        )?;
         env.policies(python, &format!("{node} {npm}"))?;
         env.plugins(repo, go)?;
         env.go_modules(repo, go)?;

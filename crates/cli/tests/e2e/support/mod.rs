@@ -4,11 +4,13 @@ mod calls;
 mod prepared;
 mod ran;
 mod sealed;
+mod terminal;
 
 pub(crate) use calls::Call;
 pub(crate) use prepared::{path as test_env, plugin};
 pub(crate) use ran::Ran;
 pub(crate) use sealed::{BINARY, PASSPHRASE, Running, Sealed};
+pub(crate) use terminal::{DOWN, ENTER, Terminal};
 
 use std::path::{Path, PathBuf};
 
