@@ -75,8 +75,7 @@ impl Tally {
 
 /// Runs one seed; a panic is a violation.
 pub fn run_seed(seed: u64) -> Result<Outcome, String> {
-    let text = draw::case(seed);
-    std::panic::catch_unwind(|| play(&text)).unwrap_or_else(|cause| {
+    std::panic::catch_unwind(|| play(&draw::case(seed))).unwrap_or_else(|cause| {
         let text = cause.downcast_ref::<String>().cloned();
         let text = text.or_else(|| cause.downcast_ref::<&str>().map(|text| (*text).to_owned()));
         let violations = vec![format!("a panic: {}", text.unwrap_or_default())];
