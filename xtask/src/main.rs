@@ -28,8 +28,8 @@ usage: cargo xtask <task>
   world --runs N [--seed S]       run the seeded world: random states, programs, clouds and operations
         [--mutations]             plant known bugs one by one; each has to be found
   demo                            build Purlin and take the example programs through their lives
-  mutants [--sample N] [--seed S] [--check N] [--check-seed S] [--only-own] [--fresh] [--report FILE]
-                                  mutate planner and journal; docs/mutants.md gets the list with outcomes
+  mutants [--sample N] [--seed S] [--check N] [--check-seed S] [--only-own] [--only-report] [--fresh]
+          [--report FILE]         mutate planner and journal; docs/mutants.md gets the list with outcomes
   bench plan [--resources N] [--runs N] [--no-op]
                                   measure planning alone; the last line is registrations a second
   bench up --resources N[,N...]   measure create, no-op, preview, refresh and destroy

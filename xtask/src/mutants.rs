@@ -44,6 +44,7 @@ struct Options {
     check: usize,
     check_seed: u64,
     only_own: bool,
+    only_report: bool,
     fresh: bool,
     report: String,
 }
@@ -73,7 +74,7 @@ pub(crate) fn run(repo: &Repo, arguments: &[String]) -> Result<()> {
             work.take_outcomes(stage, &then, &mut known)?;
         }
     }
-    if work.copy_sources(repo)? {
+    if !options.only_report && work.copy_sources(repo)? {
         known.retain(|_, outcome| !matches!(outcome.as_str(), MISSED | UNCAUGHT | NEARLY_MISSED));
     }
     if options.fresh {
@@ -94,7 +95,7 @@ pub(crate) fn run(repo: &Repo, arguments: &[String]) -> Result<()> {
         let mutants = samples.iter().flat_map(|sample| &sample.mutants);
         let waits = |mutant: &&Mutant| known.get(&mutant.key).map(String::as_str) == stage.waiting();
         let waiting: Vec<&str> = mutants.filter(waits).map(|mutant| mutant.name.as_str()).collect();
-        if !waiting.is_empty() {
+        if !waiting.is_empty() && !options.only_report {
             eprintln!("mutants: {} to be run against {}", waiting.len(), stage.name());
             work.test(&waiting, &all, stage)?;
             work.take_outcomes(stage, &all, &mut known)?;
@@ -120,6 +121,7 @@ impl Options {
             check: 100,
             check_seed: 2,
             only_own: false,
+            only_report: false,
             fresh: false,
             report: "docs/mutants.md".to_owned(),
         };
@@ -133,6 +135,7 @@ impl Options {
                 "--check-seed" => options.check_seed = value()?.parse().context("--check-seed")?,
                 "--report" => options.report = value()?.clone(),
                 "--only-own" => options.only_own = true,
+                "--only-report" => options.only_report = true,
                 "--fresh" => options.fresh = true,
                 other => bail!("there is no flag {other}"),
             }
@@ -151,10 +154,10 @@ const CAUGHT_LATER: &str = "caught by the whole engine";
 const MISSED: &str = "missed";
 
 /// The tests of its crate have not caught it; others have not been tried yet.
-const UNCAUGHT: &str = "uncaught";
+const UNCAUGHT: &str = "not caught by the tests of its crate";
 
 /// Only the seeded world has not been tried yet.
-const NEARLY_MISSED: &str = "nearly missed";
+const NEARLY_MISSED: &str = "not caught by the lifecycle cases either";
 
 /// It made the tests run for too long, which is as good as caught.
 const TIMED_OUT: &str = "timeout";

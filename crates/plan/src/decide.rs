@@ -374,9 +374,9 @@ impl Planner {
     }
 
     pub(crate) fn make_step(&mut self, seed: StepSeed) -> Step {
-        let from_old = matches!(seed.op, StepOp::Delete | StepOp::DeleteReplaced | StepOp::Refresh);
+        // A refresh is of the old state, whatever that is to become.
         let state = match (&seed.draft, seed.old) {
-            (Some(draft), _) if !from_old => Arc::clone(draft),
+            (Some(draft), _) if seed.op != StepOp::Refresh => Arc::clone(draft),
             (_, Some(old)) => Arc::clone(&self.entry(old).state),
             (Some(draft), None) => Arc::clone(draft),
             (None, None) => Arc::new(ResourceState::new(self.fallback_urn(), false)),

@@ -54,9 +54,7 @@ impl Planner {
                     Refreshed::Eager => self.fire(Rule::RefreshedEager),
                     Refreshed::Unregistered => self.fire(Rule::RefreshedLate),
                 }
-                let after = After::Amend(slot);
-                let seed = StepSeed { after, ..refresh(slot) };
-                self.run_step(seed);
+                self.run_step(refresh(slot));
             }
         }
         self.settings.targets = targets;

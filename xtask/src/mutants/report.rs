@@ -16,6 +16,8 @@ pub(super) struct Counts {
     later: usize,
     timeouts: usize,
     missed: usize,
+    /// Not caught so far, and not run against everything yet.
+    waiting: usize,
     unviable: usize,
     left: usize,
 }
@@ -28,7 +30,8 @@ impl Counts {
                 Some(CAUGHT) => &mut counts.own,
                 Some(CAUGHT_LATER) => &mut counts.later,
                 Some(TIMED_OUT) => &mut counts.timeouts,
-                Some(MISSED | NEARLY_MISSED | UNCAUGHT) => &mut counts.missed,
+                Some(MISSED) => &mut counts.missed,
+                Some(NEARLY_MISSED | UNCAUGHT) => &mut counts.waiting,
                 Some(UNVIABLE) => &mut counts.unviable,
                 _ => &mut counts.left,
             };
@@ -41,21 +44,37 @@ impl Counts {
         self.own + self.later + self.timeouts
     }
 
+    /// Those that compile, as far as is known: what has not been run yet counts as viable and not caught.
+    fn viable(&self) -> usize {
+        self.caught() + self.missed + self.waiting + self.left
+    }
+
     /// The part of the viable ones that is caught, rounded down.
     pub(super) fn percent(&self) -> usize {
-        (100 * self.caught()).checked_div(self.caught() + self.missed).unwrap_or(100)
+        (100 * self.caught()).checked_div(self.viable()).unwrap_or(100)
     }
 
     pub(super) fn line(&self) -> String {
-        let Counts { own, later, timeouts, missed, unviable, left } = self;
-        let caught = self.caught();
-        let left = if *left > 0 { format!(", {left} not run yet") } else { String::new() };
-        format!(
-            "{caught} of {} viable ones caught, {} % ({own} by the tests of their crate, {later} by the whole engine, \
-             {timeouts} by running for too long); {missed} missed, {unviable} not viable{left}",
-            caught + missed,
-            self.percent()
-        )
+        let mut line = format!(
+            "{} of {} viable ones caught, {} % ({} by the tests of their crate, {} by the whole engine, {} by running \
+             for too long); {} missed, {} not viable",
+            self.caught(),
+            self.viable(),
+            self.percent(),
+            self.own,
+            self.later,
+            self.timeouts,
+            self.missed,
+            self.unviable
+        );
+        if self.waiting > 0 {
+            let _ =
+                write!(line, ", {} not caught so far and not run against the whole engine yet", self.waiting);
+        }
+        if self.left > 0 {
+            let _ = write!(line, ", {} not run yet", self.left);
+        }
+        line
     }
 }
 
@@ -84,7 +103,7 @@ pub(super) fn report(
     }
     for sample in samples {
         let _ = writeln!(out, "\n## Seed {}", sample.seed);
-        for (title, wanted) in [("Missed", true), ("All others", false)] {
+        for (title, wanted) in [("Not caught", true), ("All others", false)] {
             let chosen = |mutant: &&Mutant| {
                 let outcome = known.get(&mutant.key).map(String::as_str);
                 matches!(outcome, Some(MISSED | NEARLY_MISSED | UNCAUGHT)) == wanted
@@ -140,8 +159,11 @@ mod tests {
         ]});
         let known = outcomes(&document, Stage::World, &mutants);
         let counts = Counts::of(&mutants, &known);
-        assert_eq!(counts, Counts { own: 0, later: 1, timeouts: 1, missed: 1, unviable: 1, left: 1 });
-        assert_eq!(counts.percent(), 66);
+        assert_eq!(
+            counts,
+            Counts { own: 0, later: 1, timeouts: 1, missed: 1, waiting: 0, unviable: 1, left: 1 }
+        );
+        assert_eq!(counts.percent(), 50);
         let report = report("cargo-mutants 1", 9, &[Sample { seed: 3, mutants }], &known);
         let (missed, others) = report.split_once("### All others").unwrap();
         assert!(missed.contains("| 1:1 | `replace a \\|\\| b` | missed |"), "{report}");
