@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use purlin_model::autonaming::{Autonaming, Naming};
 use purlin_model::event::StepOp;
-use purlin_model::{ResourceState, Urn};
+use purlin_model::{Cause, PropertyCause, ResourceState, Urn};
 use purlin_plan::{ImportRequest, Input, Mode, Rule, Settings};
 
 use crate::questions::{Driver, goal};
@@ -174,4 +174,17 @@ fn a_destroy_without_the_program_is_refused_where_the_state_names_hooks_of_delet
     assert!(!run(Mode::Destroy, false, Some("BeforeUpdate")) && !run(Mode::Destroy, false, None));
     assert!(!run(Mode::Destroy, true, Some("BeforeDelete")));
     assert!(!run(Mode::Update, false, Some("BeforeDelete")));
+}
+
+#[test]
+fn a_replacement_of_what_was_half_made_says_so() {
+    let cause = |key: &str| {
+        let mut driver = Driver::new(Mode::Update, vec![known("t:m:R", "a", None)], &["a"]);
+        driver.facts.insert("a", replace_facts(&[key.to_owned()], false));
+        driver.register(0, goal("t:m:R", "a", None), None);
+        driver.take("a").reasons.cause.as_deref().cloned()
+    };
+    assert_eq!(cause("#initerror"), Some(Cause::Incomplete));
+    let property = PropertyCause { property: "size".into(), from: Vec::new() };
+    assert_eq!(cause("size"), Some(Cause::Properties(vec![property])));
 }
