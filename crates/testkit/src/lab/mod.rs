@@ -24,8 +24,8 @@
 //! # Blocks
 //!
 //! - `program` (or `program parallel`): what the program does from now on. Lines run one after the
-//!   other; in a parallel program each waits only for those that it mentions, and for the hooks that
-//!   stand before it; `signal` waits for all that stand before it. An error ends the program unless
+//!   other; in a parallel program each waits only for those that it mentions, and for the root stack and
+//!   hooks that stand before it; `signal` waits for all that stand before it. An error ends the program unless
 //!   the line has `@try`.
 //! - `cloud`: how the cloud and its providers behave from now on, and what happens to what exists.
 //!   Rules add up until `reset`.
@@ -34,7 +34,7 @@
 //!   `outputs self …` its outputs.
 //! - `state`: the state to start from, with the things that go with it. Lines are like those of results;
 //!   `pending creating custom …` is an operation whose outcome nobody knows, with `@made` one that took effect.
-//! - `edit …`: what the `state` commands do: `delete`, `protect`, `unprotect`, `taint`, `untaint` with
+//! - `edit …`: what the `state` commands do: `delete` (refused where others refer to it), `protect`, `unprotect`, `taint`, `untaint` with
 //!   names, `rename old new`, `clear-pending`. One that is refused ends the case unless it has `@try`;
 //!   it changes nothing.
 //! - `show …`: what all results show from here on; see below.
@@ -110,6 +110,7 @@ pub mod case;
 pub mod checks;
 pub mod cloud;
 pub mod codec;
+pub mod edits;
 pub mod gate;
 pub mod hooks;
 pub mod imports;
@@ -187,7 +188,7 @@ impl Lab {
             }
             Block::Program(program) => self.program = program.clone(),
             Block::Edit(line) => {
-                states::edit(line, Arc::make_mut(&mut self.state))?;
+                edits::edit(line, Arc::make_mut(&mut self.state))?;
                 self.memory.touched(&self.state, &self.cloud);
             }
             Block::Show(show) => self.show.clone_from(show),

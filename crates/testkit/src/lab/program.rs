@@ -290,7 +290,7 @@ impl Running {
         }
         let mut done: HashMap<&str, Level> = HashMap::new();
         let mut lines = Vec::new();
-        let mut hooks: Vec<Level> = Vec::new();
+        let mut first: Vec<Level> = Vec::new();
         for item in &self.program.items {
             let waits: Vec<Level> = match item.verb {
                 // It says that everything is registered.
@@ -298,13 +298,13 @@ impl Running {
                 _ => {
                     let mentions = item.mentions();
                     let mentioned = mentions.iter().filter_map(|name| done.get(name.as_str())).cloned();
-                    mentioned.chain(hooks.iter().cloned()).collect()
+                    mentioned.chain(first.iter().cloned()).collect()
                 }
             };
             let riser = Riser::default();
             done.insert(item.handle(), riser.level());
-            if matches!(item.verb, Verb::Hook | Verb::ErrorHook) {
-                hooks.push(riser.level());
+            if matches!(item.verb, Verb::Hook | Verb::ErrorHook | Verb::Stack) {
+                first.push(riser.level());
             }
             lines.push(async move {
                 if !item.options.has("early") {
