@@ -44,6 +44,22 @@ pub struct PublishedView {
     pub failed: bool,
 }
 
+impl PublishedView {
+    /// The same view in an owner of another name.
+    fn under(&self, owner: &Urn) -> PublishedView {
+        let urn = Urn::new(owner.stack(), owner.project(), Some(owner), self.urn.ty(), self.urn.name());
+        let state = self.state.as_ref().map(|state| {
+            Arc::new(ResourceState {
+                urn: urn.clone(),
+                parent: Some(owner.clone()),
+                view_of: Some(owner.clone()),
+                ..ResourceState::clone(state)
+            })
+        });
+        PublishedView { op: self.op, urn, state, failed: self.failed }
+    }
+}
+
 /// One step of a view.
 #[derive(Clone, Debug)]
 pub struct ViewStep {
@@ -157,6 +173,9 @@ impl Planner {
         let mut touched = Vec::new();
         if owner != Owner::Untouched {
             for (index, view) in published.iter().enumerate() {
+                // An owner that could not be changed keeps its former name.
+                let renamed = before != step.urn && matches!(outcome, StepOutcome::Failed);
+                let view = if renamed { &view.under(&before) } else { view };
                 let done = self.publish(step, view, placing, &mut alive, &mut touched);
                 self.fire(if view.failed { Rule::ViewFailed } else { Rule::ViewPublished });
                 steps.push(ViewStep { published: Some(index), ..done });
@@ -167,8 +186,16 @@ impl Planner {
             steps.extend(self.follow(step, owner, placing, slot, &mut alive));
         }
         if !alive.is_empty() {
-            let name = if owner == Owner::Stays { step.urn.clone() } else { before };
-            self.views.of.entry(name).or_default().extend(alive);
+            let named = owner == Owner::Stays && !matches!(outcome, StepOutcome::Failed);
+            let name = if named { step.urn.clone() } else { before.clone() };
+            // What waits for deletion is that of the old one, which keeps its name.
+            let waits = |slot: &Slot| placing.another && self.entry(*slot).state.delete;
+            let (marked, alive): (Vec<Slot>, Vec<Slot>) = alive.into_iter().partition(waits);
+            for (name, slots) in [(before, marked), (name, alive)] {
+                if !slots.is_empty() {
+                    self.views.of.entry(name).or_default().extend(slots);
+                }
+            }
         }
         steps
     }
