@@ -14,7 +14,8 @@ use crate::lab::Lab;
 use crate::lab::case::{self, Block, Case};
 use crate::lab::gate::Order;
 use crate::lab::operation::{Operation, Ran};
-use crate::lab::program::Item;
+use crate::lab::program::{Item, Program};
+use crate::lab::views::VIEW_TYPE;
 
 /// What came of a case.
 #[derive(Debug, Default)]
@@ -53,7 +54,10 @@ fn steps(ran: &Ran) -> Vec<String> {
     let quiet = [StepOp::Same, StepOp::Read, StepOp::Refresh];
     let shown = ran.events.iter().filter_map(|event| match event {
         EngineEvent::ResourcePre { step, .. } if !quiet.contains(&step.op) => {
-            Some(format!("{} {}", step.op.as_str(), step.urn))
+            // A provider that deletes views does not know whether what they are in is replaced.
+            let view = step.urn.ty() == VIEW_TYPE && step.op == StepOp::DeleteReplaced;
+            let op = if view { StepOp::Delete } else { step.op };
+            Some(format!("{} {}", op.as_str(), step.urn))
         }
         _ => None,
     });
@@ -84,8 +88,12 @@ struct Former {
 fn play_case(case: &Case, outcome: &mut Outcome) -> Result<(), String> {
     let mut lab = Lab::default();
     let mut former: Option<Former> = None;
-    let mut faulty = false;
+    let (mut faulty, mut planned) = (false, false);
+    let mut program = &Program::default();
     for (number, (block, text)) in case.blocks.iter().enumerate() {
+        if let Block::Program(changed) = block {
+            program = changed;
+        }
         let before = lab.state.resources.len();
         if let Block::Cloud(lines) = block {
             let faults = ["fails", "partial", "lost", "dropped", "refuses", "unimplemented"];
@@ -95,7 +103,7 @@ fn play_case(case: &Case, outcome: &mut Outcome) -> Result<(), String> {
         }
         let states = std::sync::Arc::clone(&lab.state);
         let follows = matches!(block, Block::Operation(operation, _) if operation.follows_plan);
-        if follows && former.as_ref().is_none_or(|former| !former.succeeded) {
+        if follows && !planned {
             // A preview that failed has recorded no plan.
             return Ok(());
         }
@@ -104,6 +112,9 @@ fn play_case(case: &Case, outcome: &mut Outcome) -> Result<(), String> {
             continue;
         };
         let Block::Operation(operation, _) = block else { continue };
+        if operation.settings.plan.records_plan {
+            planned = ran.report.as_ref().is_some_and(|report| report.result == OperationResult::Succeeded);
+        }
         outcome.add(&ran, before);
         outcome.violations.extend(ran.violations.iter().cloned());
         let now = describe(number, text, &ran);
@@ -115,7 +126,7 @@ fn play_case(case: &Case, outcome: &mut Outcome) -> Result<(), String> {
         let targets = &operation.settings.plan.targets;
         let limited = !targets.only.is_empty() || !targets.except.is_empty();
         if !operation.settings.plan.refresh_first && !limited {
-            outcome.violations.extend(forgotten_alias(case, &states, &ran));
+            outcome.violations.extend(forgotten_alias(program, &states, &ran));
         }
         former = (undisturbed(operation) && !faulty).then_some(now);
     }
@@ -210,15 +221,11 @@ fn difference(foreseen: &[String], done: &[String]) -> String {
 
 /// What an alias leads to is not made anew: of registrations that were renamed and nothing else, none
 /// is a create.
-fn forgotten_alias(case: &Case, before: &Snapshot, ran: &Ran) -> Option<String> {
+fn forgotten_alias(program: &Program, before: &Snapshot, ran: &Ran) -> Option<String> {
     let created = ran.events.iter().filter_map(|event| match event {
         EngineEvent::ResourcePre { step, .. } if step.op == StepOp::Create => Some(&step.urn),
         _ => None,
     });
-    let program = case.blocks.iter().find_map(|(block, _)| match block {
-        Block::Program(program) => Some(program),
-        _ => None,
-    })?;
     let registered = |name: &str| program.items.iter().any(|item| item.name == name);
     for urn in created {
         let mut claims = program.items.iter().filter(|item| item.name == urn.name());

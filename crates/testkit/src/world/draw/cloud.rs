@@ -9,6 +9,13 @@ impl World {
         Self::line(&mut text, "replaces z g");
         Self::line(&mut text, "dbr d h");
         Self::line(&mut text, "recomputed turn");
+        if self.themes.packages {
+            Self::line(&mut text, "keeps pulumi:index:Stash.output=input");
+        }
+        if self.themes.naming {
+            Self::line(&mut text, "names name");
+        }
+        self.write_view_rules(&mut text);
         for at in 0..self.all.len() {
             let (name, kind) = (self.all[at].name.clone(), self.all[at].kind);
             if kind == Kind::Provider && self.choices.one_in(2) {

@@ -1,10 +1,16 @@
 //! Draws a case from a seed: a valid state, a program over it, a cloud, operations. Here is the small
 //! world that they are all cut from.
 
+mod between;
 mod cloud;
+mod hooks;
+mod lists;
 mod operations;
+mod packages;
 mod program;
+mod remote;
 mod state;
+mod views;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -40,6 +46,7 @@ struct Res {
     provider: Option<usize>,
     ties: Vec<(Tie, usize)>,
     own: BTreeMap<&'static str, String>,
+    protect: bool,
     trigger: bool,
     in_state: bool,
     /// Whether the state waits for its replacement: an earlier run deleted it.
@@ -47,6 +54,18 @@ struct Res {
     in_program: bool,
     /// Whether the program makes none of its properties from others any more.
     loose: bool,
+    /// Whether a plugin makes it, with a child.
+    remote: bool,
+    /// The version of its package in the state; empty for none.
+    version: &'static str,
+    /// Whether it is of an extension of its package.
+    extends: bool,
+    /// Its views in the state, by the letter in which their names end.
+    views: Vec<(char, usize)>,
+    /// Its hooks: kinds and names.
+    hooks: Vec<(&'static str, &'static str)>,
+    /// Whether its state was taken over, by the id that it has.
+    imported: bool,
 }
 
 impl Res {
@@ -54,6 +73,32 @@ impl Res {
     fn id(&self) -> String {
         if self.waits { format!("gone-{}", self.name) } else { format!("{}-1", self.name) }
     }
+
+    /// The output of its old state from which others make properties.
+    fn out(&self) -> String {
+        if self.remote { format!("{}-child-1/out", self.name) } else { format!("{}/out", self.id()) }
+    }
+
+    /// Whether it has an output from which others may make properties.
+    fn gives(&self) -> bool {
+        self.kind == Kind::Custom || self.remote
+    }
+}
+
+/// What a world has besides what all have.
+#[derive(Clone, Copy, Debug)]
+struct Themes {
+    hooks: bool,
+    views: bool,
+    remotes: bool,
+    /// Packages with versions, made from plugins, extensions, stashes.
+    packages: bool,
+    /// Names that providers make up.
+    naming: bool,
+    /// Edits of the state between operations.
+    edits: bool,
+    /// Creates of an earlier run whose outcome nobody knows.
+    pendings: bool,
 }
 
 /// The world of a seed.
@@ -64,12 +109,18 @@ pub struct World {
     state: String,
     cloud: String,
     program: String,
-    /// What the program reads by its old id, and what an alias may take: never both, since the program
-    /// would read what it lets go itself.
+    /// What the program reads or takes over by its old id, and what may get another name: never both,
+    /// since the program would read what it lets go itself.
     read: BTreeSet<String>,
     aliased: BTreeSet<String>,
-    /// Whether something has been drawn that can go wrong.
+    /// How many programs there were before.
+    programs: usize,
+    /// Whether nothing has been drawn that can go wrong.
     calm: bool,
+    themes: Themes,
+    /// Creates that the state has pending, by the names of their resources, with the ids of what
+    /// they made.
+    pendings: Vec<(String, String)>,
 }
 
 /// The text of the case of a seed.
@@ -78,6 +129,16 @@ pub fn case(seed: u64) -> String {
     // One in three has nothing go wrong: what such a run leaves can be told in advance.
     let calm = choices.one_in(3);
     let stack = !choices.one_in(4);
+    let mut theme = |odds| choices.one_in(odds);
+    let themes = Themes {
+        hooks: theme(4),
+        views: theme(6),
+        remotes: theme(5),
+        packages: theme(4),
+        naming: theme(10),
+        edits: theme(4),
+        pendings: theme(8),
+    };
     let mut world = World {
         choices,
         all: Vec::new(),
@@ -87,7 +148,10 @@ pub fn case(seed: u64) -> String {
         program: String::new(),
         read: BTreeSet::new(),
         aliased: BTreeSet::new(),
+        programs: 0,
         calm,
+        themes,
+        pendings: Vec::new(),
     };
     let count = 11 + world.choices.below(10);
     for number in 0..count {
@@ -97,10 +161,12 @@ pub fn case(seed: u64) -> String {
     world.write_cloud();
     world.write_state();
     world.write_program();
+    let program = world.program.clone();
     let operations = world.operations();
+    let constructs = world.constructs();
     format!(
-        "=== seed {seed}\ncloud\n{}state\n{}program parallel\n{}{operations}",
-        world.cloud, world.state, world.program
+        "=== seed {seed}\ncloud\n{}{constructs}state\n{}program parallel\n{program}{operations}",
+        world.cloud, world.state
     )
 }
 
@@ -127,7 +193,7 @@ impl World {
             2 => Kind::Provider,
             _ => Kind::Custom,
         };
-        let package = if self.choices.one_in(6) { "u" } else { "t" };
+        let package = self.package(kind);
         let letter = match kind {
             Kind::Component => 'c',
             Kind::Provider => 'p',
@@ -143,7 +209,11 @@ impl World {
         let mut ties = Vec::new();
         for _ in 0..self.choices.below(4) {
             let tie = self.choices.pick(&TIES).copied().unwrap_or(Tie::Depends);
-            let wanted = |res: &Res| res.kind == Kind::Custom || tie == Tie::Depends;
+            let wanted = |res: &Res| match tie {
+                Tie::Depends => true,
+                Tie::Property(_) => res.gives(),
+                _ => res.kind == Kind::Custom,
+            };
             if let Some(other) = self.one_of(wanted)
                 && !ties.iter().any(|(known, _)| *known == tie && tie != Tie::Depends)
             {
@@ -160,6 +230,11 @@ impl World {
                 );
             }
         }
+        if package == packages::STASH {
+            own.insert("input", "1".into());
+        }
+        let waits = kind == Kind::Custom && self.choices.one_in(25);
+        let version = self.version(kind, package, provider.is_some());
         Res {
             name: format!("{letter}{number}"),
             kind,
@@ -168,11 +243,18 @@ impl World {
             provider,
             ties,
             own,
+            protect: self.choices.one_in(9),
             trigger: self.choices.one_in(8),
             in_state: !self.choices.one_in(5),
-            waits: kind == Kind::Custom && self.choices.one_in(25),
+            waits,
             in_program: !self.choices.one_in(7),
             loose: self.choices.one_in(8),
+            remote: self.themes.remotes && kind == Kind::Component && self.choices.one_in(2),
+            version,
+            extends: self.themes.packages && kind == Kind::Custom && self.choices.one_in(6),
+            views: if waits { Vec::new() } else { self.views(kind) },
+            hooks: self.hooks(kind),
+            imported: kind == Kind::Custom && !waits && self.choices.one_in(25),
         }
     }
 
