@@ -208,7 +208,8 @@ impl Target {
     ) -> Result<(), CommandError> {
         self.store.remove(&self.id, force).await?;
         let Some(project) = &self.project else { return Ok(()) };
-        if context.selected(project, self.store.url())?.as_deref() == Some(self.id.name.as_str()) {
+        let selected = context.selected(project, self.store.url())?;
+        if selected.and_then(|name| context.stack_id(Some(project), &name).ok()).as_ref() == Some(&self.id) {
             context.select(project, self.store.url(), None)?;
         }
         let settings = project.stack_settings_path(&self.id.name);

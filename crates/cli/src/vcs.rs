@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::context::Context;
+use crate::version::COMPATIBLE_VERSION;
 
 /// What histories record of the surroundings.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +25,15 @@ pub(crate) fn environment(context: &Context) -> Surroundings {
         Ok(Some(project)) => project.directory().to_path_buf(),
         _ => ambient.cwd.clone(),
     };
+    let arch = match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    let os = if std::env::consts::OS == "macos" { "darwin" } else { std::env::consts::OS };
+    for (key, value) in [("pulumi.arch", arch), ("pulumi.os", os), ("pulumi.version", COMPATIBLE_VERSION)] {
+        found.environment.insert(key.to_owned(), value.to_owned());
+    }
     let build = build_system(&|name| ambient.non_empty(name));
     if !commit(&directory, ambient.env(), &build, &mut found) {
         given(&|name| ambient.non_empty(name), &build, &mut found);

@@ -246,10 +246,11 @@ fn cut(state: &mut ResourceState, lost: &dyn Fn(&Urn) -> bool) -> Vec<Broken> {
         is_lost
     };
     state.dependencies.retain(|to| !note(to, BrokenKind::Dependency));
-    for (key, list) in &mut state.property_dependencies {
+    state.property_dependencies.retain(|key, list| {
+        let had = list.len();
         list.retain(|to| !note(to, BrokenKind::Property(key.clone())));
-    }
-    state.property_dependencies.retain(|_, list| !list.is_empty());
+        !list.is_empty() || had == 0
+    });
     state.deleted_with.take_if(|to| note(to, BrokenKind::DeletedWith));
     state.replace_with.retain(|to| !note(to, BrokenKind::ReplaceWith));
     state.view_of.take_if(|to| note(to, BrokenKind::ViewOf));

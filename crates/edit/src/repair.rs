@@ -78,10 +78,11 @@ fn prune(snapshot: &mut Snapshot, fixes: &mut Vec<String>) {
         };
         gone("dependency", &mut new.dependencies);
         gone("replaceWith resource", &mut new.replace_with);
-        for (key, list) in &mut new.property_dependencies {
+        new.property_dependencies.retain(|key, list| {
+            let had = list.len();
             gone(&format!("dependency by property '{key}',"), list);
-        }
-        new.property_dependencies.retain(|_, list| !list.is_empty());
+            !list.is_empty() || had == 0
+        });
         let mut one: Vec<Urn> = new.deleted_with.into_iter().collect();
         gone("deletedWith resource", &mut one);
         new.deleted_with = one.pop();

@@ -81,10 +81,9 @@ async fn list(context: &Context, args: StackLsArgs) -> Result<(), CommandError> 
         Some(project) => context.selected(project, store.url())?,
         None => None,
     };
-    let is_current = |stack: &StackSummary| {
-        project.as_ref().is_some_and(|p| p.name == stack.id.project)
-            && selected.as_deref() == Some(&stack.id.name)
-    };
+    // A selection may be a full name; one that is none selects nothing.
+    let current = selected.and_then(|name| context.stack_id(project.as_ref(), &name).ok());
+    let is_current = |stack: &StackSummary| current.as_ref() == Some(&stack.id);
     let name = |id: &StackId| {
         let plain = project.as_ref().is_some_and(|p| p.name == id.project)
             && !context.global.fully_qualify_stack_names;

@@ -58,6 +58,16 @@ pub(crate) async fn restore(
         "Nothing in the cloud is changed: what was made since is no longer managed, what was deleted \
                       since is believed to exist until the next refresh.",
     );
+    let provider = current.as_ref().map(|current| &current.secrets_provider);
+    if provider
+        .is_some_and(|provider| *provider != wanted.secrets_provider && wanted.secrets_provider.is_some())
+    {
+        let message = "the secrets of that version are encrypted by another provider, or with another passphrase, than \
+                       those of the state now";
+        let hint = "what opens them is needed from then on; the stack's settings keep what they have";
+        let warning = Diagnostic::warning("restore-secrets", message).with_hint(hint);
+        context.out.error_line(report::render(&warning, context.out.colors()));
+    }
     if args.dry_run {
         return Ok(());
     }
