@@ -59,10 +59,8 @@ impl StateGraph {
             !entry.new && (entry.fate != Fate::Gone || entry.claimed.is_some())
         });
         Self::build(slots.map(|slot| {
-            let entry = planner.entry(slot);
-            let claimer = entry.claimed.map(|res| planner.urn(res));
-            let names = [&entry.state.urn].into_iter().chain(claimer).chain(planner.scope.former.get(&slot));
-            (slot, &*entry.state, names.collect(), entry.state.references().collect())
+            let state: &ResourceState = &planner.entry(slot).state;
+            (slot, state, planner.names_of(slot).collect(), state.references().collect())
         }))
     }
 

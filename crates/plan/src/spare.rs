@@ -37,8 +37,10 @@ impl Planner {
             op.is_some_and(|op| !matches!(op, StepOp::DeleteReplaced | StepOp::DiscardReplaced))
         };
         let counts = |slot: &Slot| targets.only.is_empty() || targets.with_dependents || gone(slot);
-        let named: Vec<Slot> =
-            all.iter().copied().filter(|slot| named.contains(urn(*slot)) && counts(slot)).collect();
+        let is_named = |slot: &Slot| self.names_of(*slot).any(|name| named.contains(name));
+        // What has another state now is still what others depended on.
+        let whole = if self.settings.mode == Mode::Update { self.all_slots() } else { all.clone() };
+        let named: Vec<Slot> = whole.into_iter().filter(|slot| is_named(slot) && counts(slot)).collect();
         // What a cascade has deleted is only taken off the list.
         let over = |slot: Slot| self.cascades.took(slot);
         let mut unnamed: Vec<Urn> = Vec::new();
@@ -77,6 +79,13 @@ impl Planner {
                 condemned.clear();
             }
         }
+    }
+
+    /// The names that a state had or has in this run.
+    pub(crate) fn names_of(&self, slot: Slot) -> impl Iterator<Item = &Urn> {
+        let entry = self.entry(slot);
+        let claimer = entry.claimed.map(|res| self.urn(res));
+        [&entry.state.urn].into_iter().chain(claimer).chain(self.scope.former.get(&slot))
     }
 
     /// Whether a state goes on without anything being done about it.
