@@ -92,7 +92,7 @@ pub(super) fn report(
          `crates/journal`. Samples are drawn from them by a seed. Each mutant is run against the tests of its crate \
          (with {RANDOM_RUNS} random runs); when those don't catch it, against the lifecycle cases; when \
          those don't either, against the fixed part of the seeded world. One that doesn't compile is not viable; one that makes tests run for \
-         more than {TIMEOUT} s is caught. The goal is {GOAL} %. The second sample is drawn from what the first has left: \
+         more than {TIMEOUT} s is caught, and one that has not been run yet counts as not caught. The goal is {GOAL} %. The second sample is drawn from what the first has left: \
          it shows what tests catch that were not written with its mutants in view. What was caught once is not run again \
          when tests or other files change, unless by `--fresh`.\n"
     );
