@@ -87,6 +87,14 @@ impl Context {
     /// The backend behind a URL.
     pub(crate) fn open_store(&self, url: &str) -> Result<Arc<dyn StateStore>, CommandError> {
         let (options, surroundings) = self.store_surroundings()?;
+        let scheme = url.split("://").next().unwrap_or_default();
+        if purlin_blobs::SCHEMES.contains(&scheme) {
+            let variable = |name: &str| self.ambient.var(name).map(str::to_owned);
+            let around =
+                purlin_blobs::Surroundings { variable: &variable, home: self.ambient.home.as_deref() };
+            let blobs = purlin_blobs::open(url, &around)?;
+            return Ok(Arc::new(DiyStore::open_bucket(url, blobs, options, surroundings)?));
+        }
         let directory = directory_of_url(url, self.ambient.home.as_deref(), &self.ambient.cwd)?;
         let store = DiyStore::open(url, directory, options, surroundings)?;
         Ok(Arc::new(store))
@@ -105,6 +113,7 @@ impl Context {
             pid: std::process::id(),
             hostname,
             username: self.ambient.user_name(),
+            unsent: Some(self.ambient.pulumi_home().join("purlin").join("unsent")),
         };
         Ok((options, surroundings))
     }

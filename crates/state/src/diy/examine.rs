@@ -27,7 +27,7 @@ pub(crate) fn examine(inner: &Arc<Inner>, id: &StackId) -> Result<Vec<Diagnostic
     let parsed = stored.and_then(|stored| Some((take(stored.parse(), &mut found)?, stored)));
     if let Some((checkpoint, stored)) = parsed {
         names(id, stored.text(), &mut found);
-        state(inner, &folder, &stored, checkpoint, &mut found)?;
+        state(inner, id, &folder, &stored, checkpoint, &mut found)?;
     }
     held(inner, id, &folder, &mut found)?;
     let _ = take(tags::read(inner, id), &mut found);
@@ -87,13 +87,14 @@ fn names(id: &StackId, text: &str, found: &mut Vec<Diagnostic>) {
 /// The state, with its journals folded on.
 fn state(
     inner: &Inner,
+    id: &StackId,
     folder: &Folder,
     stored: &Stored,
     checkpoint: Checkpoint,
     found: &mut Vec<Diagnostic>,
 ) -> Result<(), StateError> {
     let base = Arc::new(checkpoint.snapshot);
-    let snapshot = match takeover::fold(inner, folder, stored, &base) {
+    let snapshot = match takeover::fold(inner, id, folder, stored, &base) {
         Ok(None) => Arc::clone(&base),
         Ok(Some(folded)) => {
             // While its writer runs that is as it should be.

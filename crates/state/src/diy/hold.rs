@@ -14,6 +14,7 @@ use super::locks::{self, OwnLock};
 use super::medium::{Guard, Journal, PlaceError};
 use super::store::Inner;
 use super::takeover;
+use super::unsent::{self, Unsent};
 
 /// What to do with what a dead writer left behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub(crate) struct Hold {
     unwritten: bool,
     /// What to do with journals that were left behind.
     leftovers: Leftovers,
+    /// Entries of those journals that only this machine has, as long as the checkpoint lacks them.
+    unsent: Vec<Unsent>,
 }
 
 impl Hold {
@@ -90,9 +93,11 @@ impl Hold {
 
     /// Folds in what was left behind.
     fn recover(&mut self) -> Result<(), StateError> {
-        let Some(mut folded) = takeover::fold(&self.inner, &self.folder, &self.stored, &self.base.snapshot)?
+        let Some(mut folded) =
+            takeover::fold(&self.inner, &self.id, &self.folder, &self.stored, &self.base.snapshot)?
         else {
-            return self.inner.medium.drop_journals(&self.folder, self.epoch, false);
+            self.inner.medium.drop_journals(&self.folder, self.epoch, false)?;
+            return self.refuse_unsent();
         };
         if !self.inner.options.disable_integrity_checks && refuse_if_invalid(&folded).is_err() {
             // The journals stay until somebody repairs the state.
@@ -101,11 +106,30 @@ impl Hold {
             return Ok(());
         }
         folded.time = self.inner.around.clock.now();
+        let sha256 = || self.stored.sha256().to_owned();
+        let mut journals = self.inner.medium.unfinished(&self.folder, &sha256)?;
+        let mut unsent = unsent::of(&self.inner, &self.id)?;
+        unsent.retain(|unsent| unsent.complete(&mut journals));
+        self.unsent = unsent;
         let file = self.replace(Some(&folded))?;
+        self.unsent.clear();
         let stored = Stored::read(&self.inner, file)?.ok_or_else(|| StateError::NotFound(self.id.clone()))?;
         self.stored = Arc::new(stored);
         let snapshot = Arc::new(self.stored.parse()?.snapshot);
         self.base = LoadedStack { snapshot, deployed: true, recovered: true };
+        self.refuse_unsent()
+    }
+
+    /// Looks for entries that no store has taken. By now their journal is in the checkpoint, so they
+    /// are either in it as well or belong to a stack that has gone on without them.
+    fn refuse_unsent(&self) -> Result<(), StateError> {
+        for unsent in unsent::of(&self.inner, &self.id)? {
+            if unsent.is_done() {
+                unsent.remove();
+            } else if self.lock.is_some() && self.leftovers == Leftovers::Recover {
+                return Err(unsent.waiting());
+            }
+        }
         Ok(())
     }
 
@@ -122,6 +146,9 @@ impl Hold {
         let new = checkpoint::draft(inner, &self.id, snapshot, with_result)?;
         // Should we die between putting the checkpoint in place and dropping the journals, this tells
         // that they are in it.
+        for unsent in &self.unsent {
+            unsent.announce(&new.sha256)?;
+        }
         self.journal.announce(&new.sha256)?;
         let fence = self.folder.fence()?;
         if !inner.medium.judges() {
@@ -262,6 +289,7 @@ impl Held<'_> {
             dead: self.dead,
             unwritten: false,
             leftovers,
+            unsent: Vec::new(),
         })
     }
 }

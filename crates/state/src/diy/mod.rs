@@ -27,6 +27,7 @@ mod session;
 mod store;
 mod tags;
 mod takeover;
+mod unsent;
 mod upgrade;
 mod writer;
 

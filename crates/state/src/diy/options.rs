@@ -1,5 +1,6 @@
 //! What a store has to be told.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -149,6 +150,8 @@ pub struct Surroundings {
     pub hostname: String,
     /// The name of the user.
     pub username: String,
+    /// A folder on this machine for entries that the store did not take. `None` keeps none.
+    pub unsent: Option<PathBuf>,
 }
 
 #[cfg(test)]

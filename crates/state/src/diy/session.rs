@@ -16,6 +16,7 @@ use super::heart::Heart;
 use super::history;
 use super::hold::Hold;
 use super::store::blocking;
+use super::unsent::Keeper;
 use super::writer::{JournalWriter, Target};
 
 /// An operation under way.
@@ -45,7 +46,8 @@ impl DiySession {
             info: history::operation_info(&info),
         };
         let target = Target { journal: Arc::clone(&hold.journal), header, base: Arc::clone(&hold.stored) };
-        let journal = JournalWriter::start(target);
+        let keeper = Keeper::new(&inner, &hold.id, hold.epoch, &hold.incarnation);
+        let journal = JournalWriter::start(target, keeper);
         let heart = Heart::start(&hold, journal.stopper());
         let started = inner.around.clock.unix_seconds();
         let work = Arc::new(Work { hold, info, started, journal, heart, ended: Mutex::new(false) });
@@ -66,8 +68,12 @@ impl Work {
             refuse_if_invalid(snapshot).map_err(|diagnostic| not_replaced(diagnostic, hold))?;
         }
         let cleared = without_old_integrity_error(snapshot);
-        let file = hold.replace(Some(cleared.as_ref().unwrap_or(snapshot)))?;
+        let file = match hold.replace(Some(cleared.as_ref().unwrap_or(snapshot))) {
+            Ok(file) => file,
+            Err(error) => return Err(self.with_kept(error)),
+        };
         *ended = true;
+        self.journal.drop_kept();
         self.heart.stop();
         let entry = HistoryEntry {
             version: 0,
@@ -80,6 +86,35 @@ impl Work {
         let recorded = history::record(inner, &hold.id, &file, &entry);
         hold.release()?;
         recorded.map_err(history::not_recorded)
+    }
+
+    /// Says what became of entries that were not taken.
+    fn with_kept(&self, error: StateError) -> StateError {
+        let (path, failed) = self.journal.kept();
+        let tell = |mut diagnostic: Diagnostic, hint: &dyn Fn(&str) -> String| {
+            if let Some(path) = &path {
+                let path = path.display().to_string();
+                diagnostic.message.push_str(&format!("; what was done since is kept in {path}"));
+                diagnostic.hint = Some(hint(&path));
+            }
+            if let Some(why) = &failed {
+                diagnostic.message.push_str(&format!("; it could not be kept on this machine either: {why}"));
+            }
+            diagnostic
+        };
+        let name = &self.hold.id.name;
+        match error {
+            StateError::Store(diagnostic) => {
+                let before = diagnostic.hint.clone().unwrap_or_default();
+                StateError::Store(tell(diagnostic, &|_| {
+                    format!("{before}: `purlin up --stack {name}` on this machine brings it in and goes on")
+                }))
+            }
+            StateError::Fenced(diagnostic) => StateError::Fenced(tell(diagnostic, &|path| {
+                format!("`purlin state submit {path} --stack {name}` brings it into the stack's state")
+            })),
+            other => other,
+        }
     }
 
     fn abandon(&self) -> Result<(), StateError> {

@@ -125,7 +125,7 @@ fn load(inner: &Inner, id: &StackId) -> Result<LoadedStack, StateError> {
         let checkpoint = stored.parse()?;
         let deployed = checkpoint.deployed;
         let base = Arc::new(checkpoint.snapshot);
-        match takeover::fold(inner, &Folder::of(inner, id), &stored, &base) {
+        match takeover::fold(inner, id, &Folder::of(inner, id), &stored, &base) {
             Ok(None) => return Ok(LoadedStack { snapshot: base, deployed, recovered: false }),
             Ok(Some(folded)) => {
                 return Ok(LoadedStack { snapshot: Arc::new(folded), deployed: true, recovered: true });

@@ -15,6 +15,7 @@ use super::folder::{Folder, Lease, WriterMark};
 use super::locks::{self, Lock};
 use super::medium::Segment;
 use super::store::Inner;
+use super::unsent;
 
 /// Whether a writer can still write, as far as can be seen at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,11 +156,17 @@ pub(crate) fn end_processes(inner: &Inner, leases: &[(u64, Lease)]) {
 /// checkpoint lacks.
 pub(crate) fn fold(
     inner: &Inner,
+    id: &StackId,
     folder: &Folder,
     stored: &Stored,
     base: &Arc<Snapshot>,
 ) -> Result<Option<Snapshot>, StateError> {
-    let segments = inner.medium.unfinished(folder, &|| stored.sha256().to_owned())?;
+    let mut segments = inner.medium.unfinished(folder, &|| stored.sha256().to_owned())?;
+    if !segments.is_empty() {
+        for unsent in unsent::of(inner, id)? {
+            unsent.complete(&mut segments);
+        }
+    }
     if segments.iter().all(|segment| segment.entries.is_empty()) {
         return Ok(None);
     }

@@ -1,6 +1,7 @@
 //! Writing journals: one thread gathers what was appended and makes it durable together.
 
 use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use tokio::sync::oneshot;
 
 use super::checkpoint::Stored;
 use super::medium::{Done, Journal};
+use super::unsent::Keeper;
 
 /// Where batches of entries go.
 pub(crate) trait Sink: Send {
@@ -59,6 +61,8 @@ struct Queue {
     flight: VecDeque<Batch>,
     /// How many batches have been sent.
     sent: u64,
+    /// Keeps what can't be sent.
+    keeper: Option<Keeper>,
 }
 
 /// Entries on their way.
@@ -111,10 +115,13 @@ impl Shared {
                 Some(Ok(())) if queue.failed.is_none() => {
                     queue.durable += batch.entries.len() as u64;
                     queue.under_way += batch.begins;
+                    if let Some(keeper) = &mut queue.keeper {
+                        keeper.forget(&batch.entries);
+                    }
                 }
                 Some(Err(error)) => {
-                    queue.failed.get_or_insert(error);
-                    queue.entries.clear();
+                    queue.flight.push_front(Batch { result: None, ..batch });
+                    queue.break_off(error);
                 }
                 _ => {}
             }
@@ -125,9 +132,25 @@ impl Shared {
 
     fn fail(&self, error: StateError) {
         let mut queue = self.lock();
-        queue.failed.get_or_insert(error);
-        queue.entries.clear();
+        queue.break_off(error);
         self.settle(&mut queue);
+        self.wake.notify_one();
+    }
+}
+
+impl Queue {
+    /// From here on nothing is sent. What isn't known to be durable is kept elsewhere.
+    fn break_off(&mut self, error: StateError) {
+        if self.failed.is_some() {
+            return;
+        }
+        self.failed = Some(error);
+        let flight = std::mem::take(&mut self.flight);
+        let waiting = std::mem::take(&mut self.entries);
+        if let Some(keeper) = &mut self.keeper {
+            keeper
+                .keep(self.durable + 1, flight.iter().flat_map(|batch| batch.entries.iter()).chain(&waiting));
+        }
     }
 }
 
@@ -138,12 +161,13 @@ pub(crate) struct JournalWriter {
 }
 
 impl JournalWriter {
-    pub(crate) fn start(sink: impl Sink + 'static) -> JournalWriter {
-        Self::with_patience(sink, PATIENCE)
+    pub(crate) fn start(sink: impl Sink + 'static, keeper: Keeper) -> JournalWriter {
+        Self::with_patience(sink, PATIENCE, Some(keeper))
     }
 
-    fn with_patience(sink: impl Sink + 'static, patience: Duration) -> JournalWriter {
-        let shared = Arc::new(Shared { queue: Mutex::default(), wake: Condvar::new() });
+    fn with_patience(sink: impl Sink + 'static, patience: Duration, keeper: Option<Keeper>) -> JournalWriter {
+        let queue = Mutex::new(Queue { keeper, ..Queue::default() });
+        let shared = Arc::new(Shared { queue, wake: Condvar::new() });
         let for_thread = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name("journal".to_owned());
         let thread = thread.spawn(move || write(&for_thread, sink, patience));
@@ -173,6 +197,14 @@ impl JournalWriter {
             queue.failed.get_or_insert_with(closed);
         }
         let patient = begins && queue.under_way >= BUSY;
+        if let Some(keeper) = &mut queue.keeper {
+            keeper.note(&entry);
+        }
+        if queue.failed.is_some() && !queue.closed {
+            if let Some(keeper) = &mut queue.keeper {
+                keeper.keep(number, [&entry]);
+            }
+        }
         if queue.failed.is_none() {
             queue.entries.push(entry);
             queue.begins += usize::from(begins);
@@ -189,6 +221,20 @@ impl JournalWriter {
     /// What makes every append from now on fail, and every promise that isn't kept yet.
     pub(crate) fn stopper(&self) -> Stopper {
         Stopper(Arc::clone(&self.shared))
+    }
+
+    /// Where entries are kept that could not be sent, and why that failed, if it did.
+    pub(crate) fn kept(&self) -> (Option<PathBuf>, Option<String>) {
+        let queue = self.shared.lock();
+        let Some(keeper) = &queue.keeper else { return (None, None) };
+        (keeper.file().map(Path::to_owned), keeper.failed().map(str::to_owned))
+    }
+
+    /// Forgets what is kept: the state was saved with it.
+    pub(crate) fn drop_kept(&self) {
+        if let Some(keeper) = &mut self.shared.lock().keeper {
+            keeper.drop_file();
+        }
     }
 
     /// Whether entries were appended that matter.
@@ -356,7 +402,7 @@ mod tests {
     fn told_with(patience: Duration) -> Controlled {
         let (batches, received) = mpsc::channel();
         let (order, orders) = mpsc::channel();
-        (JournalWriter::with_patience(Told { batches, orders }, patience), received, order)
+        (JournalWriter::with_patience(Told { batches, orders }, patience, None), received, order)
     }
 
     fn begin(op: u32) -> Entry {
@@ -478,7 +524,7 @@ mod tests {
     #[tokio::test]
     async fn of_batches_on_their_way_only_those_count_that_have_all_before_them() {
         let (sender, batches) = mpsc::channel();
-        let writer = JournalWriter::with_patience(Abroad(sender), Duration::ZERO);
+        let writer = JournalWriter::with_patience(Abroad(sender), Duration::ZERO, None);
         let mut promises = Vec::new();
         let mut landed = Vec::new();
         for op in 1..=2 {

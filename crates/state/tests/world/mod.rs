@@ -12,7 +12,7 @@ use std::time::Duration;
 use purlin_blobs::MemoryBlobs;
 use purlin_journal::{Change, Entry, OpId, Slot};
 use purlin_model::{Bag, OperationKind, RawText, ResourceState, Snapshot, Urn};
-use purlin_ports::{Clock, Entropy, StackId, UpdateInfo, UpdateOutcome};
+use purlin_ports::{Blobs, Clock, Entropy, StackId, UpdateInfo, UpdateOutcome};
 use purlin_state::{DiyOptions, DiyStore, LeaseTimes, Processes, Retries, Surroundings, Timer};
 
 /// What happens when somebody sleeps.
@@ -138,8 +138,11 @@ impl World {
 
     /// The store in a bucket as a process of this number on a host has it. The process runs.
     pub(crate) fn bucket_on(&self, blobs: &MemoryBlobs, host: &str, pid: u32) -> DiyStore {
-        let around = self.around(host, pid);
-        DiyStore::open_bucket("s3://bucket/below", Arc::new(blobs.clone()), self.options, around).unwrap()
+        self.store_in(Arc::new(blobs.clone()), host, pid)
+    }
+
+    pub(crate) fn store_in(&self, blobs: Arc<dyn Blobs>, host: &str, pid: u32) -> DiyStore {
+        DiyStore::open_bucket("s3://bucket/below", blobs, self.options, self.around(host, pid)).unwrap()
     }
 
     fn around(&self, host: &str, pid: u32) -> Surroundings {
@@ -153,6 +156,7 @@ impl World {
             pid,
             hostname: host.to_owned(),
             username: "ann".to_owned(),
+            unsent: Some(self.root().join("unsent").join(host)),
         }
     }
 

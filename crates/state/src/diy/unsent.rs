@@ -1,0 +1,333 @@
+//! Entries that a store did not take: kept in a file on this machine until they can be brought in.
+//!
+//! A line of JSON each. The first says whose they are; each other holds an entry, its number among
+//! those of its operation, and the resource that its operation had begun with. A last line names the
+//! checkpoint that was about to be put in place with them.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use purlin_diag::Diagnostic;
+use purlin_formats::{JournalReader, encode_entry};
+use purlin_journal::{Change, Entry, OpId};
+use purlin_model::{OperationKind, ResourceState, Snapshot, Urn};
+use purlin_ports::{StackId, StateError};
+use serde::{Deserialize, Serialize};
+
+use super::folder::to_json;
+use super::medium::Segment;
+use super::store::Inner;
+
+const FORMAT: u64 = 1;
+
+/// Whose entries they are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Owner {
+    format: u64,
+    /// The backend's URL without its options.
+    backend: String,
+    stack: String,
+    epoch: u64,
+    incarnation: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Line {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    number: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    entry: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    urn: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    result: Option<String>,
+}
+
+fn backend(inner: &Inner) -> String {
+    inner.url.split('?').next().unwrap_or_default().trim_end_matches('/').to_owned()
+}
+
+/// Keeps what is not taken.
+pub(crate) struct Keeper {
+    path: Option<PathBuf>,
+    owner: Owner,
+    file: Option<File>,
+    /// Operations whose begins were not taken, so that nothing was called for them.
+    not_begun: HashSet<OpId>,
+    under_way: HashMap<OpId, Arc<ResourceState>>,
+    failed: Option<String>,
+}
+
+impl Keeper {
+    pub(crate) fn new(inner: &Inner, id: &StackId, epoch: u64, incarnation: &str) -> Keeper {
+        let name = format!("{}.{}.{epoch}.{incarnation}.jsonl", id.project, id.name);
+        Keeper {
+            path: inner.around.unsent.as_ref().map(|folder| folder.join(name)),
+            owner: Owner {
+                format: FORMAT,
+                backend: backend(inner),
+                stack: id.to_string(),
+                epoch,
+                incarnation: incarnation.to_owned(),
+            },
+            file: None,
+            not_begun: HashSet::new(),
+            under_way: HashMap::new(),
+            failed: None,
+        }
+    }
+
+    /// Is told of every entry, in order.
+    pub(crate) fn note(&mut self, entry: &Entry) {
+        if let Entry::Begin { op, resource, .. } = entry {
+            self.under_way.insert(*op, Arc::clone(resource));
+        }
+    }
+
+    /// Is told that an entry is durable.
+    pub(crate) fn forget(&mut self, entries: &[Entry]) {
+        for entry in entries {
+            if let Entry::End { op: Some(op), .. } = entry {
+                self.under_way.remove(op);
+            }
+        }
+    }
+
+    /// Keeps entries that were not taken; the first has this number.
+    pub(crate) fn keep<'e>(&mut self, first: u64, entries: impl IntoIterator<Item = &'e Entry>) {
+        if self.path.is_none() || self.failed.is_some() {
+            return;
+        }
+        let mut text = String::new();
+        for (number, entry) in (first..).zip(entries) {
+            match entry {
+                // Who began it was told that it is not stored, and called nobody.
+                Entry::Begin { op, .. } => drop(self.not_begun.insert(*op)),
+                Entry::End { op: Some(op), .. } if self.not_begun.contains(op) => {}
+                Entry::End { op, .. } => {
+                    let resource = op.and_then(|op| self.under_way.remove(&op));
+                    let line = Line {
+                        number: Some(number),
+                        entry: encode_entry(entry).ok(),
+                        urn: resource.as_ref().map(|resource| resource.urn.as_str().to_owned()),
+                        id: resource.as_ref().map(|resource| resource.id.to_string()),
+                        result: None,
+                    };
+                    text.push_str(&serde_json::to_string(&line).unwrap_or_default());
+                    text.push('\n');
+                }
+            }
+        }
+        if !text.is_empty()
+            && let Err(error) = self.write(&text)
+        {
+            self.failed = Some(error.to_string());
+        }
+    }
+
+    fn write(&mut self, text: &str) -> io::Result<()> {
+        let Some(path) = &self.path else { return Ok(()) };
+        let mut file = match self.file.take() {
+            Some(file) => file,
+            None => {
+                std::fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
+                let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+                let owner = serde_json::to_string(&self.owner).map_err(io::Error::from)?;
+                file.write_all(format!("{owner}\n").as_bytes())?;
+                file
+            }
+        };
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        self.file = Some(file);
+        Ok(())
+    }
+
+    /// The file, if anything is in it.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.file.as_ref().and(self.path.as_deref())
+    }
+
+    /// What can't be kept either, and why.
+    pub(crate) fn failed(&self) -> Option<&str> {
+        self.failed.as_deref()
+    }
+
+    /// The state was saved with everything in it.
+    pub(crate) fn drop_file(&mut self) {
+        if self.file.take().is_some()
+            && let Some(path) = &self.path
+        {
+            // It would only be brought in again, which changes nothing.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// A file of entries.
+#[derive(Debug)]
+pub(crate) struct Unsent {
+    pub(crate) path: PathBuf,
+    owner: Owner,
+    entries: Vec<(u64, Entry, Option<(Urn, String)>)>,
+    /// Whether a checkpoint was about to be put in place with them.
+    in_result: bool,
+}
+
+fn unreadable(path: &Path, why: &str) -> StateError {
+    let message = format!("{}, which keeps entries of an operation, can't be read: {why}", path.display());
+    StateError::Unusable(
+        Diagnostic::error("unsent-damaged", message)
+            .with_hint("look into it: each line is an entry; move it away to go on without them"),
+    )
+}
+
+/// Reads a file. What is torn at its end is left out.
+pub(crate) fn read(path: &Path) -> Result<Unsent, StateError> {
+    let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, &error.to_string()))?;
+    let mut lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+    let owner: Owner = serde_json::from_str(lines.next().unwrap_or_default())
+        .map_err(|error| unreadable(path, &error.to_string()))?;
+    if owner.format != FORMAT {
+        return Err(unreadable(path, &format!("its format is {}, and {FORMAT} is known", owner.format)));
+    }
+    let mut unsent = Unsent { path: path.to_owned(), owner, entries: Vec::new(), in_result: false };
+    for line in lines {
+        let line: Line = serde_json::from_str(line).map_err(|error| unreadable(path, &error.to_string()))?;
+        unsent.in_result |= line.result.is_some();
+        let (Some(number), Some(text)) = (line.number, line.entry) else { continue };
+        let source: Arc<str> = text.into();
+        let reader = JournalReader::new(&source);
+        let entry = reader.lines().next().map(|line| reader.entry(line));
+        let entry = entry.transpose().map_err(|diagnostic| unreadable(path, &diagnostic.message))?;
+        let Some(entry) = entry else { return Err(unreadable(path, "it has an empty entry")) };
+        let resource = line.urn.and_then(|urn| Some((Urn::parse(&urn).ok()?, line.id.unwrap_or_default())));
+        unsent.entries.push((number, entry, resource));
+    }
+    Ok(unsent)
+}
+
+/// The files with entries of a stack.
+pub(crate) fn of(inner: &Inner, id: &StackId) -> Result<Vec<Unsent>, StateError> {
+    let Some(folder) = &inner.around.unsent else { return Ok(Vec::new()) };
+    let Ok(entries) = std::fs::read_dir(folder) else { return Ok(Vec::new()) };
+    let start = format!("{}.{}.", id.project, id.name);
+    let mut found = Vec::new();
+    for entry in entries.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with(&start) && name.ends_with(".jsonl") {
+            let unsent = read(&entry.path())?;
+            if unsent.owner.backend == backend(inner) && unsent.owner.stack == id.to_string() {
+                found.push(unsent);
+            }
+        }
+    }
+    found.sort_by_key(|unsent| unsent.owner.epoch);
+    Ok(found)
+}
+
+impl Unsent {
+    /// Adds the entries to the journal that they belong to, if it is among some.
+    pub(crate) fn complete(&self, segments: &mut [Segment]) -> bool {
+        let owner = &self.owner;
+        let mut own = segments.iter_mut().rev();
+        let Some(segment) = own.find(|segment| {
+            segment.header.epoch == owner.epoch && segment.header.incarnation == owner.incarnation
+        }) else {
+            return false;
+        };
+        let known = segment.entries.len() as u64;
+        let lacking = self.entries.iter().filter(|(number, ..)| *number > known);
+        segment.entries.extend(lacking.map(|(_, entry, _)| entry.clone()));
+        true
+    }
+
+    /// Notes the checkpoint that is about to be put in place with the entries.
+    pub(crate) fn announce(&self, result: &str) -> Result<(), StateError> {
+        let line = Line { number: None, entry: None, urn: None, id: None, result: Some(result.to_owned()) };
+        let mut text = to_json(&self.path.display().to_string(), &line)?;
+        text.push(b'\n');
+        let noted = OpenOptions::new().append(true).open(&self.path).and_then(|mut file| {
+            file.write_all(&text)?;
+            file.sync_all()
+        });
+        noted.map_err(|error| unreadable(&self.path, &error.to_string()))
+    }
+
+    /// Whether they are in a checkpoint, seeing that their journal is gone.
+    pub(crate) fn is_done(&self) -> bool {
+        self.in_result
+    }
+
+    pub(crate) fn remove(&self) {
+        // A leftover is noticed as such.
+        let _ = std::fs::remove_file(&self.path);
+    }
+
+    /// The refusal to begin anything before they were brought in.
+    pub(crate) fn waiting(&self) -> StateError {
+        let path = self.path.display();
+        let message = format!(
+            "an earlier operation on this machine lost the stack to another writer, and what it did at the end \
+             ({} entries) is only in {path}",
+            self.entries.len()
+        );
+        let hint = format!(
+            "`purlin state submit {path}` brings it into the stack's state; move the file away to go on without it"
+        );
+        StateError::Unusable(Diagnostic::error("entries-unsent", message).with_hint(hint))
+    }
+
+    /// Brings the entries into a state that has gone on without them. Gives a line for each change.
+    pub(crate) fn submit(&self, snapshot: &mut Snapshot) -> Vec<String> {
+        let mut lines = Vec::new();
+        for (_, entry, began) in &self.entries {
+            let Entry::End { changes, .. } = entry else { continue };
+            for change in changes {
+                match change {
+                    Change::Place { state, .. } | Change::Amend { state, .. } => {
+                        lines.push(put(snapshot, state));
+                    }
+                    Change::Remove { .. } => {
+                        if let Some((urn, id)) = began {
+                            let before = snapshot.resources.len();
+                            snapshot.resources.retain(|state| state.urn != *urn || *state.id != **id);
+                            if snapshot.resources.len() < before {
+                                lines.push(format!("removed {urn}"));
+                            }
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            if let Some((urn, _)) = began {
+                let settled = |kind: OperationKind| kind != OperationKind::Reading;
+                snapshot
+                    .pending_operations
+                    .retain(|pending| pending.resource.urn != *urn || !settled(pending.kind));
+            }
+        }
+        lines
+    }
+}
+
+fn put(snapshot: &mut Snapshot, state: &Arc<ResourceState>) -> String {
+    let same = |other: &&mut Arc<ResourceState>| other.urn == state.urn && other.id == state.id;
+    match snapshot.resources.iter_mut().find(same) {
+        Some(found) => {
+            *found = Arc::clone(state);
+            format!("updated {}", state.urn)
+        }
+        None => {
+            snapshot.resources.push(Arc::clone(state));
+            format!("added {} ({})", state.urn, state.id)
+        }
+    }
+}
