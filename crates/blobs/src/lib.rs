@@ -11,7 +11,6 @@ mod object;
 mod open;
 #[cfg(feature = "postgres")]
 mod postgres;
-pub mod servers;
 mod url;
 
 pub use memory::{Answer, MemoryBlobs, Request, RequestKind};

@@ -39,6 +39,7 @@ pub fn open(url: &str, around: &Surroundings<'_>) -> Result<Arc<dyn Blobs>, Diag
         return crate::object::open(&url, around);
     }
     let message = format!("there is no backend for {}:// URLs", url.scheme);
-    Err(Diagnostic::error("backend-scheme", message)
-        .with_hint("known are file://, s3://, gs://, azblob:// and postgres:// URLs, as far as the build has them"))
+    Err(Diagnostic::error("backend-scheme", message).with_hint(
+        "known are file://, s3://, gs://, azblob:// and postgres:// URLs, as far as the build has them",
+    ))
 }

@@ -1,6 +1,7 @@
 //! The ports to where state lives and to what encrypts it.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -218,6 +219,13 @@ pub trait StateStore: Send + Sync {
 
     /// Takes the stack over from whoever holds it: recovers its journal and removes its locks.
     async fn cancel(&self, id: &StackId) -> Result<CancelReport, StateError>;
+
+    /// Brings in entries that the store did not take when an operation lost it, from the file that they
+    /// were kept in. Gives a line for each change. Stores that keep none refuse.
+    async fn submit(&self, _id: &StackId, file: &Path) -> Result<Vec<String>, StateError> {
+        let message = format!("this backend keeps no entries in files such as {}", file.display());
+        Err(StateError::Unusable(Diagnostic::error("entries-unknown", message)))
+    }
 
     /// What happened to the stack, newest first.
     async fn history(&self, id: &StackId) -> Result<Vec<HistoryEntry>, StateError>;

@@ -22,7 +22,8 @@ pub(crate) use stack::{
 };
 pub(crate) use state::{
     StateArgs, StateCommand, StateDeleteArgs, StateDiffArgs, StateFlagArgs, StateFsckArgs, StateLogArgs,
-    StateMigrateArgs, StateMoveArgs, StateRenameArgs, StateRepairArgs, StateRestoreArgs, StateUpgradeArgs,
+    StateMigrateArgs, StateMoveArgs, StateRenameArgs, StateRepairArgs, StateRestoreArgs, StateSubmitArgs,
+    StateUpgradeArgs,
 };
 pub(crate) use top::{
     AboutArgs, CancelArgs, Cli, Command, InstallArgs, LoginArgs, LogoutArgs, NewArgs, WhoamiArgs,

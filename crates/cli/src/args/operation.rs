@@ -104,6 +104,9 @@ pub(crate) struct CommonOperationArgs {
     /// Where to run (not supported)
     #[arg(long, hide = true)]
     pub(crate) remote: bool,
+    /// Wait that long for others to let go of the stack, such as 90s, 10m or 1h
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) lock_timeout: Option<String>,
 }
 
 /// Flags of commands that ask before they act.

@@ -18,6 +18,8 @@ pub(crate) enum StateCommand {
     /// Forget resources without deleting them
     #[command(visible_aliases = ["rm", "remove"])]
     Delete(StateDeleteArgs),
+    /// Bring in what an operation did after it had lost the stack
+    Submit(StateSubmitArgs),
     /// Give a resource another name
     Rename(StateRenameArgs),
     /// Protect resources from deletion
@@ -222,4 +224,11 @@ pub(crate) struct StateMigrateArgs {
     /// Go ahead without asking
     #[arg(short, long)]
     pub(crate) yes: bool,
+}
+
+/// Flags of `state submit`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct StateSubmitArgs {
+    /// The file that the operation named
+    pub(crate) file: std::path::PathBuf,
 }

@@ -11,6 +11,7 @@ mod prepare;
 mod run;
 mod schemas;
 mod signals;
+mod waiting;
 mod why;
 
 use purlin_model::event::OperationResult;

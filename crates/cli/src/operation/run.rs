@@ -31,6 +31,7 @@ use crate::operation::policies;
 use crate::operation::prepare::{Prepared, Unlocking};
 use crate::operation::schemas::PluginSchemas;
 use crate::operation::signals::{Listener, Stops};
+use crate::operation::waiting;
 use crate::vcs;
 use crate::version::COMPATIBLE_VERSION;
 
@@ -182,7 +183,8 @@ impl Prepared<'_> {
             let base = self.target.store.load(&self.target.id).await?.snapshot;
             return Ok(Begun { packs, packages, session: None, base });
         }
-        let session = self.target.store.begin(&self.target.id, self.update_info()).await?;
+        let timeout = self.flags.common.lock_timeout.as_deref();
+        let session = waiting::begin(self.context, &self.target, self.update_info(), timeout).await?;
         // There is one session a run.
         let _ = services.session.set(Arc::clone(&session));
         let base = Arc::clone(&session.base().snapshot);

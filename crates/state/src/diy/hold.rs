@@ -21,6 +21,8 @@ use super::unsent::{self, Unsent};
 pub(crate) enum Leftovers {
     /// Fold it into the checkpoint.
     Recover,
+    /// Fold it into the checkpoint, and bring in what else is known.
+    Submit,
     /// Leave it where it is, and set it aside when the checkpoint is replaced.
     SetAside,
 }
@@ -248,7 +250,7 @@ impl Held<'_> {
         let (lock, lease) = (self.lock.clone(), self.folder.lease_file(self.number));
         let opened_in = self.inner;
         let opened = self.read(file, leftovers).and_then(|mut hold| {
-            if leftovers == Leftovers::Recover {
+            if leftovers != Leftovers::SetAside {
                 hold.recover()?;
                 // What the dead wrote is in the checkpoint now.
                 if hold.lock.is_some() && !hold.unwritten {

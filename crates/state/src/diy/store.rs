@@ -1,6 +1,7 @@
 //! The store itself.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -25,6 +26,7 @@ use super::options::{Compression, DiyOptions, Surroundings};
 use super::session::DiySession;
 use super::tags;
 use super::takeover;
+use super::unsent;
 use super::upgrade::{self, LegacyStack, UpgradeReport};
 use crate::rename::renamed;
 use crate::rules::{check_import, check_name, only_the_root_is_left};
@@ -311,6 +313,30 @@ fn import(
     recorded.map_err(history::not_recorded)
 }
 
+/// Brings in entries that a store did not take.
+fn submit(inner: &Arc<Inner>, id: &StackId, file: &Path) -> Result<Vec<String>, StateError> {
+    let unsent = unsent::read(file)?;
+    unsent.refuse_other(inner, id)?;
+    let hold = Hold::acquire(inner, id, Leftovers::Submit)?;
+    let done = (|| {
+        // Taking the stack may have found their journal, and folded them in with it.
+        if !file.exists() {
+            return Ok(Vec::new());
+        }
+        let mut snapshot = hold.base.snapshot.as_ref().clone();
+        let lines = unsent.submit(&mut snapshot);
+        refuse_if_invalid(&snapshot).map_err(StateError::Unusable)?;
+        snapshot.time = inner.around.clock.now();
+        hold.replace(Some(&snapshot))?;
+        unsent.remove();
+        Ok(lines)
+    })();
+    match done {
+        Ok(lines) => hold.release().map(|()| lines),
+        Err(error) => hold.let_go().and(Err(error)),
+    }
+}
+
 /// Acts on a stack that is there.
 fn existing<T>(
     inner: &Inner,
@@ -365,6 +391,11 @@ impl StateStore for DiyStore {
 
     async fn cancel(&self, id: &StackId) -> Result<CancelReport, StateError> {
         self.with(id, cancel).await
+    }
+
+    async fn submit(&self, id: &StackId, file: &Path) -> Result<Vec<String>, StateError> {
+        let file = file.to_owned();
+        self.with(id, move |inner, id| submit(inner, id, &file)).await
     }
 
     async fn history(&self, id: &StackId) -> Result<Vec<HistoryEntry>, StateError> {

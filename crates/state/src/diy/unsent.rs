@@ -208,7 +208,7 @@ pub(crate) fn read(path: &Path) -> Result<Unsent, StateError> {
         let entry = reader.lines().next().map(|line| reader.entry(line));
         let entry = entry.transpose().map_err(|diagnostic| unreadable(path, &diagnostic.message))?;
         let Some(entry) = entry else { return Err(unreadable(path, "it has an empty entry")) };
-        let resource = line.urn.and_then(|urn| Some((Urn::parse(&urn).ok()?, line.id.unwrap_or_default())));
+        let resource = line.urn.and_then(|urn| Some((Urn::parse(&urn)?, line.id.unwrap_or_default())));
         unsent.entries.push((number, entry, resource));
     }
     Ok(unsent)
@@ -283,6 +283,18 @@ impl Unsent {
             "`purlin state submit {path}` brings it into the stack's state; move the file away to go on without it"
         );
         StateError::Unusable(Diagnostic::error("entries-unsent", message).with_hint(hint))
+    }
+
+    /// Refuses if they are those of another stack.
+    pub(crate) fn refuse_other(&self, inner: &Inner, id: &StackId) -> Result<(), StateError> {
+        let Owner { backend: theirs, stack, .. } = &self.owner;
+        if *theirs == backend(inner) && *stack == id.to_string() {
+            return Ok(());
+        }
+        let path = self.path.display();
+        let message = format!("the entries in {path} are those of the stack {stack} in {theirs}");
+        let hint = "name that stack with --stack, and log in to its backend";
+        Err(StateError::Unusable(Diagnostic::error("entries-other", message).with_hint(hint)))
     }
 
     /// Brings the entries into a state that has gone on without them. Gives a line for each change.

@@ -12,6 +12,7 @@ mod rename;
 mod repair;
 mod restore;
 mod session;
+mod submit;
 mod upgrade;
 
 use purlin_edit::Flag;
@@ -44,6 +45,7 @@ pub(crate) async fn state(context: &Context, args: StateArgs) -> Result<(), Comm
             flags::set(context, &target, args, Flag::Taint, true).await
         }
         StateCommand::Untaint(args) => flags::set(context, &target, args, Flag::Taint, false).await,
+        StateCommand::Submit(args) => submit::submit(context, &target, &args).await,
         StateCommand::Edit => editor::edit(context, &target).await,
         StateCommand::Log(args) => log::log(context, &target, &args).await,
         StateCommand::Diff(args) => diff::diff(context, &target, &args).await,

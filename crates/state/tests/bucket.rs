@@ -1,0 +1,376 @@
+//! Stacks in a bucket: writers that die, lose the stack, lose the bucket; requests that go wrong.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+
+mod world;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use purlin_blobs::{Answer, MemoryBlobs, RequestKind};
+use purlin_model::Snapshot;
+use purlin_ports::{BlobError, LoadedStack, StateError, StateStore};
+use purlin_state::{Compression, DiyOptions, DiyStore};
+use world::*;
+
+const CHECKPOINT: &str = ".pulumi/stacks/shop/dev.json";
+
+async fn deployed(names: &[&str]) -> (World, MemoryBlobs, DiyStore) {
+    let (world, blobs) = (World::new(), MemoryBlobs::new());
+    let store = world.bucket_on(&blobs, "here", 1);
+    store.create(&id()).await.unwrap();
+    let session = store.begin(&id(), info()).await.unwrap();
+    session.finish(&snapshot(names), well()).await.unwrap();
+    (world, blobs, store)
+}
+
+/// A writer that stores some entries and dies.
+async fn dies(world: &World, blobs: &MemoryBlobs, host: &str, pid: u32) {
+    let session = world.bucket_on(blobs, host, pid).begin(&id(), info()).await.unwrap();
+    drop(session.append(keep(0)));
+    session.append(begin(1, "b")).wait().await.unwrap();
+    drop(session.append(created(1, 1, "b")));
+    session.append(begin(2, "c")).wait().await.unwrap();
+    drop(session);
+    world.kill(host, pid);
+}
+
+fn is_recovered(loaded: &LoadedStack) {
+    assert!(loaded.recovered);
+    assert_eq!(resources(&loaded.snapshot), ["a", "b"]);
+    let pending: Vec<_> = loaded.snapshot.pending_operations.iter().map(|p| p.resource.urn.name()).collect();
+    assert_eq!(pending, ["c"]);
+}
+
+fn code(error: &StateError) -> &'static str {
+    error.diagnostic().code
+}
+
+#[tokio::test]
+async fn a_finished_operation_leaves_what_the_ecosystem_knows() {
+    let (_world, blobs, _store) = deployed(&["a"]).await;
+    let keys = blobs.keys();
+    let with = |start: &str| keys.iter().filter(|key| key.starts_with(start)).count();
+    assert_eq!(with(".pulumi/meta.yaml"), 1);
+    assert_eq!(with(CHECKPOINT), 2, "the checkpoint and the one before: {keys:?}");
+    assert_eq!(with(".pulumi/history/shop/dev/"), 2);
+    assert_eq!(with(".pulumi/backups/shop/dev/"), 1);
+    assert_eq!(with(".pulumi/locks/"), 0);
+    assert_eq!(with(".pulumi/purlin/shop/dev/"), 1, "only the epoch is left: {keys:?}");
+}
+
+#[tokio::test]
+async fn a_writer_that_died_is_recovered() {
+    let (world, blobs, store) = deployed(&["a"]).await;
+    dies(&world, &blobs, "here", 7).await;
+    let before = blobs.keys();
+    is_recovered(&store.load(&id()).await.unwrap());
+    assert_eq!(before, blobs.keys(), "reading changes nothing");
+    let session = store.begin(&id(), info()).await.unwrap();
+    is_recovered(session.base());
+    session.append(begin(3, "d")).wait().await.unwrap();
+    drop(session.append(created(3, 2, "d")));
+    drop(session);
+    world.kill("here", 1);
+    let store = world.bucket_on(&blobs, "here", 2);
+    let report = store.cancel(&id()).await.unwrap();
+    assert!(report.recovered);
+    let loaded = store.load(&id()).await.unwrap();
+    assert!(!loaded.recovered);
+    assert_eq!(resources(&loaded.snapshot), ["a", "b", "d"]);
+    assert!(blobs.keys().iter().all(|key| !key.starts_with(".pulumi/locks/")));
+}
+
+#[tokio::test]
+async fn a_writer_on_another_host_is_watched_until_its_heart_stands_still() {
+    let (world, blobs, store) = deployed(&["a"]).await;
+    dies(&world, &blobs, "there", 7).await;
+    is_recovered(store.begin(&id(), info()).await.unwrap().base());
+    assert!(world.slept() >= world.options.times.expiry);
+}
+
+#[tokio::test]
+async fn a_fenced_writer_stores_nothing_and_what_it_did_can_be_submitted() {
+    let (world, blobs, store) = deployed(&["a"]).await;
+    let old = world.bucket_on(&blobs, "there", 7).begin(&id(), info()).await.unwrap();
+    old.append(begin(1, "b")).wait().await.unwrap();
+    store.cancel(&id()).await.unwrap();
+    let new = store.begin(&id(), info()).await.unwrap();
+    let refused = old.append(created(1, 1, "b")).wait().await.unwrap_err();
+    assert_eq!(code(&refused), "stack-fenced");
+    let lost = old.finish(&snapshot(&["a", "b"]), well()).await.unwrap_err().diagnostic();
+    assert_eq!(lost.code, "stack-fenced");
+    let hint = lost.hint.unwrap();
+    assert!(hint.contains("purlin state submit "), "{hint}");
+    new.append(begin(1, "x")).wait().await.unwrap();
+    drop(new.append(created(1, 1, "x")));
+    let mut left = snapshot(&["a", "x"]);
+    left.pending_operations = new.base().snapshot.pending_operations.clone();
+    new.finish(&left, well()).await.unwrap();
+    drop(old);
+
+    let there = world.bucket_on(&blobs, "there", 7);
+    let waiting = there.begin(&id(), info()).await.err().unwrap().diagnostic();
+    assert_eq!(waiting.code, "entries-unsent");
+    let file = hint.split_whitespace().find(|word| word.ends_with(".jsonl")).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(file).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    let lines = there.submit(&id(), std::path::Path::new(file)).await.unwrap();
+    assert_eq!(lines.len(), 1);
+    let loaded = there.load(&id()).await.unwrap();
+    assert_eq!(resources(&loaded.snapshot), ["a", "x", "b"]);
+    assert!(loaded.snapshot.pending_operations.is_empty());
+    there.begin(&id(), info()).await.unwrap().abandon().await.unwrap();
+}
+
+/// A bucket that answers nothing any more.
+fn goes_away(blobs: &MemoryBlobs, how: BlobError) {
+    blobs.answer(move |_| Answer::Fail(how.clone()));
+}
+
+#[tokio::test]
+async fn what_a_bucket_that_went_away_did_not_take_is_brought_in_by_the_next_operation() {
+    for how in [BlobError::Unknown("no route".into()), BlobError::Denied("the token has expired".into())] {
+        let (world, blobs, store) = deployed(&["a"]).await;
+        let session = store.begin(&id(), info()).await.unwrap();
+        drop(session.append(keep(0)));
+        session.append(begin(1, "b")).wait().await.unwrap();
+        goes_away(&blobs, how.clone());
+        assert!(session.append(begin(2, "c")).wait().await.is_err(), "nothing more begins");
+        drop(session.append(created(1, 1, "b")));
+        let lost = session.finish(&snapshot(&["a", "b"]), well()).await.unwrap_err();
+        let hint = lost.diagnostic().hint.unwrap();
+        assert!(hint.contains("purlin up --stack dev"), "{hint}");
+        drop(session);
+        world.kill("here", 1);
+        blobs.answer_well();
+
+        // Somebody else sees what the bucket has.
+        let there = world.bucket_on(&blobs, "there", 5).load(&id()).await.unwrap();
+        assert_eq!(resources(&there.snapshot), ["a"]);
+        assert!(there.snapshot.pending_operations.iter().any(|p| p.resource.urn.name() == "b"));
+        let store = world.bucket_on(&blobs, "here", 2);
+        let loaded = store.load(&id()).await.unwrap();
+        assert_eq!(resources(&loaded.snapshot), ["a", "b"]);
+        let session = store.begin(&id(), info()).await.unwrap();
+        assert_eq!(resources(&session.base().snapshot), ["a", "b"]);
+        session.abandon().await.unwrap();
+        let there = world.bucket_on(&blobs, "there", 5).load(&id()).await.unwrap();
+        assert_eq!(resources(&there.snapshot), ["a", "b"]);
+    }
+}
+
+#[tokio::test]
+async fn a_service_without_conditional_writes_is_refused_unless_asked_for() {
+    let blobs = MemoryBlobs::without_conditions();
+    let world = World::new();
+    let store = world.bucket_on(&blobs, "here", 1);
+    store.create(&id()).await.unwrap();
+    let refused = store.begin(&id(), info()).await.err().unwrap();
+    assert_eq!(code(&refused), "store-conditions");
+    let world = World::with(DiyOptions { without_conditional_writes: true, ..DiyOptions::default() });
+    let session = world.bucket_on(&blobs, "here", 1).begin(&id(), info()).await.unwrap();
+    session.finish(&snapshot(&["a"]), well()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_missing_object_of_a_journal_is_noticed() {
+    let (world, blobs, store) = deployed(&["a"]).await;
+    dies(&world, &blobs, "here", 7).await;
+    let journal: Vec<String> = blobs.keys().into_iter().filter(|key| key.contains("/journal.")).collect();
+    assert!(journal.len() > 1, "{journal:?}");
+    let first = blobs.read(&journal[0]).unwrap();
+    blobs.erase(&journal[0]);
+    assert_eq!(code(&store.load(&id()).await.unwrap_err()), "journal-gap");
+    assert_eq!(code(&store.begin(&id(), info()).await.err().unwrap()), "journal-gap");
+    let mut damaged = first.clone();
+    *damaged.last_mut().unwrap() ^= 1;
+    blobs.write(&journal[0], damaged);
+    assert_eq!(code(&store.load(&id()).await.unwrap_err()), "journal-damaged");
+}
+
+/// What a small operation does: two creates, and an end.
+async fn operate(store: &DiyStore) -> Result<(), StateError> {
+    let session = store.begin(&id(), info()).await?;
+    drop(session.append(keep(0)));
+    session.append(begin(1, "b")).wait().await?;
+    drop(session.append(created(1, 1, "b")));
+    session.append(begin(2, "c")).wait().await?;
+    session.append(created(2, 2, "c")).wait().await?;
+    session.finish(&snapshot(&["a", "b", "c"]), well()).await
+}
+
+#[tokio::test]
+async fn whatever_happens_to_whichever_request_no_operation_ends_in_a_wrong_state() {
+    let (_world, blobs, store) = deployed(&["a"]).await;
+    blobs.clear_log();
+    operate(&store).await.unwrap();
+    let requests = blobs.log().len() as u64;
+    assert!(requests < 60, "{requests} requests");
+    let faults = [
+        Answer::Fail(BlobError::Unknown("503".into())),
+        Answer::LoseReply,
+        Answer::LoseRequest,
+        Answer::DoLater(1),
+        Answer::DoLater(5),
+        Answer::Fail(BlobError::Denied("expired".into())),
+    ];
+    for fault in faults {
+        for at in 1..=requests {
+            let (world, blobs, _) = deployed(&["a"]).await;
+            let count = Arc::new(AtomicU64::new(0));
+            let (counted, wrong) = (Arc::clone(&count), fault.clone());
+            blobs.answer(move |request| {
+                let late =
+                    matches!(wrong, Answer::DoLater(_)) && !matches!(request.kind, RequestKind::Put { .. });
+                match counted.fetch_add(1, Ordering::Relaxed) + 1 == at && !late {
+                    true => wrong.clone(),
+                    false => Answer::Well,
+                }
+            });
+            let ended = operate(&world.bucket_on(&blobs, "here", 2)).await;
+            blobs.answer_well();
+            world.kill("here", 2);
+            let is_denied = matches!(fault, Answer::Fail(BlobError::Denied(_)));
+            assert!(ended.is_ok() || is_denied, "{fault:?} at {at}: {ended:?}");
+            let store = world.bucket_on(&blobs, "here", 3);
+            // What was promised is there, and nothing is twice.
+            let session = store.begin(&id(), info()).await;
+            let session = session.unwrap_or_else(|error| panic!("{fault:?} at {at}: {error}"));
+            let names = resources(&session.base().snapshot).join(" ");
+            assert!(["a", "a b", "a b c"].contains(&&*names), "{fault:?} at {at}: {names}");
+            assert!(ended.is_err() || names == "a b c", "{fault:?} at {at}: {names}");
+            session.abandon().await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn dying_at_any_request_loses_nothing() {
+    let (_world, blobs, store) = deployed(&["a"]).await;
+    blobs.clear_log();
+    operate(&store).await.unwrap();
+    let requests = blobs.log().len() as u64;
+    for at in 1..=requests + 1 {
+        let (world, blobs, _) = deployed(&["a"]).await;
+        let count = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&count);
+        // From some request on nothing arrives: so it is when the process dies.
+        blobs.answer(move |_| match counted.fetch_add(1, Ordering::Relaxed) + 1 >= at {
+            true => Answer::Fail(BlobError::Denied("dead".into())),
+            false => Answer::Well,
+        });
+        let ended = operate(&world.bucket_on(&blobs, "there", 2)).await;
+        blobs.answer_well();
+        world.kill("there", 2);
+        let store = world.bucket_on(&blobs, "here", 3);
+        store.cancel(&id()).await.unwrap();
+        let session = store.begin(&id(), info()).await.unwrap_or_else(|error| panic!("at {at}: {error}"));
+        let base = &session.base().snapshot;
+        let names = resources(base).join(" ");
+        let pending: Vec<&str> = base.pending_operations.iter().map(|p| p.resource.urn.name()).collect();
+        assert!(ended.is_err() || names == "a b c", "at {at}: {names} {pending:?}");
+        assert!(["a", "a b", "a b c"].contains(&&*names), "at {at}: {names}");
+        session.abandon().await.unwrap();
+    }
+}
+
+/// Rounds of a race; more with a variable.
+fn rounds(usual: u64) -> u64 {
+    std::env::var("PURLIN_RACE_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(usual)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_racing_writers_at_most_one_commits() {
+    let (world, blobs, _) = deployed(&["a"]).await;
+    let mut winners = 0;
+    for round in 0..rounds(20) {
+        let before = blobs.read(CHECKPOINT).unwrap();
+        let racers: Vec<_> = [11, 12, 13]
+            .into_iter()
+            .map(|pid| {
+                let store = world.bucket_on(&blobs, &format!("host{pid}"), pid);
+                tokio::spawn(async move {
+                    for _ in 0..10 {
+                        match store.begin(&id(), info()).await {
+                            Ok(session) => {
+                                session.append(begin(1, "b")).wait().await?;
+                                drop(session.append(created(1, 1, "b")));
+                                return session.finish(&snapshot(&["a"]), well()).await;
+                            }
+                            Err(StateError::Locked(_)) => {
+                                tokio::time::sleep(Duration::from_millis(u64::from(pid - 10))).await;
+                            }
+                            Err(error) => return Err(error),
+                        }
+                    }
+                    Ok(())
+                })
+            })
+            .collect();
+        for racer in racers {
+            racer.await.unwrap().unwrap();
+        }
+        winners += u64::from(blobs.read(CHECKPOINT).unwrap() != before);
+        assert!(blobs.keys().iter().all(|key| !key.starts_with(".pulumi/locks/")), "round {round}");
+    }
+    assert!(winners > 0);
+    let loaded = world.bucket_on(&blobs, "here", 1).load(&id()).await.unwrap();
+    assert!(!loaded.recovered && resources(&loaded.snapshot) == ["a"]);
+}
+
+/// A holder that is paused while others count it as dead, and wakes up later.
+#[tokio::test]
+async fn a_holder_that_wakes_up_after_its_lease_expired_commits_nothing() {
+    for acts_after in 0..4 {
+        let (world, blobs, store) = deployed(&["a"]).await;
+        let old = world.bucket_on(&blobs, "there", 7).begin(&id(), info()).await.unwrap();
+        if acts_after >= 1 {
+            old.append(begin(1, "b")).wait().await.unwrap();
+        }
+        if acts_after >= 2 {
+            old.append(created(1, 1, "b")).wait().await.unwrap();
+        }
+        // It stands still; the other sees no heartbeat.
+        let new = store.begin(&id(), info()).await.unwrap();
+        let base: Snapshot = new.base().snapshot.as_ref().clone();
+        if acts_after == 3 {
+            new.append(begin(1, "x")).wait().await.unwrap();
+        }
+        assert!(old.append(begin(9, "late")).wait().await.is_err());
+        assert!(matches!(old.finish(&snapshot(&["a", "late"]), well()).await, Err(StateError::Fenced(_))));
+        let mut end = base.clone();
+        end.time = "2025-01-01T00:00:00Z".into();
+        new.finish(&end, well()).await.unwrap();
+        assert!(old.append(begin(10, "later")).wait().await.is_err());
+        assert!(matches!(old.finish(&snapshot(&["late"]), well()).await, Err(StateError::Fenced(_))));
+        let loaded = store.load(&id()).await.unwrap();
+        assert!(!loaded.recovered);
+        assert_eq!(resources(&loaded.snapshot), resources(&base));
+    }
+}
+
+#[tokio::test]
+async fn a_checkpoint_that_somebody_changed_meanwhile_is_not_overwritten() {
+    let (_world, blobs, store) = deployed(&["a"]).await;
+    let session = store.begin(&id(), info()).await.unwrap();
+    session.append(begin(1, "b")).wait().await.unwrap();
+    let theirs = String::from_utf8(blobs.read(CHECKPOINT).unwrap()).unwrap().replace("id-a", "id-z");
+    blobs.write(CHECKPOINT, theirs.clone());
+    let refused = session.finish(&snapshot(&["a", "b"]), well()).await.unwrap_err();
+    assert_eq!(code(&refused), "state-changed");
+    assert_eq!(blobs.read(CHECKPOINT).unwrap(), theirs.into_bytes());
+}
+
+#[tokio::test]
+async fn compressed_checkpoints_have_the_names_that_the_ecosystem_gives_them() {
+    let world = World::with(DiyOptions { compression: Compression::Gzip, ..DiyOptions::default() });
+    let blobs = MemoryBlobs::new();
+    let store = world.bucket_on(&blobs, "here", 1);
+    store.create(&id()).await.unwrap();
+    store.begin(&id(), info()).await.unwrap().finish(&snapshot(&["a"]), well()).await.unwrap();
+    let bytes = blobs.read(".pulumi/stacks/shop/dev.json.gz").unwrap();
+    assert_eq!(bytes[..2], [0x1f, 0x8b]);
+    assert!(blobs.read(CHECKPOINT).is_none());
+}
