@@ -50,6 +50,12 @@ pub(crate) async fn seal(
         }
     }
     let mut number = listed.first_free();
+    // A seal in a gap would hide what is missing.
+    for later in listed.numbers.iter().filter(|later| **later > number) {
+        if object(requests, &listed.journal, *later).await?.is_some_and(|batch| batch.durable >= number) {
+            return Err(gap(&requests.place(&listed.journal), number));
+        }
+    }
     loop {
         let kind = Kind::Seal { by: by.to_owned(), folded };
         let batch = Batch {

@@ -128,7 +128,10 @@ impl Hold {
         for unsent in unsent::of(&self.inner, &self.id)? {
             if unsent.is_done() {
                 unsent.remove();
-            } else if self.lock.is_some() && self.leftovers == Leftovers::Recover {
+            } else if unsent.is_of_life(&self.incarnation)
+                && self.lock.is_some()
+                && self.leftovers == Leftovers::Recover
+            {
                 return Err(unsent.waiting());
             }
         }

@@ -266,6 +266,11 @@ impl Unsent {
         self.in_result
     }
 
+    /// Whether they are of this life of the stack, and not of an earlier stack of its name.
+    pub(crate) fn is_of_life(&self, incarnation: &str) -> bool {
+        self.owner.incarnation == incarnation
+    }
+
     pub(crate) fn remove(&self) {
         // A leftover is noticed as such.
         let _ = std::fs::remove_file(&self.path);

@@ -145,6 +145,10 @@ impl Queue {
             return;
         }
         self.failed = Some(error);
+        if self.durable == 0 {
+            // Nothing was begun that anybody was called for.
+            self.keeper = None;
+        }
         let flight = std::mem::take(&mut self.flight);
         let waiting = std::mem::take(&mut self.entries);
         if let Some(keeper) = &mut self.keeper {

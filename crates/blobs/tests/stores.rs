@@ -1,0 +1,174 @@
+//! The adapters of object storage, and stacks on them, against real servers, which `cargo xtask test`
+//! starts.
+
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use futures::future::join_all;
+use purlin_blobs::conformance::check_blobs;
+use purlin_blobs::{Surroundings, open};
+use purlin_ports::{BlobError, Blobs, Clock, Entropy, Put, StateStore};
+use purlin_state::conformance::check_store;
+use purlin_state::{DiyOptions, DiyStore, SystemProcesses, SystemTimer};
+use purlin_testkit::servers::{Found, Server};
+
+const KINDS: [Server; 3] = [Server::S3, Server::Gcs, Server::Azure];
+
+/// A backend: its URL, and the variables that go with it.
+#[derive(Clone)]
+struct Backend {
+    url: String,
+    variables: Vec<(&'static str, String)>,
+}
+
+impl Backend {
+    /// Below a prefix of the bucket that is there.
+    fn of(server: Server, found: &Found, prefix: &str) -> Backend {
+        let Found { endpoint, authority, user, password, bucket } = found;
+        let (url, variables) = match server {
+            Server::S3 => (
+                format!("s3://{bucket}/{prefix}?region=us-east-1&endpoint={endpoint}&s3ForcePathStyle=true"),
+                vec![("AWS_ACCESS_KEY_ID", user.clone()), ("AWS_SECRET_ACCESS_KEY", password.clone())],
+            ),
+            Server::Gcs => {
+                (format!("gs://{bucket}/{prefix}"), vec![("STORAGE_EMULATOR_HOST", endpoint.clone())])
+            }
+            _ => (
+                format!("azblob://{bucket}/{prefix}?localemu=true&domain={authority}&protocol=http"),
+                vec![("AZURE_STORAGE_ACCOUNT", user.clone()), ("AZURE_STORAGE_KEY", password.clone())],
+            ),
+        };
+        Backend { url, variables }
+    }
+
+    fn on(server: Server, prefix: &str) -> Backend {
+        let found = server.find(|name| std::env::var(name).ok());
+        Backend::of(server, &found, &format!("{prefix}-{}", std::process::id()))
+    }
+
+    fn open(&self) -> Arc<dyn Blobs> {
+        let variable = |name: &str| {
+            self.variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
+        };
+        open(&self.url, &Surroundings { variable: &variable, home: None }).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn real_services_keep_the_promises_of_the_port() {
+    for server in KINDS {
+        let kept = check_blobs(&*Backend::on(server, "port").open(), "below").await;
+        assert_eq!(kept, Ok(()), "{server:?}");
+    }
+}
+
+#[tokio::test]
+async fn lists_that_come_in_several_answers_are_whole() {
+    for server in KINDS {
+        let blobs = Backend::on(server, "many").open();
+        let key = |number: u32| format!("k/{number:05}");
+        for numbers in (0..1050).collect::<Vec<u32>>().chunks(50) {
+            let put = |number: &u32| {
+                let (blobs, key) = (Arc::clone(&blobs), key(*number));
+                async move { blobs.put(&key, b"x".to_vec(), &Put::Always).await.unwrap() }
+            };
+            join_all(numbers.iter().map(put)).await;
+        }
+        let found = blobs.list("k/").await.unwrap();
+        assert_eq!(found.len(), 1050, "{server:?}");
+        assert!(found.iter().zip(0..).all(|(info, number)| info.key == key(number)), "{server:?}");
+    }
+}
+
+#[tokio::test]
+async fn of_racing_writers_one_wins_in_every_round() {
+    for server in KINDS {
+        let backend = Backend::on(server, "race");
+        for round in 0..20 {
+            let race = (0..4).map(|racer: u32| {
+                let (blobs, key) = (backend.open(), format!("round/{round}"));
+                async move { blobs.put(&key, racer.to_string().into_bytes(), &Put::IfAbsent).await }
+            });
+            let ends = join_all(race).await;
+            let lost = |end: &Result<_, BlobError>| matches!(end, Err(BlobError::AlreadyExists));
+            let (won, lost) =
+                (ends.iter().filter(|end| end.is_ok()).count(), ends.iter().filter(|e| lost(e)).count());
+            assert_eq!((won, lost), (1, 3), "{server:?}, round {round}: {ends:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn refusals_are_told_from_what_is_not_known() {
+    for server in KINDS {
+        let mut nowhere = Backend::on(server, "x");
+        nowhere.url = nowhere.url.replacen("/x-", "-that-is-not/x-", 1);
+        let error = nowhere.open().put("a", b"1".to_vec(), &Put::Always).await.unwrap_err();
+        assert!(matches!(error, BlobError::NoBucket(_) | BlobError::NotFound), "{server:?}: {error:?}");
+        if server != Server::Gcs {
+            // The server for tests of Google's storage asks for no credentials.
+            let mut stranger = Backend::on(server, "x");
+            stranger.variables[1].1 = "bm90IHRoZSBrZXk=".to_owned();
+            let error = stranger.open().get("a").await.unwrap_err();
+            assert!(matches!(error, BlobError::Denied(_)), "{server:?}: {error:?}");
+        }
+        // A port that nobody listens on.
+        let gone = Found {
+            endpoint: "http://127.0.0.1:9".into(),
+            authority: "127.0.0.1:9".into(),
+            ..server.find(|name| std::env::var(name).ok())
+        };
+        let error = Backend::of(server, &gone, "x").open().get("a").await.unwrap_err();
+        assert!(matches!(error, BlobError::Unknown(_)), "{server:?}: {error:?}");
+    }
+}
+
+/// Chance and time as the stores are told of them: every name is another.
+#[derive(Default)]
+struct Counting(AtomicU64);
+
+impl Entropy for Counting {
+    fn fill(&self, buffer: &mut [u8]) {
+        let number = self.0.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+        for (at, byte) in buffer.iter_mut().enumerate() {
+            *byte = number[at % 8];
+        }
+    }
+}
+
+impl Clock for Counting {
+    fn now(&self) -> String {
+        format!("2025-01-02T03:04:{:02}Z", self.0.fetch_add(1, Ordering::Relaxed) % 60)
+    }
+
+    fn unix_seconds(&self) -> i64 {
+        1_735_787_045
+    }
+}
+
+#[tokio::test]
+async fn stacks_on_real_services_keep_the_promises_of_stores() {
+    let chance = Arc::new(Counting::default());
+    for server in KINDS {
+        let stores = AtomicU64::new(0);
+        let make = || {
+            let number = stores.fetch_add(1, Ordering::Relaxed);
+            let backend = Backend::on(server, &format!("stacks{number}"));
+            let around = purlin_state::Surroundings {
+                clock: chance.clone(),
+                entropy: chance.clone(),
+                timer: Arc::new(SystemTimer::start()),
+                processes: Arc::new(SystemProcesses::new("here".into())),
+                pid: std::process::id(),
+                hostname: "here".into(),
+                username: "ann".into(),
+                unsent: None,
+            };
+            let store = DiyStore::open_bucket(&*backend.url, backend.open(), DiyOptions::default(), around);
+            Arc::new(store.unwrap()) as Arc<dyn StateStore>
+        };
+        assert_eq!(check_store(&make).await, Ok(()), "{server:?}");
+    }
+}
