@@ -123,7 +123,11 @@ fn lost(before: &Snapshot, ran: &Ran, cloud: &Cloud, memory: &mut Memory, found:
     // What was kept with something that is retained stays kept, although its state still waits for a
     // replacement that may never come.
     let waiting = ran.state.resources.iter().filter(|state| state.pending_replacement);
-    let kept_with = waiting.filter(|state| state.deleted_with.as_ref().is_some_and(|urn| kept.contains(urn)));
+    let kept_with = waiting.filter(|state| {
+        // What was retained may have another name since, and then so does what the state says.
+        let now = state.deleted_with.as_ref();
+        now.into_iter().chain(with.get(state.id.as_str()).copied()).any(|urn| kept.contains(urn))
+    });
     memory.released.extend(kept_with.map(|state| state.id.clone()));
     for (id, thing) in &things {
         let Some(urn) = &thing.urn else { continue };
