@@ -2,12 +2,15 @@
 //! the engine has them, and answers that come at once. No task, no file, no provider.
 //!
 //! `cargo xtask bench plan` runs it. Arguments: `--resources N` (of the stack in which nothing
-//! changes), `--runs N`, `--no-op` (measure only that).
+//! changes), `--runs N`, `--no-op` (measure only that), `--changed N` (measure only one changed resource
+//! in a stack of this size; with `--kind update`, `replacement` or `cascade` only that), `--untimed`
+//! (for counts of instructions: `Driver::register_changed` and `Driver::answer_deleting` hold what is measured).
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap ends the benchmark")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use purlin_journal::{Change, Entry, Fold};
@@ -45,16 +48,29 @@ fn main() {
         at.and_then(|at| arguments.get(at + 1)).map_or(default, |text| text.parse().unwrap())
     };
     let (resources, runs) = (number("--resources", 100_000), number("--runs", 5));
-    let sizes = if arguments.iter().any(|argument| argument == "--no-op") { &[][..] } else { &SIZES[..] };
+    let given = |flag: &str| arguments.iter().any(|argument| argument == flag);
+    UNTIMED.store(given("--untimed"), Ordering::Relaxed);
+    let only = given("--changed").then(|| number("--changed", 1_000));
+    let sizes = match only {
+        Some(size) => vec![size],
+        None if given("--no-op") => Vec::new(),
+        None => SIZES.to_vec(),
+    };
+    let kinds = [("update", Kind::Update), ("replacement", Kind::Replacement), ("cascade", Kind::Cascade)];
+    let kinds = kinds.into_iter().filter(|(word, _)| !given("--kind") || given(word));
+    let kinds: Vec<Kind> = kinds.map(|(_, kind)| kind).collect();
     for size in sizes {
-        let world = world(*size);
+        let world = world(size);
         let cost = |kind: Kind| {
             let (one, once) = (0..runs).map(|_| changed(&world, kind)).min().unwrap_or_default();
             let (one, once) = (one.as_secs_f64() * 1e6, once.as_secs_f64() * 1e3);
             format!("{} {one:.1} µs (once {once:.1} ms)", kind.name())
         };
-        let costs = [Kind::Update, Kind::Replacement, Kind::Cascade].map(cost);
+        let costs: Vec<String> = kinds.iter().copied().map(cost).collect();
         println!("one changed resource in {size}: {}", costs.join(", "));
+    }
+    if only.is_some() {
+        return;
     }
     let world = world(resources);
     let best = |folds| (0..runs).map(|_| no_op(&world, folds)).min().unwrap_or_default();
@@ -151,7 +167,13 @@ impl Timer {
     }
 }
 
+/// Set where instructions are counted: valgrind can't serve the clock as it is read here.
+static UNTIMED: AtomicBool = AtomicBool::new(false);
+
 fn spent() -> Duration {
+    if UNTIMED.load(Ordering::Relaxed) {
+        return Duration::ZERO;
+    }
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec.try_into().unwrap(), time.tv_nsec.try_into().unwrap())
 }
@@ -224,15 +246,27 @@ impl Driver {
         while !work.is_empty() {
             let mut next = Vec::new();
             for effect in work {
-                let timer = self.deletes.is_some().then(Timer::start);
-                if let Some(answer) = self.answer(effect) {
-                    next.extend(self.planner.handle(answer));
-                    if let (Some(timer), Some(deletes)) = (timer, &mut self.deletes) {
-                        deletes.push(timer.elapsed());
+                match self.deletes.is_some() {
+                    true => self.answer_deleting(effect, &mut next),
+                    false => {
+                        let answer = self.answer(effect);
+                        next.extend(answer.map(|answer| self.planner.handle(answer)).unwrap_or_default());
                     }
                 }
             }
             work = next;
+        }
+    }
+
+    /// An answer after the program, and what the planner makes of it.
+    #[inline(never)]
+    fn answer_deleting(&mut self, effect: Effect, next: &mut Vec<Effect>) {
+        let timer = Timer::start();
+        if let Some(answer) = self.answer(effect) {
+            next.extend(self.planner.handle(answer));
+            if let Some(deletes) = &mut self.deletes {
+                deletes.push(timer.elapsed());
+            }
         }
     }
 
@@ -277,6 +311,14 @@ impl Driver {
         }
         assert!(!matches!(draft.replacement_trigger, Some(SealedValue::Raw(_))));
         draft
+    }
+
+    /// A registration of which something has changed.
+    #[inline(never)]
+    fn register_changed(&mut self, ticket: u32, request: Registration) -> Duration {
+        let timer = Timer::start();
+        self.register(ticket, request);
+        timer.elapsed()
     }
 
     fn register(&mut self, ticket: u32, request: Registration) {
@@ -333,10 +375,9 @@ fn changed(world: &World, kind: Kind) -> (Duration, Duration) {
         seen += usize::from(custom);
         let changes = custom && changing.len() < CHANGED && seen % every == 0;
         driver.kind = if changes { kind } else { Kind::Nothing };
-        let timer = Timer::start();
-        driver.register(ticket, request);
-        if changes {
-            changing.push(timer.elapsed());
+        match changes {
+            true => changing.push(driver.register_changed(ticket, request)),
+            false => driver.register(ticket, request),
         }
     }
     driver.deletes = Some(Vec::new());
