@@ -197,6 +197,33 @@ fn a_move_that_was_cut_off_is_ended_by_the_same_command() {
 }
 
 #[test]
+fn a_killed_move_loses_nothing_and_the_same_command_ends_it() {
+    let sealed = deployed();
+    sealed.run(["stack", "init", "prod", "--no-select"]).exits(0);
+    let (here, there) = (urn("dev", "second"), urn("prod", "second"));
+    let has = |stack: &str| {
+        let state = sealed.checkpoint("shop", stack)["checkpoint"]["latest"]["resources"].clone();
+        let is_it = |state: &Value| state["urn"].as_str().is_some_and(|urn| urn.ends_with("::second"));
+        state.as_array().is_some_and(|states| states.iter().any(is_it))
+    };
+    let arguments = ["state", "move", &here, "--dest", "prod", "--yes"];
+    for round in 0..12 {
+        let running = sealed.start(arguments, None);
+        std::thread::sleep(std::time::Duration::from_millis(round * 50));
+        running.kill();
+        assert!(has("dev") || has("prod"), "round {round}: it is nowhere");
+        if has("dev") {
+            sealed.run(arguments).exits(0);
+        }
+        assert!(has("prod") && !has("dev"), "round {round}");
+        sealed.run(["state", "move", &there, "--source", "prod", "--dest", "dev", "--yes"]).exits(0);
+    }
+    sealed.run(["state", "fsck", "--all"]).exits(0);
+    // The dependency that was dropped is back with the next update; nothing else is done.
+    sealed.run(["preview", "--expect-no-changes"]).exits(0);
+}
+
+#[test]
 fn versions_are_listed_compared_and_restored() {
     let sealed = deployed();
     sealed.write("Pulumi.yaml", &PROGRAM.replace("value: one", "value: two").replace("tok }", "tak }"));

@@ -41,7 +41,7 @@ pub(crate) async fn migrate(
             vec![stack.id.to_string(), stack.resources.to_string(), versions.to_string()]
         })
         .collect();
-    context.out.line(format!("From {} to {}:", source.url(), dest.url()));
+    context.out.line(format!("From {} to {}:", shown_url(source.url()), shown_url(dest.url())));
     table(&["STACK", "RESOURCES", "VERSIONS"], &rows).iter().for_each(|line| context.out.line(line));
     if args.dry_run {
         return Ok(());
@@ -58,10 +58,20 @@ pub(crate) async fn migrate(
     }
     context.out.line(format!(
         "The stacks in {} are as they were; log in to {} to go on with the copies.",
-        source.url(),
-        dest.url()
+        shown_url(source.url()),
+        shown_url(dest.url())
     ));
     Ok(())
+}
+
+/// A backend's URL without what may be secret in it: passwords and options.
+fn shown_url(url: &str) -> String {
+    let url = url.split('?').next().unwrap_or_default();
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (authority, path) = rest.split_once('/').map_or((rest, None), |(a, path)| (a, Some(path)));
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let path = path.map(|path| format!("/{path}")).unwrap_or_default();
+    format!("{scheme}://{host}{path}")
 }
 
 /// The stacks that are meant.
@@ -108,7 +118,8 @@ async fn plan(
         match dest.load(&id).await {
             Err(StateError::NotFound(_)) => {}
             Ok(_) | Err(StateError::Unusable(_)) => {
-                let message = format!("{} has a stack {id} already; nothing was copied", dest.url());
+                let message =
+                    format!("{} has a stack {id} already; nothing was copied", shown_url(dest.url()));
                 let hint = "remove it there, rename it, or leave it out";
                 return Err(Diagnostic::error("migrate-exists", message).with_hint(hint).into());
             }
@@ -187,7 +198,7 @@ async fn fill(
         return Ok(());
     }
     let snapshot = anew(context, &base.snapshot, secrets).await?;
-    let info = edit_info(context, "import", format!("state migrate from {}", source.url()));
+    let info = edit_info(context, "import", format!("state migrate from {}", shown_url(source.url())));
     let session = dest.begin(id, info).await?;
     let outcome = UpdateOutcome { succeeded: true, ..UpdateOutcome::default() };
     session.finish(&snapshot, outcome).await?;
@@ -235,4 +246,17 @@ async fn config_anew(
         }
     }
     Ok(entry)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown_url;
+
+    #[test]
+    fn urls_are_shown_without_passwords() {
+        assert_eq!(shown_url("postgres://me:pa@ss@db:5432/state?sslmode=off"), "postgres://db:5432/state");
+        assert_eq!(shown_url("s3://bucket/prefix?region=x"), "s3://bucket/prefix");
+        assert_eq!(shown_url("file:///srv/state"), "file:///srv/state");
+        assert_eq!(shown_url("file://~"), "file://~");
+    }
 }

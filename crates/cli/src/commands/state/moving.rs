@@ -42,22 +42,17 @@ pub(crate) async fn move_between(
     refuse_if_invalid(&before.source)?;
     refuse_if_invalid(&before.dest)?;
     let providers = ProviderInputs::read(context, &before).await?;
-    let moved = plan(&before, &dest, &args, &providers)?;
+    let mut moved = plan(&before, &dest, &args, &providers)?;
     show(context, &source, &dest, &moved);
     context.confirm("Do you want to perform this move?", args.yes, "--yes")?;
     let manager = destination_manager(context, &dest, &before).await?;
-    let from = before.source.secrets_provider.is_some().then_some(());
-    let arriving = moved.arrived.iter().map(|index| Arc::clone(&moved.dest.resources[*index])).collect();
-    let arriving = match from {
-        Some(()) => {
-            let old = config_values::manager_of_state(context, &before.source, None).await?;
-            config_values::recrypt_states(arriving, old.as_ref(), manager.as_ref()).await?
+    if before.source.secrets_provider.is_some() {
+        let old = config_values::manager_of_state(context, &before.source, None).await?;
+        let arriving = moved.arrived.iter().map(|index| Arc::clone(&moved.dest.resources[*index])).collect();
+        let anew = config_values::recrypt_states(arriving, old.as_ref(), manager.as_ref()).await?;
+        for (index, state) in moved.arrived.iter().zip(anew) {
+            moved.dest.resources[*index] = state;
         }
-        None => arriving,
-    };
-    let mut moved = moved;
-    for (index, state) in moved.arrived.clone().into_iter().zip(arriving) {
-        moved.dest.resources[index] = state;
     }
     if moved.dest.secrets_provider.is_none() {
         moved.dest.secrets_provider = Some(manager.provider());
