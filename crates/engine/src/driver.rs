@@ -86,7 +86,8 @@ impl Engine {
     pub fn new(settings: EngineSettings, ports: EnginePorts, base: Arc<Snapshot>) -> Engine {
         let (inbox, messages) = mpsc::unbounded_channel();
         let pool = Pool::new(Arc::clone(&ports.providers), Arc::clone(&ports.bags), &base);
-        let recorder = Recorder::new(&base, ports.session.clone());
+        let program_runs = settings.plan.mode == purlin_plan::Mode::Update || settings.plan.run_program;
+        let recorder = Recorder::new(&base, ports.session.clone(), program_runs);
         ports.events.emit(EngineEvent::Prelude { config: settings.shown_config.clone() });
         let calls = Arc::new(Calls::new(
             ports,

@@ -18,6 +18,8 @@ pub(crate) struct Recorder {
     session: Option<Arc<dyn UpdateSession>>,
     /// The promise of the newest entry: when it holds, all before it are durable.
     newest: Option<Box<dyn Durable>>,
+    /// Whether the program runs and gives the states their order.
+    program_runs: bool,
     /// Why the fold is no longer what the journal says.
     defect: Option<Diagnostic>,
     /// An end that a planted bug holds back.
@@ -27,11 +29,16 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    pub(crate) fn new(base: &Arc<Snapshot>, session: Option<Arc<dyn UpdateSession>>) -> Recorder {
+    pub(crate) fn new(
+        base: &Arc<Snapshot>,
+        session: Option<Arc<dyn UpdateSession>>,
+        program_runs: bool,
+    ) -> Recorder {
         Recorder {
             fold: Fold::new(Arc::clone(base)),
             session,
             newest: None,
+            program_runs,
             defect: None,
             #[cfg(feature = "planted")]
             late: None,
@@ -87,8 +94,16 @@ impl Recorder {
         let after = step.after(state.map(|s| &**s), old.map(|s| &**s));
         let mut first: Vec<Change> = Vec::new();
         if let Some(index) = step.settles {
-            // Nothing of this list was registered: all keep their order, before what is new.
-            first.extend(self.fold.unplaced().map(|slot| Change::Keep { slot }));
+            match state {
+                // What the program registers later may refer to what it makes anew: it has no place yet.
+                Some(state) if self.program_runs => {
+                    let mut needs = self.fold.unplaced_needs(state);
+                    needs.sort_unstable();
+                    first.extend(needs.into_iter().map(|slot| Change::Keep { slot }));
+                }
+                // Nothing of this list is registered: all keep their order, before what is new.
+                _ => first.extend(self.fold.unplaced().map(|slot| Change::Keep { slot })),
+            }
             first.push(Change::ClearPending { index });
         }
         if let (After::Stay(_), Some(state)) = (&after, state) {
