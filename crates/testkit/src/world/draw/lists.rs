@@ -55,7 +55,7 @@ impl World {
         };
         let res = &self.all[at];
         let parent = self.there(res.parent).map(|parent| format!(" @parent={}", parent.name));
-        let id = if self.choices.number() % 4 == 0 { "another".to_owned() } else { res.id() };
+        let id = if self.choices.number().is_multiple_of(4) { "another".to_owned() } else { res.id() };
         format!("custom {} @import={id}{}{}", res.name, parent.unwrap_or_default(), res.type_option())
     }
 
