@@ -23,7 +23,8 @@ pub(super) fn open(url: &BlobUrl, around: &Surroundings<'_>) -> Result<Arc<dyn O
     if let Some(host) = variable("STORAGE_EMULATOR_HOST") {
         let base = if host.contains("://") { host } else { format!("http://{host}") };
         http = base.starts_with("http://");
-        builder = builder.with_base_url(base.trim_end_matches('/')).with_skip_signature(true);
+        // It looks at no token, and the client asks the metadata service for one if it has none.
+        builder = builder.with_base_url(base.trim_end_matches('/')).with_bearer_token("none");
     } else if url.flag("anonymous")? {
         builder = builder.with_skip_signature(true);
     } else if let Some(key) = variable("GOOGLE_CREDENTIALS") {
