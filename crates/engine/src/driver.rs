@@ -236,7 +236,8 @@ impl Driver {
             };
             // Even if the journal failed: the snapshot in memory holds all that was answered.
             let finished = session.finish(&snapshot, outcome).await.err().map(|e| e.diagnostic());
-            problem = problem.or(finished);
+            // What couldn't be saved in the end says what became of it.
+            problem = finished.or(problem);
         }
         let result = if problem.is_some() { OperationResult::Failed } else { result };
         if let Some(problem) = &problem {

@@ -2,6 +2,7 @@
 //! into where it is not known whether they were done.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -28,6 +29,8 @@ struct Shared {
     retries: Retries,
     /// Whether the service decides conditions.
     conditional: bool,
+    /// Whether it was given up to reach the service. Then nothing waits for it until it answers again.
+    down: AtomicBool,
     io: Handle,
     end: Arc<Notify>,
 }
@@ -65,8 +68,11 @@ impl Requests {
         let thread = std::thread::Builder::new().name("bucket".to_owned());
         thread.spawn(move || runtime.block_on(ends.notified())).map_err(thread_failed)?;
         let identity = url.to_owned();
+        let down = AtomicBool::new(false);
         let url = url.split('?').next().unwrap_or_default().trim_end_matches('/').to_owned();
-        Ok(Requests { shared: Arc::new(Shared { url, identity, blobs, retries, conditional, io, end }) })
+        Ok(Requests {
+            shared: Arc::new(Shared { url, identity, blobs, retries, conditional, down, io, end }),
+        })
     }
 
     /// The whole URL.
@@ -109,19 +115,31 @@ impl Requests {
         key: &str,
         mut request: impl FnMut() -> F,
     ) -> Result<T, BlobError> {
-        let mut pause = Pause::new(self.shared.retries);
+        let mut pause = self.pause();
         loop {
             match request().await {
                 Err(BlobError::Unknown(_)) if pause.wait().await => {}
                 Err(BlobError::Unknown(text)) => {
+                    self.shared.down.store(true, Ordering::Relaxed);
                     return Err(BlobError::Unknown(format!(
                         "{text} (gave up to {what} {key} after {} s)",
                         self.shared.retries.patience.as_secs()
                     )));
                 }
-                other => return other,
+                other => {
+                    self.shared.down.store(false, Ordering::Relaxed);
+                    return other;
+                }
             }
         }
+    }
+
+    fn pause(&self) -> Pause {
+        let mut retries = self.shared.retries;
+        if self.shared.down.load(Ordering::Relaxed) {
+            retries.patience = Duration::ZERO;
+        }
+        Pause::new(retries)
     }
 
     pub(crate) async fn get(&self, key: &str) -> Result<Option<Blob>, StateError> {
@@ -237,7 +255,7 @@ impl Requests {
         condition: &Put,
     ) -> Result<PutResult, StateError> {
         let fails = |error: &BlobError| failed("write", &self.place(key), error);
-        let mut pause = Pause::new(self.shared.retries);
+        let mut pause = self.pause();
         // Whether a request may have been done without our knowing.
         let mut unsure = false;
         loop {

@@ -171,12 +171,21 @@ impl Keeper {
     }
 }
 
+/// An entry in a file.
+#[derive(Debug)]
+struct Kept {
+    number: u64,
+    entry: Entry,
+    /// The resource that its operation began with.
+    began: Option<(Urn, String)>,
+}
+
 /// A file of entries.
 #[derive(Debug)]
 pub(crate) struct Unsent {
     pub(crate) path: PathBuf,
     owner: Owner,
-    entries: Vec<(u64, Entry, Option<(Urn, String)>)>,
+    entries: Vec<Kept>,
     /// Whether a checkpoint was about to be put in place with them.
     in_result: bool,
 }
@@ -209,7 +218,7 @@ pub(crate) fn read(path: &Path) -> Result<Unsent, StateError> {
         let entry = entry.transpose().map_err(|diagnostic| unreadable(path, &diagnostic.message))?;
         let Some(entry) = entry else { return Err(unreadable(path, "it has an empty entry")) };
         let resource = line.urn.and_then(|urn| Some((Urn::parse(&urn)?, line.id.unwrap_or_default())));
-        unsent.entries.push((number, entry, resource));
+        unsent.entries.push(Kept { number, entry, began: resource });
     }
     Ok(unsent)
 }
@@ -244,8 +253,8 @@ impl Unsent {
             return false;
         };
         let known = segment.entries.len() as u64;
-        let lacking = self.entries.iter().filter(|(number, ..)| *number > known);
-        segment.entries.extend(lacking.map(|(_, entry, _)| entry.clone()));
+        let lacking = self.entries.iter().filter(|kept| kept.number > known);
+        segment.entries.extend(lacking.map(|kept| kept.entry.clone()));
         true
     }
 
@@ -305,7 +314,7 @@ impl Unsent {
     /// Brings the entries into a state that has gone on without them. Gives a line for each change.
     pub(crate) fn submit(&self, snapshot: &mut Snapshot) -> Vec<String> {
         let mut lines = Vec::new();
-        for (_, entry, began) in &self.entries {
+        for Kept { entry, began, .. } in &self.entries {
             let Entry::End { changes, .. } = entry else { continue };
             for change in changes {
                 match change {

@@ -204,10 +204,11 @@ impl JournalWriter {
         if let Some(keeper) = &mut queue.keeper {
             keeper.note(&entry);
         }
-        if queue.failed.is_some() && !queue.closed {
-            if let Some(keeper) = &mut queue.keeper {
-                keeper.keep(number, [&entry]);
-            }
+        if queue.failed.is_some()
+            && !queue.closed
+            && let Some(keeper) = &mut queue.keeper
+        {
+            keeper.keep(number, [&entry]);
         }
         if queue.failed.is_none() {
             queue.entries.push(entry);
