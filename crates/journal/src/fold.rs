@@ -504,14 +504,16 @@ impl Fold {
         }
     }
 
-    /// A replacement that leaves the old state waiting for deletion may rename, too.
+    /// A replacement that leaves the old state waiting for deletion may rename, too. What becomes of its
+    /// views comes with it.
     fn rename_replaced(&mut self, changes: &[Change]) {
+        let is_view = |slot: &Slot| self.state(*slot).is_some_and(|state| state.view_of.is_some());
         let mut placed = changes.iter().filter_map(|change| match change {
-            Change::Place { slot, replaces: None, .. } => Some(*slot),
+            Change::Place { slot, replaces: None, .. } => Some(*slot).filter(|slot| !is_view(slot)),
             _ => None,
         });
         let mut marked = changes.iter().filter_map(|change| match change {
-            Change::MarkDelete { slot } => Some(*slot),
+            Change::MarkDelete { slot } => Some(*slot).filter(|slot| !is_view(slot)),
             _ => None,
         });
         let (Some(new), None, Some(old), None) = (placed.next(), placed.next(), marked.next(), marked.next())
