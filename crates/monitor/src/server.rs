@@ -4,13 +4,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::StreamExt as _;
 use purlin_diag::Diagnostic;
 use purlin_ports::ResourceMonitor;
-use purlin_wire::MAX_MESSAGE_SIZE;
 use purlin_wire::codegen::loader_server::LoaderServer;
 use purlin_wire::pulumirpc::engine_server::EngineServer;
 use purlin_wire::pulumirpc::resource_monitor_server::ResourceMonitorServer;
 use purlin_wire::pulumirpc::resource_status_server::ResourceStatusServer;
+use purlin_wire::{GatheringStream, MAX_MESSAGE_SIZE};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tonic::transport::Server;
@@ -60,6 +61,7 @@ impl MonitorServer {
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
         let incoming = TcpIncoming::bind(loopback).map_err(|e| failed(&e))?.with_nodelay(Some(true));
         let address = incoming.local_addr().map_err(|e| failed(&e))?;
+        let incoming = incoming.map(|accepted| accepted.map(GatheringStream::new));
 
         let loader = LoaderService(settings.schemas.clone());
         let services = Arc::new(Services::new(monitor, settings));

@@ -20,6 +20,7 @@ mod reader;
 mod rpc;
 mod signature;
 mod special;
+mod stream;
 #[cfg(test)]
 mod tests;
 
@@ -32,6 +33,7 @@ pub use options::{DecodeOptions, EncodeOptions, PeerFlags, Unknowns};
 pub use raw::{Struct, Value};
 pub use rpc::{codegen, pulumirpc};
 pub use signature::SIGNATURE_KEY;
+pub use stream::GatheringStream;
 
 /// The longest message, in bytes, that peers of the ecosystem send and take. Clients and servers
 /// have to be told: their own limit is far lower.

@@ -15,7 +15,7 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderValue, Method, Request, Uri};
 use prost::Message;
 use prost::bytes::{Bytes, BytesMut};
-use purlin_wire::{MAX_MESSAGE_SIZE, PREFIX_SIZE, frame_message, unframe_message};
+use purlin_wire::{GatheringStream, MAX_MESSAGE_SIZE, PREFIX_SIZE, frame_message, unframe_message};
 use tokio::net::TcpStream;
 use tonic::{Code, Status};
 
@@ -53,7 +53,7 @@ impl Transport {
             .enable_push(false)
             .initial_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
-            .handshake(stream)
+            .handshake(GatheringStream::new(stream))
             .await
             .map_err(std::io::Error::other)?;
         tokio::spawn(async move {
