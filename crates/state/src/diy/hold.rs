@@ -12,6 +12,7 @@ use super::folder::{Epoch, Folder, Lease};
 use super::layout::StackFile;
 use super::locks::{self, OwnLock};
 use super::medium::{Guard, Journal, PlaceError};
+use super::recent::Parsed;
 use super::store::Inner;
 use super::takeover;
 use super::unsent::{self, Unsent};
@@ -73,8 +74,7 @@ impl Hold {
     pub(crate) fn seize(inner: &Arc<Inner>, id: &StackId, locks: Vec<String>) -> Result<Hold, StateError> {
         let file = inner.layout.find(id)?.ok_or_else(|| StateError::NotFound(id.clone()))?;
         // What can't be read can't be recovered: nobody is to lose the stack for it.
-        let stored = Stored::read(inner, file.clone())?.ok_or_else(|| StateError::NotFound(id.clone()))?;
-        stored.parse()?;
+        inner.recent.read(inner, file.clone())?.ok_or_else(|| StateError::NotFound(id.clone()))?;
         let folder = Folder::of(inner, id);
         let leases = folder.leases()?;
         let fence = folder.fence()?;
@@ -273,14 +273,19 @@ impl Held<'_> {
     fn read(self, file: StackFile, leftovers: Leftovers) -> Result<Hold, StateError> {
         // A writer may have put another file in place before we had the lock.
         let file = self.inner.layout.find(self.id)?.unwrap_or(file);
-        let stored = Stored::read(self.inner, file)?.ok_or_else(|| StateError::NotFound(self.id.clone()))?;
-        let stored = Arc::new(stored);
-        let (snapshot, deployed) = match stored.parse() {
-            Ok(checkpoint) => (checkpoint.snapshot, checkpoint.deployed),
+        let gone = || StateError::NotFound(self.id.clone());
+        let parsed = match self.inner.recent.read(self.inner, file.clone()) {
+            Ok(parsed) => parsed.ok_or_else(gone)?,
             // It is to be replaced or removed by force.
-            Err(_) if leftovers == Leftovers::SetAside => (Snapshot::default(), true),
+            Err(StateError::Unusable(_)) if leftovers == Leftovers::SetAside => {
+                let stored = Arc::new(Stored::read(self.inner, file)?.ok_or_else(gone)?);
+                Parsed { stored, snapshot: Arc::default(), deployed: true }
+            }
             Err(error) => return Err(error),
         };
+        // From here on it belongs to who holds the stack.
+        self.inner.recent.forget();
+        let Parsed { stored, snapshot, deployed } = parsed;
         Ok(Hold {
             inner: Arc::clone(self.inner),
             id: self.id.clone(),
@@ -289,7 +294,7 @@ impl Held<'_> {
             epoch: self.number,
             incarnation: self.epoch.incarnation,
             stored,
-            base: LoadedStack { snapshot: Arc::new(snapshot), deployed, recovered: false },
+            base: LoadedStack { snapshot, deployed, recovered: false },
             lock: self.lock,
             dead: self.dead,
             unwritten: false,

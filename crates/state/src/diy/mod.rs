@@ -22,6 +22,7 @@ mod locks;
 pub(crate) mod medium;
 mod options;
 mod processes;
+mod recent;
 pub(crate) mod segment;
 mod session;
 mod store;

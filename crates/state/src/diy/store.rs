@@ -23,6 +23,7 @@ use super::layout::Layout;
 use super::locks;
 use super::medium::{Medium, PlaceError};
 use super::options::{Compression, DiyOptions, Surroundings};
+use super::recent::{Parsed, Recent};
 use super::session::DiySession;
 use super::tags;
 use super::takeover;
@@ -39,6 +40,7 @@ pub(crate) struct Inner {
     pub(crate) options: DiyOptions,
     pub(crate) around: Surroundings,
     pub(crate) writer: WriterMark,
+    pub(crate) recent: Recent,
 }
 
 /// Stacks in the layout that the ecosystem's self-managed backends have.
@@ -89,7 +91,9 @@ impl DiyStore {
             mark: around.processes.mark(around.pid).unwrap_or_default(),
             name: format!("{}@{} (pid {})", around.username, around.hostname, around.pid),
         };
-        DiyStore { inner: Arc::new(Inner { url, medium, layout, options, around, writer }) }
+        DiyStore {
+            inner: Arc::new(Inner { url, medium, layout, options, around, writer, recent: Recent::default() }),
+        }
     }
 
     /// The stacks of the old layout, without projects.
@@ -123,10 +127,8 @@ fn load(inner: &Inner, id: &StackId) -> Result<LoadedStack, StateError> {
     let mut last = None;
     for _ in 0..ATTEMPTS {
         let file = inner.layout.find(id)?.ok_or_else(|| StateError::NotFound(id.clone()))?;
-        let Some(stored) = Stored::read(inner, file)? else { continue };
-        let checkpoint = stored.parse()?;
-        let deployed = checkpoint.deployed;
-        let base = Arc::new(checkpoint.snapshot);
+        let Some(parsed) = inner.recent.read(inner, file)? else { continue };
+        let Parsed { stored, snapshot: base, deployed } = parsed;
         match takeover::fold(inner, id, &Folder::of(inner, id), &stored, &base) {
             Ok(None) => return Ok(LoadedStack { snapshot: base, deployed, recovered: false }),
             Ok(Some(folded)) => {
