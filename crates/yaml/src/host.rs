@@ -1,7 +1,7 @@
 //! The language host for YAML programs.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use purlin_diag::{Diagnostic, Severity};
@@ -24,13 +24,25 @@ pub struct YamlHost {
     schemas: Arc<dyn SchemaSource>,
     engine_version: Version,
     fetch: Option<purlin_assets::SharedFetch>,
+    /// The program that was asked for its packages, kept for its run.
+    read: Mutex<Option<Read>>,
+}
+
+/// A program that was read.
+struct Read {
+    /// The folder that it is in.
+    folder: PathBuf,
+    position_file: String,
+    locks: PackageLocks,
+    program: YamlProgram,
+    warnings: Vec<Diagnostic>,
 }
 
 impl YamlHost {
     /// A host that takes schemas from a source. The version is the one that a program's
     /// `requiredVersion` is compared with.
     pub fn new(schemas: Arc<dyn SchemaSource>, engine_version: Version) -> Self {
-        YamlHost { schemas, engine_version, fetch: None }
+        YamlHost { schemas, engine_version, fetch: None, read: Mutex::default() }
     }
 
     /// The host with a way to fetch assets at addresses of the network.
@@ -79,6 +91,22 @@ impl Source {
     }
 }
 
+impl Read {
+    /// Reads a program. What is wrong in a file that can be read is a list.
+    fn new(info: &ProgramInfo) -> Result<Result<Read, Vec<Diagnostic>>, Diagnostic> {
+        let source = Source::read(info)?;
+        let locks = PackageLocks::read(&info.program_directory, &source.root)?;
+        // Large programs have large trees, and from here on the parsed program is enough.
+        Ok(YamlProgram::parse(&source.root).map(|(program, warnings)| Read {
+            folder: info.program_directory.clone(),
+            position_file: relative(&source.path, &info.root_directory),
+            locks,
+            program,
+            warnings,
+        }))
+    }
+}
+
 fn unreadable(path: &Path, reason: &str) -> Diagnostic {
     Diagnostic::error("yaml-file", format!("the program {} can't be read: {reason}", path.display()))
 }
@@ -112,35 +140,26 @@ impl LanguageHost for YamlHost {
     }
 
     async fn required_packages(&self, program: &ProgramInfo) -> Result<Vec<PackageDescriptor>, Diagnostic> {
-        let source = Source::read(program)?;
-        let locks = PackageLocks::read(&program.program_directory, &source.root)?;
-        let (parsed, _) = YamlProgram::parse(&source.root).map_err(first_error)?;
-        Ok(parsed.required_packages(&locks))
+        let read = Read::new(program)?.map_err(first_error)?;
+        let packages = read.program.required_packages(&read.locks);
+        *self.read.lock().unwrap_or_else(PoisonError::into_inner) = Some(read);
+        Ok(packages)
     }
 
     async fn run(&self, request: RunRequest, cancel: CancellationToken) -> Result<RunOutcome, Diagnostic> {
         let info = &request.program;
-        let source = match Source::read(info) {
-            Ok(source) => source,
-            Err(problem) => return Ok(RunOutcome::Failed(problem)),
-        };
-        let locks = match PackageLocks::read(&info.program_directory, &source.root) {
-            Ok(locks) => locks,
-            Err(problem) => return Ok(RunOutcome::Failed(problem)),
-        };
-        let program = match YamlProgram::parse(&source.root) {
-            Ok((program, warnings)) => {
-                report_all(request.monitor.as_ref(), &warnings);
-                program
-            }
-            Err(problems) => {
+        let known = self.read.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let known = known.filter(|known| known.folder == info.program_directory);
+        let read = match known.map_or_else(|| Read::new(info), |known| Ok(Ok(known))) {
+            Ok(Ok(read)) => read,
+            Ok(Err(problems)) => {
                 report_all(request.monitor.as_ref(), &problems);
                 return Ok(RunOutcome::Bailed);
             }
+            Err(problem) => return Ok(RunOutcome::Failed(problem)),
         };
-        let position_file = relative(&source.path, &info.root_directory);
-        // Large programs have large trees, and from here on the parsed program is enough.
-        drop(source);
+        let Read { position_file, locks, program, warnings, .. } = read;
+        report_all(request.monitor.as_ref(), &warnings);
         let deployment = Deployment {
             position_file,
             folder: info.program_directory.clone(),
