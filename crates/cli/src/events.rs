@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -17,6 +16,7 @@ use purlin_ports::{Clock as _, EventSink};
 use crate::ambient::SystemClock;
 use crate::context::Context;
 use crate::exit::CommandError;
+use crate::mailbox::Mailbox;
 use crate::operation::{Notes, Prepared};
 use crate::output::Output;
 
@@ -24,8 +24,9 @@ use crate::output::Output;
 const FRAME: Duration = Duration::from_millis(100);
 
 /// How long a display waits for company after the first of some events, so that a run with
-/// thousands of them does not wake it, and whoever reads what it writes, for each one.
-const GATHER: Duration = Duration::from_millis(10);
+/// thousands of them does not wake it, and whoever reads what it writes, for each one. The end of
+/// the run doesn't wait.
+const GATHER: Duration = Duration::from_millis(40);
 
 /// What a display has to know.
 pub(crate) struct DisplaySettings {
@@ -90,18 +91,17 @@ enum Signal {
 }
 
 /// The engine's end of a display.
-struct Sink(Sender<Signal>);
+struct Sink(Arc<Mailbox<Signal>>);
 
 impl EventSink for Sink {
     fn emit(&self, event: EngineEvent) {
-        // A display that has ended shows nothing more.
-        let _ = self.0.send(Signal::Event(event));
+        self.0.put(Signal::Event(event));
     }
 }
 
 /// A display that runs on a thread of its own, so that a slow terminal holds nobody up.
 pub(crate) struct Display {
-    sender: Sender<Signal>,
+    mailbox: Arc<Mailbox<Signal>>,
     thread: JoinHandle<()>,
     started: Instant,
     preview: bool,
@@ -109,7 +109,8 @@ pub(crate) struct Display {
 
 impl Display {
     pub(crate) fn start(context: &Context, settings: DisplaySettings) -> Result<Display, CommandError> {
-        let (sender, receiver) = channel();
+        let mailbox = Arc::new(Mailbox::new());
+        let received = Arc::clone(&mailbox);
         let out = Arc::clone(&context.out);
         let log = match &settings.event_log {
             Some(path) => Some(EventLog::create(path)?),
@@ -120,14 +121,14 @@ impl Display {
         let screen = Screen::new(&settings, out, started);
         let thread = std::thread::Builder::new()
             .name("display".to_owned())
-            .spawn(move || screen.run(&receiver, log))
+            .spawn(move || screen.run(&received, log))
             .map_err(|e| Diagnostic::error("display", format!("no thread for the display: {e}")))?;
-        Ok(Display { sender, thread, started, preview })
+        Ok(Display { mailbox, thread, started, preview })
     }
 
     /// Where the engine sends events.
     pub(crate) fn sink(&self) -> Arc<dyn EventSink> {
-        Arc::new(Sink(self.sender.clone()))
+        Arc::new(Sink(Arc::clone(&self.mailbox)))
     }
 
     /// Says how the operation ended and waits until everything is shown.
@@ -148,14 +149,14 @@ impl Display {
             result,
         };
         for event in [summary, EngineEvent::Cancel] {
-            let _ = self.sender.send(Signal::Event(event));
+            self.mailbox.put(Signal::Event(event));
         }
         self.end().await;
     }
 
     /// Ends without a summary: the operation did not even begin.
     pub(crate) async fn abort(self) {
-        let _ = self.sender.send(Signal::Event(EngineEvent::Cancel));
+        self.mailbox.put(Signal::Event(EngineEvent::Cancel));
         self.end_with(Signal::Abort).await;
     }
 
@@ -164,8 +165,8 @@ impl Display {
     }
 
     async fn end_with(self, signal: Signal) {
-        let Display { sender, thread, .. } = self;
-        let _ = sender.send(signal);
+        let Display { mailbox, thread, .. } = self;
+        mailbox.put_last(signal);
         let _ = tokio::task::spawn_blocking(move || thread.join()).await;
     }
 }
@@ -244,7 +245,7 @@ impl Screen {
         Screen { out, started, style, notes, text: String::new() }
     }
 
-    fn run(mut self, receiver: &Receiver<Signal>, mut log: Option<EventLog>) {
+    fn run(mut self, mailbox: &Mailbox<Signal>, mut log: Option<EventLog>) {
         let heading = match &mut self.style {
             Style::Problems | Style::Stream { .. } | Style::Digest(_) => String::new(),
             Style::Lines(renderer) => renderer.start(),
@@ -254,11 +255,8 @@ impl Screen {
         self.out.write(&heading);
         let mut framed = Instant::now();
         loop {
-            let ending = match receiver.recv_timeout(FRAME) {
-                Ok(signal) => self.gathered(signal, receiver, &mut log),
-                Err(RecvTimeoutError::Disconnected) => Some(Signal::End),
-                Err(RecvTimeoutError::Timeout) => None,
-            };
+            let signals = mailbox.take(FRAME, GATHER);
+            let ending = self.signals(signals, &mut log);
             self.flush();
             match ending {
                 Some(Signal::Abort) => return self.clear(),
@@ -272,17 +270,9 @@ impl Screen {
         }
     }
 
-    /// Takes a signal and those that follow soon. The one that ends the display, if it was there.
-    fn gathered(
-        &mut self,
-        first: Signal,
-        receiver: &Receiver<Signal>,
-        log: &mut Option<EventLog>,
-    ) -> Option<Signal> {
-        if matches!(first, Signal::Event(_)) {
-            std::thread::sleep(GATHER);
-        }
-        for signal in std::iter::once(first).chain(receiver.try_iter()) {
+    /// Takes in what came. The signal that ends the display, if it was there.
+    fn signals(&mut self, signals: Vec<Signal>, log: &mut Option<EventLog>) -> Option<Signal> {
+        for signal in signals {
             let Signal::Event(event) = signal else { return Some(signal) };
             if let Some(log) = log {
                 log.write(&event);

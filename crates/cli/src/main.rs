@@ -7,6 +7,7 @@ mod config_values;
 mod context;
 mod events;
 mod exit;
+mod mailbox;
 mod operation;
 mod output;
 mod plain;
