@@ -1,8 +1,9 @@
 //! A monitor that is there before its engine: the gRPC services need a monitor, plugins need the
-//! address of the services, and the engine needs the plugins.
+//! address of the services, and the engine needs the plugins. And a program may be started while
+//! nobody knows yet whether there will be an engine: its calls wait.
 
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use purlin_model::{PropertyMap, Urn};
@@ -10,26 +11,37 @@ use purlin_ports::{
     CallReply, CallRequest, DeploymentInfo, Hook, Inherited, InvokeReply, InvokeRequest, LogMessage,
     MonitorError, PublishedStep, ReadReply, ReadRequest, RegisterReply, RegisterRequest, ResourceMonitor,
 };
+use tokio::sync::SetOnce;
 
-/// Passes everything on to a monitor that comes later. Before that, everything is being stopped.
+/// Passes everything on to a monitor that comes later.
 pub(crate) struct LateMonitor {
     info: DeploymentInfo,
-    inner: OnceLock<Arc<dyn ResourceMonitor>>,
+    /// The monitor; `None` if it will never come.
+    inner: SetOnce<Option<Arc<dyn ResourceMonitor>>>,
+    /// What was said before the monitor came.
+    said: Mutex<Vec<LogMessage>>,
 }
 
 impl LateMonitor {
     pub(crate) fn new(info: DeploymentInfo) -> Arc<LateMonitor> {
-        Arc::new(LateMonitor { info, inner: OnceLock::new() })
+        Arc::new(LateMonitor { info, inner: SetOnce::new(), said: Mutex::default() })
     }
 
     /// Here it is.
     pub(crate) fn set(&self, monitor: Arc<dyn ResourceMonitor>) {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        said.drain(..).for_each(|message| monitor.log(message));
         // The first one stays; there is only one.
-        let _ = self.inner.set(monitor);
+        let _ = self.inner.set(Some(monitor));
     }
 
-    fn inner(&self) -> Result<&Arc<dyn ResourceMonitor>, MonitorError> {
-        self.inner.get().ok_or(MonitorError::Stopping)
+    /// It will not come: whoever waits for it learns that everything is being stopped.
+    pub(crate) fn give_up(&self) {
+        let _ = self.inner.set(None);
+    }
+
+    async fn inner(&self) -> Result<&Arc<dyn ResourceMonitor>, MonitorError> {
+        self.inner.wait().await.as_ref().ok_or(MonitorError::Stopping)
     }
 }
 
@@ -48,47 +60,50 @@ impl ResourceMonitor for LateMonitor {
         'a: 'async_trait,
         Self: 'async_trait,
     {
-        match self.inner() {
-            Ok(inner) => inner.register(request),
-            Err(error) => Box::pin(std::future::ready(Err(error))),
+        match self.inner.get() {
+            Some(Some(inner)) => inner.register(request),
+            _ => Box::pin(async move { self.inner().await?.register(request).await }),
         }
     }
 
     async fn register_outputs(&self, urn: Urn, outputs: PropertyMap) -> Result<(), MonitorError> {
-        self.inner()?.register_outputs(urn, outputs).await
+        self.inner().await?.register_outputs(urn, outputs).await
     }
 
     async fn read(&self, request: ReadRequest) -> Result<ReadReply, MonitorError> {
-        self.inner()?.read(request).await
+        self.inner().await?.read(request).await
     }
 
     async fn invoke(&self, request: InvokeRequest) -> Result<InvokeReply, MonitorError> {
-        self.inner()?.invoke(request).await
+        self.inner().await?.invoke(request).await
     }
 
     async fn call(&self, request: CallRequest) -> Result<CallReply, MonitorError> {
-        self.inner()?.call(request).await
+        self.inner().await?.call(request).await
     }
 
     async fn inherited(&self, parent: &Urn, package: Option<&str>) -> Result<Inherited, MonitorError> {
-        self.inner()?.inherited(parent, package).await
+        self.inner().await?.inherited(parent, package).await
     }
 
     async fn register_hook(&self, hook: Hook) -> Result<(), MonitorError> {
-        self.inner()?.register_hook(hook).await
+        self.inner().await?.register_hook(hook).await
     }
 
     async fn publish_views(&self, token: String, steps: Vec<PublishedStep>) -> Result<(), MonitorError> {
-        self.inner()?.publish_views(token, steps).await
+        self.inner().await?.publish_views(token, steps).await
     }
 
     async fn program_finished(&self) -> Result<(), MonitorError> {
-        self.inner()?.program_finished().await
+        self.inner().await?.program_finished().await
     }
 
     fn log(&self, message: LogMessage) {
-        if let Ok(inner) = self.inner() {
-            inner.log(message);
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.inner.get() {
+            Some(Some(inner)) => inner.log(message),
+            Some(None) => {}
+            None => said.push(message),
         }
     }
 }

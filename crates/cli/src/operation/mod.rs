@@ -1,5 +1,6 @@
 //! `preview`, `up`, `refresh`, `destroy`.
 
+mod ahead;
 mod builtin;
 mod fetch;
 mod flags;

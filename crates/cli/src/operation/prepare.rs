@@ -52,10 +52,14 @@ impl<'c> Prepared<'c> {
         if let Some(range) = &project.required_version {
             purlin_project::check_required_version(range, COMPATIBLE_VERSION)?;
         }
+        let file = flags.common.config_file.as_ref().map(|f| context.ambient.cwd.join(f));
+        let settings = target.settings(file.as_deref());
+        if let Ok(settings) = &settings {
+            unlock_early(context, &flags, settings);
+        }
         // A stack that isn't there is to be known before anything else is tried.
         let secrets_provider = target.store.load(&target.id).await?.snapshot.secrets_provider.clone();
-        let file = flags.common.config_file.as_ref().map(|f| context.ambient.cwd.join(f));
-        let mut settings = target.settings(file.as_deref())?;
+        let mut settings = settings?;
         set_from_command_line(project, &mut settings, &flags)?;
         for warning in settings.warnings() {
             context.out.error_line(crate::report::render(warning, context.out.colors()));
@@ -212,6 +216,17 @@ impl<'c> Prepared<'c> {
     /// Removes the stack and its configuration.
     pub(crate) async fn remove_stack(&self, context: &Context) -> Result<(), CommandError> {
         self.target.remove(context, false, false).await
+    }
+}
+
+/// Begins to derive the key that the settings' secrets have, which takes longer than most of what
+/// else a command does. Whoever needs it waits for it, and learns then what is wrong.
+fn unlock_early(context: &Context, flags: &Flags, settings: &StackSettings) {
+    if flags.preview_only || crate::config_values::asks_for_passphrase(context) {
+        return;
+    }
+    if let Ok(Some(manager)) = crate::config_values::manager_of_settings(context, settings) {
+        tokio::spawn(async move { manager.unlock().await });
     }
 }
 

@@ -1,7 +1,7 @@
 //! One run of an operation: services up, engine run, everything down again.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use purlin_diag::Diagnostic;
@@ -25,6 +25,7 @@ use crate::config_values::manager_of_state;
 use crate::context::Context;
 use crate::events::{Display, DisplaySettings};
 use crate::exit::{CommandError, Failure};
+use crate::operation::ahead::Ahead;
 use crate::operation::late::LateMonitor;
 use crate::operation::plan_file::{self, RecordedPlan};
 use crate::operation::policies;
@@ -69,7 +70,20 @@ struct Services {
     address: String,
     plugins: Arc<PluginHost>,
     host: Arc<dyn LanguageHost>,
-    session: Arc<std::sync::OnceLock<Arc<dyn UpdateSession>>>,
+    session: Arc<OnceLock<Arc<dyn UpdateSession>>>,
+    /// The program, once it runs ahead of the engine.
+    ahead: OnceLock<Arc<Ahead>>,
+}
+
+impl Services {
+    /// Ends everything.
+    async fn stop(&self) {
+        self.late.give_up();
+        if let Some(ahead) = self.ahead.get() {
+            ahead.end().await;
+        }
+        self.plugins.stop_all().await;
+    }
 }
 
 impl Prepared<'_> {
@@ -111,7 +125,7 @@ impl Prepared<'_> {
             }
             Err(problem) => Err(problem),
         };
-        services.plugins.stop_all().await;
+        services.stop().await;
         services.server.shutdown().await;
         report.map(|(report, bags)| (report, bags, names))
     }
@@ -136,7 +150,7 @@ impl Prepared<'_> {
             MonitorServer::start(Arc::clone(&late) as Arc<dyn purlin_ports::ResourceMonitor>, settings)
                 .await?;
         let address = server.address().to_string();
-        let session: Arc<std::sync::OnceLock<Arc<dyn UpdateSession>>> = Arc::default();
+        let session: Arc<OnceLock<Arc<dyn UpdateSession>>> = Arc::default();
         let noted = Arc::clone(&session);
         let observer = Arc::new(move |event: ProcessEvent| {
             if let (ProcessEvent::Started { pid, .. }, Some(session)) = (&event, noted.get()) {
@@ -162,7 +176,7 @@ impl Prepared<'_> {
                 })?
             }
         };
-        Ok(Services { late, server, address, plugins, host, session })
+        Ok(Services { late, server, address, plugins, host, session, ahead: OnceLock::new() })
     }
 
     /// Does what comes before the engine: finds out what the program needs, and takes the stack.
@@ -177,6 +191,12 @@ impl Prepared<'_> {
             true => self.required_packages(services.host.as_ref(), events).await?,
             false => BTreeMap::new(),
         };
+        if self.mode == Mode::Update && !self.refresh_first() {
+            // There is one program a run.
+            let _ = services
+                .ahead
+                .set(Ahead::start(Arc::clone(&services.host), self.run_request(preview, services, events)));
+        }
         unlocking.done().await?;
         let packs = self.policy_packs(preview, &services.plugins, &services.address, events).await?;
         if preview {
@@ -220,10 +240,13 @@ impl Prepared<'_> {
         let engine =
             engine.with_policies(packs.into_iter().map(|pack| pack as Arc<dyn PolicyPack>).collect());
         services.late.set(engine.monitor());
-        let program = self.runs_program().then(|| Program {
-            host: Arc::clone(&services.host),
-            request: self.run_request(preview, services, events),
-        });
+        let host = match services.ahead.get() {
+            Some(ahead) => Arc::clone(ahead) as Arc<dyn LanguageHost>,
+            None => Arc::clone(&services.host),
+        };
+        let program = self
+            .runs_program()
+            .then(|| Program { host, request: self.run_request(preview, services, events) });
         // Whoever doesn't want to wait for calls doesn't want to wait for those who hang in them.
         let (plugins, abandon) = (Arc::clone(&services.plugins), stops.abandon.clone());
         let ending = tokio::spawn(async move {

@@ -228,6 +228,19 @@ fn a_passphrase_that_is_wrong_or_missing_is_known_before_anything_is_done() {
     }
 }
 
+/// Programs are started while the passphrase is being checked.
+#[test]
+fn a_program_that_is_not_wanted_after_all_says_nothing_of_its_end() {
+    let mut sealed = deployed();
+    sealed.use_python();
+    sealed.write("Pulumi.yaml", "name: shop\nruntime: python\n");
+    sealed.write("__main__.py", "import pulumi\npulumi.export('a', 1)\n");
+    sealed.set("PULUMI_CONFIG_PASSPHRASE", "wrong");
+    let ran = refused(&sealed, UP, 1, &["incorrect passphrase"]);
+    assert!(!ran.output().contains("Traceback"), "{ran}");
+    assert!(!ran.output().contains("Interrupt"), "{ran}");
+}
+
 #[test]
 fn a_broken_project_file_is_told_its_place() {
     let sealed = deployed();
