@@ -160,7 +160,7 @@ async fn stacks_on_real_services_keep_the_promises_of_stores() {
                 clock: chance.clone(),
                 entropy: chance.clone(),
                 timer: Arc::new(SystemTimer::start()),
-                processes: Arc::new(SystemProcesses::new("here".into())),
+                processes: Arc::new(SystemProcesses::new("here")),
                 pid: std::process::id(),
                 hostname: "here".into(),
                 username: "ann".into(),
