@@ -15,8 +15,8 @@ use purlin_ports::{BagCodec, SecretsManager, StackId};
 use purlin_project::config::ConfigMap;
 use purlin_project::{Project, StackSettings};
 use purlin_secrets::{
-    FixedPassphrase, NoPassphrase, PassphraseManager, PassphraseSource, SealedBags, decrypt_text,
-    encrypt_text, manager_from_state,
+    CloudManager, FixedPassphrase, KeyServices, NoPassphrase, PassphraseManager, PassphraseSource,
+    SealedBags, decrypt_text, encrypt_text, manager_from_state,
 };
 use zeroize::Zeroizing;
 
@@ -59,21 +59,43 @@ pub(crate) fn asks_for_passphrase(context: &Context) -> bool {
     !known && context.interactive()
 }
 
-/// The managers in use by their salts, so that no key is derived twice.
+/// The managers in use by what they are made from, so that no key is derived and no key service
+/// asked twice.
 #[derive(Default)]
-pub(crate) struct Managers(Mutex<HashMap<String, Arc<PassphraseManager>>>);
+pub(crate) struct Managers(Mutex<HashMap<String, Arc<dyn SecretsManager>>>);
 
 impl Managers {
-    fn of_salt(&self, context: &Context, salt: &str) -> Result<Arc<PassphraseManager>, Diagnostic> {
+    fn known(
+        &self,
+        made_from: String,
+        make: impl FnOnce() -> Result<Arc<dyn SecretsManager>, Diagnostic>,
+    ) -> Result<Arc<dyn SecretsManager>, Diagnostic> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(manager) = known.get(salt) {
+        if let Some(manager) = known.get(&made_from) {
             return Ok(Arc::clone(manager));
         }
-        let manager = PassphraseManager::open(salt, passphrases(context), Arc::new(SystemEntropy))?;
-        let manager = Arc::new(manager);
-        known.insert(salt.to_owned(), Arc::clone(&manager));
+        let manager = make()?;
+        known.insert(made_from, Arc::clone(&manager));
         Ok(manager)
     }
+
+    fn of_salt(&self, context: &Context, salt: &str) -> Result<Arc<dyn SecretsManager>, Diagnostic> {
+        self.known(salt.to_owned(), || {
+            Ok(Arc::new(PassphraseManager::open(salt, passphrases(context), Arc::new(SystemEntropy))?))
+        })
+    }
+
+    fn of_key(&self, context: &Context, url: &str, key: &str) -> Result<Arc<dyn SecretsManager>, Diagnostic> {
+        self.known(format!("{url} {key}"), || {
+            Ok(Arc::new(CloudManager::open(url, key, &key_services(context), Arc::new(SystemEntropy))?))
+        })
+    }
+}
+
+/// The key services, with the environment of this process.
+pub(crate) fn key_services(context: &Context) -> KeyServices {
+    let env = context.ambient.env().clone();
+    KeyServices::new(Arc::new(move |name| env.get(name).cloned()))
 }
 
 /// The manager that a state names.
@@ -81,10 +103,17 @@ pub(crate) fn manager_of_provider(
     context: &Context,
     provider: &SecretsProvider,
 ) -> Result<Arc<dyn SecretsManager>, CommandError> {
-    match passphrase_salt(provider) {
-        Some(salt) => Ok(context.managers.of_salt(context, &salt)?),
-        None => Ok(manager_from_state(provider, passphrases(context), Arc::new(SystemEntropy))?),
+    if let Some(salt) = passphrase_salt(provider) {
+        return Ok(context.managers.of_salt(context, &salt)?);
     }
+    if &*provider.ty == "cloud" {
+        refuse_override(context)?;
+    }
+    let made_from = format!("{} {}", provider.ty, provider.state);
+    let manager = context.managers.known(made_from, || {
+        manager_from_state(provider, passphrases(context), &key_services(context), Arc::new(SystemEntropy))
+    });
+    Ok(manager?)
 }
 
 fn passphrase_salt(provider: &SecretsProvider) -> Option<String> {
@@ -108,6 +137,7 @@ pub(crate) fn passphrases(context: &Context) -> Arc<dyn PassphraseSource> {
 pub(crate) fn check_secrets_provider(provider: Option<&str>) -> Result<(), CommandError> {
     match provider {
         None | Some("" | "default" | "passphrase") => Ok(()),
+        Some(url) if KeyServices::is_url(url) => Ok(()),
         Some(other) => Err(CommandError::unsupported(&format!("the secrets provider '{other}'"))),
     }
 }
@@ -118,11 +148,29 @@ pub(crate) fn manager_of_settings(
     settings: &StackSettings,
 ) -> Result<Option<Arc<dyn SecretsManager>>, CommandError> {
     check_secrets_provider(settings.secrets_provider())?;
+    if let Some(url) = key_service_of(settings) {
+        refuse_override(context)?;
+        let Some(key) = settings.encrypted_key() else { return Ok(None) };
+        return Ok(Some(context.managers.of_key(context, url, key)?));
+    }
     let Some(salt) = settings.encryption_salt() else { return Ok(None) };
     Ok(Some(context.managers.of_salt(context, salt)?))
 }
 
-/// The manager that a stack's settings name; a new one if they name none, which is written to the
+/// Another key service than settings and state name would make secrets that nobody else can read.
+pub(crate) fn refuse_override(context: &Context) -> Result<(), CommandError> {
+    match context.ambient.non_empty("PULUMI_CLOUD_SECRET_OVERRIDE") {
+        Some(_) => Err(CommandError::unsupported("PULUMI_CLOUD_SECRET_OVERRIDE")),
+        None => Ok(()),
+    }
+}
+
+/// The URL of the key service that settings name.
+fn key_service_of(settings: &StackSettings) -> Option<&str> {
+    settings.secrets_provider().filter(|provider| KeyServices::is_url(provider))
+}
+
+/// The manager that a stack's settings name; a new one if they have none yet, which is written to the
 /// settings.
 pub(crate) async fn manager_for_new(
     context: &Context,
@@ -131,9 +179,25 @@ pub(crate) async fn manager_for_new(
     if let Some(manager) = manager_of_settings(context, settings)? {
         return Ok(manager);
     }
+    let manager = new_manager(context, settings).await?;
+    settings.save()?;
+    Ok(manager)
+}
+
+/// A new manager of the kind that settings name. They are told its key or its salt, and not saved.
+pub(crate) async fn new_manager(
+    context: &Context,
+    settings: &mut StackSettings,
+) -> Result<Arc<dyn SecretsManager>, CommandError> {
+    if let Some(url) = key_service_of(settings).map(str::to_owned) {
+        refuse_override(context)?;
+        let manager = CloudManager::create(&url, &key_services(context), Arc::new(SystemEntropy)).await?;
+        settings.set_encrypted_key(Some(manager.encrypted_key()))?;
+        settings.set_encryption_salt(None)?;
+        return Ok(Arc::new(manager));
+    }
     let manager = PassphraseManager::create(passphrases(context), Arc::new(SystemEntropy)).await?;
     settings.set_encryption_salt(Some(manager.salt()))?;
-    settings.save()?;
     Ok(Arc::new(manager))
 }
 
@@ -269,21 +333,43 @@ pub(crate) async fn conceal(context: &Context, target: &Target, text: &str) -> R
     Ok(replace_secrets(text, SecretForm::Plaintext, &ciphertexts)?)
 }
 
-/// Makes the secrets manager of a new stack if that can be done without asking.
+/// Makes the secrets manager of a new stack: of the kind that is asked for, or as its settings say;
+/// one with a passphrase only if that can be had. The settings are to be saved when there is the stack.
 pub(crate) async fn prepare_new_stack(
     context: &Context,
     project: &Project,
     id: &StackId,
-) -> Result<(), CommandError> {
-    let known = context.ambient.var("PULUMI_CONFIG_PASSPHRASE").is_some()
-        || context.ambient.non_empty("PULUMI_CONFIG_PASSPHRASE_FILE").is_some();
-    if !known && !context.interactive() {
-        return Ok(());
-    }
+    provider: Option<&str>,
+) -> Result<Option<StackSettings>, CommandError> {
+    check_secrets_provider(provider)?;
     let path = project.stack_settings_path(&id.name);
     let mut settings = StackSettings::load(&path, &project.name)?;
-    manager_for_new(context, &mut settings).await?;
-    Ok(())
+    if let Some(provider) = provider.filter(|provider| !provider.is_empty() && *provider != "default") {
+        let named = key_service_of(&settings).unwrap_or("passphrase");
+        if named != provider {
+            if !settings.config().ciphertexts().is_empty() {
+                let file = path.display();
+                let message =
+                    format!("{file} holds secrets that are encrypted by {named}, not by {provider}");
+                let hint = format!("leave out --secrets-provider, or remove {file}");
+                return Err(Diagnostic::error("secrets-provider-differs", message).with_hint(hint).into());
+            }
+            settings.set_encrypted_key(None)?;
+            settings.set_encryption_salt(None)?;
+            let url = KeyServices::is_url(provider).then_some(provider);
+            settings.set_secrets_provider(url)?;
+        }
+    }
+    let passphrase = key_service_of(&settings).is_none();
+    let known = context.ambient.var("PULUMI_CONFIG_PASSPHRASE").is_some()
+        || context.ambient.non_empty("PULUMI_CONFIG_PASSPHRASE_FILE").is_some();
+    if passphrase && !known && !context.interactive() {
+        return Ok(None);
+    }
+    if manager_of_settings(context, &settings)?.is_none() {
+        new_manager(context, &mut settings).await?;
+    }
+    Ok(Some(settings))
 }
 
 /// Copies the configuration of a stack to a new one; secrets are encrypted anew.
@@ -333,8 +419,13 @@ impl ConfigSecrets {
             return Ok(ConfigSecrets { plaintexts: HashMap::new() });
         }
         let Some(manager) = manager_of_settings(context, settings)? else {
-            let message = format!("the configuration of stack '{}' has secrets and no salt", target.id.name);
-            let hint = "restore `encryptionsalt` in the stack's settings file";
+            let (lost, field) = match key_service_of(settings) {
+                Some(_) => ("encrypted key", "encryptedkey"),
+                None => ("salt", "encryptionsalt"),
+            };
+            let message =
+                format!("the configuration of stack '{}' has secrets and no {lost}", target.id.name);
+            let hint = format!("restore `{field}` in the stack's settings file");
             return Err(Diagnostic::error("no-salt", message).with_hint(hint).into());
         };
         let plaintexts = manager.decrypt(&ciphertexts).await?;

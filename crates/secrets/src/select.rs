@@ -7,12 +7,15 @@ use purlin_model::state::SecretsProvider;
 use purlin_ports::{Entropy, SecretsManager};
 
 use crate::b64::Base64Manager;
+use crate::cloud::CloudManager;
+use crate::keys::KeyServices;
 use crate::passphrase::{PassphraseManager, PassphraseSource};
 
 /// The manager that a state names. Nothing is asked and nothing derived before a secret is used.
 pub fn manager_from_state(
     provider: &SecretsProvider,
     passphrases: Arc<dyn PassphraseSource>,
+    services: &KeyServices,
     entropy: Arc<dyn Entropy>,
 ) -> Result<Arc<dyn SecretsManager>, Diagnostic> {
     match provider.ty.as_str() {
@@ -25,9 +28,21 @@ pub fn manager_from_state(
             Ok(Arc::new(PassphraseManager::open(salt, passphrases, entropy)?))
         }
         "b64" => Ok(Arc::new(Base64Manager)),
-        "cloud" | "service" => Err(Diagnostic::error(
+        "cloud" => {
+            let settings: serde_json::Value = serde_json::from_str(&provider.state).unwrap_or_default();
+            let text = |name: &str| settings.get(name).and_then(serde_json::Value::as_str);
+            let (Some(url), Some(key)) = (text("url"), text("encryptedkey")) else {
+                return Err(Diagnostic::error(
+                    "key-service-key",
+                    "the state's settings of its key service hold no `url` and `encryptedkey`",
+                )
+                .with_hint("restore the stack's state from a backup"));
+            };
+            Ok(Arc::new(CloudManager::open(url, key, services, entropy)?))
+        }
+        "service" => Err(Diagnostic::error(
             "secrets-unsupported",
-            format!("the stack's secrets are kept by the '{}' secrets manager, which is not supported yet", provider.ty),
+            "the stack's secrets are kept by the 'service' secrets manager, which is not supported yet",
         )
         .with_hint(
             "with the program that made the stack, run `stack change-secrets-provider passphrase`, then use this \

@@ -11,8 +11,8 @@ use purlin_model::state::SecretsProvider;
 use purlin_model::{Bag, PropertyValue, Snapshot};
 use purlin_ports::{BagCodec as _, Entropy, SecretsManager};
 use purlin_secrets::{
-    Base64Manager, FixedPassphrase, NoPassphrase, PassphraseManager, PassphraseSource, SealedBags,
-    conformance, decrypt_text, encrypt_text, manager_from_state,
+    Base64Manager, FixedPassphrase, KeyServices, NoPassphrase, PassphraseManager, PassphraseSource,
+    SealedBags, conformance, decrypt_text, encrypt_text, manager_from_state,
 };
 use zeroize::Zeroizing;
 
@@ -33,6 +33,10 @@ fn entropy() -> Arc<dyn Entropy> {
     Arc::new(Counter::default())
 }
 
+fn services() -> KeyServices {
+    KeyServices::new(Arc::new(|_| None))
+}
+
 fn fixed(passphrase: &str) -> Arc<dyn PassphraseSource> {
     Arc::new(FixedPassphrase::new(passphrase))
 }
@@ -46,7 +50,8 @@ async fn every_manager_keeps_its_promises() {
     conformance::secrets_manager(&Base64Manager).await;
     let created = PassphraseManager::create(fixed("open sesame"), entropy()).await.unwrap();
     conformance::secrets_manager(&created).await;
-    let opened = manager_from_state(&created.provider(), fixed("open sesame"), entropy()).unwrap();
+    let opened =
+        manager_from_state(&created.provider(), fixed("open sesame"), &services(), entropy()).unwrap();
     conformance::secrets_manager(&*opened).await;
     let ciphertext = encrypt_text(&created, "x").await.unwrap();
     assert_eq!(decrypt_text(&*opened, &ciphertext).await.unwrap(), "x");
@@ -57,7 +62,7 @@ async fn every_manager_keeps_its_promises() {
 async fn official_secrets_are_opened_and_kept() {
     let snapshot = official();
     let provider = snapshot.secrets_provider.clone().unwrap();
-    let manager = manager_from_state(&provider, fixed(PASSPHRASE), entropy()).unwrap();
+    let manager = manager_from_state(&provider, fixed(PASSPHRASE), &services(), entropy()).unwrap();
     assert_eq!(manager.provider(), provider);
     let bags = SealedBags::new(manager);
     let outputs = bags.open(&snapshot.resources[0].outputs).await.unwrap();
@@ -86,7 +91,7 @@ async fn a_wrong_passphrase_shows_when_a_secret_is_used_and_is_asked_for_once() 
     let asked = Arc::new(Asked(AtomicUsize::new(0)));
     let snapshot = official();
     let provider = snapshot.secrets_provider.clone().unwrap();
-    let manager = manager_from_state(&provider, Arc::clone(&asked) as _, entropy()).unwrap();
+    let manager = manager_from_state(&provider, Arc::clone(&asked) as _, &services(), entropy()).unwrap();
     let bags = SealedBags::new(Arc::clone(&manager));
     bags.open(&snapshot.resources[2].inputs).await.unwrap();
     assert_eq!(asked.0.load(Ordering::Relaxed), 0, "a bag without secrets needs no passphrase");
@@ -102,7 +107,7 @@ async fn a_wrong_passphrase_shows_when_a_secret_is_used_and_is_asked_for_once() 
 #[tokio::test]
 async fn a_missing_passphrase_names_both_variables() {
     let provider = official().secrets_provider.unwrap();
-    let manager = manager_from_state(&provider, Arc::new(NoPassphrase), entropy()).unwrap();
+    let manager = manager_from_state(&provider, Arc::new(NoPassphrase), &services(), entropy()).unwrap();
     let refused = manager.decrypt(&["v1:x:y".into()]).await.unwrap_err();
     assert_eq!(refused.code, "passphrase-missing");
     let hint = refused.hint.unwrap();
@@ -112,7 +117,7 @@ async fn a_missing_passphrase_names_both_variables() {
 #[tokio::test]
 async fn damaged_secrets_are_refused() {
     let provider = official().secrets_provider.unwrap();
-    let manager = manager_from_state(&provider, fixed(PASSPHRASE), entropy()).unwrap();
+    let manager = manager_from_state(&provider, fixed(PASSPHRASE), &services(), entropy()).unwrap();
     let good = encrypt_text(&*manager, "hunter2").await.unwrap();
     let flipped = format!("{}A{}", &good[..30], &good[31..]);
     for bad in
@@ -131,13 +136,14 @@ async fn damaged_secrets_are_refused() {
 fn unusable_managers_are_named() {
     let refuse = |ty: &str, state: &str| {
         let provider = SecretsProvider { ty: ty.into(), state: state.into() };
-        manager_from_state(&provider, Arc::new(NoPassphrase), entropy()).err().unwrap()
+        manager_from_state(&provider, Arc::new(NoPassphrase), &services(), entropy()).err().unwrap()
     };
-    for ty in ["cloud", "service"] {
-        let refused = refuse(ty, "{}");
-        assert_eq!(refused.code, "secrets-unsupported");
-        assert!(refused.message.contains(ty) && refused.hint.is_some());
-    }
+    let refused = refuse("service", "{}");
+    assert_eq!(refused.code, "secrets-unsupported");
+    assert!(refused.message.contains("service") && refused.hint.is_some());
+    assert_eq!(refuse("cloud", "{}").code, "key-service-key");
+    assert_eq!(refuse("cloud", r#"{"url":"awskms://x","encryptedkey":"%"}"#).code, "key-service-key");
+    assert_eq!(refuse("cloud", r#"{"url":"otherkms://x","encryptedkey":"eHh4"}"#).code, "key-service-url");
     assert_eq!(refuse("rot13", "").code, "secrets-unknown");
     for state in [
         "",

@@ -143,8 +143,12 @@ async fn make_stack(
 ) -> Result<(), CommandError> {
     let store = context.store(Some(project))?;
     let id = context.stack_id(Some(project), stack)?;
+    let provider = args.secrets_provider.as_deref();
+    let settings = config_values::prepare_new_stack(context, project, &id, provider).await?;
     store.create(&id).await?;
-    config_values::prepare_new_stack(context, project, &id).await?;
+    if let Some(settings) = settings {
+        settings.save()?;
+    }
     context.select(project, store.url(), Some(&id.name))?;
     context.out.line(format!("Created stack '{}'", id.name));
     if args.config.is_empty() {

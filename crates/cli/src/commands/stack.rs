@@ -43,12 +43,15 @@ async fn init(context: &Context, named: Option<&str>, args: StackInitArgs) -> Re
         None => context.ask_text("stack name", "dev", "a name")?,
     };
     let id = context.stack_id(Some(&project), &name)?;
-    config_values::check_secrets_provider(args.secrets_provider.as_deref())?;
+    let provider = args.secrets_provider.as_deref();
+    let settings = config_values::prepare_new_stack(context, &project, &id, provider).await?;
     store.create(&id).await?;
+    if let Some(settings) = settings {
+        settings.save()?;
+    }
     if let Some(source) = &args.copy_config_from {
         config_values::copy_config(context, source, &id.name).await?;
     }
-    config_values::prepare_new_stack(context, &project, &id).await?;
     if !args.no_select {
         context.select(&project, store.url(), Some(&id.name))?;
     }
@@ -171,9 +174,12 @@ async fn select(context: &Context, named: Option<&str>, args: StackSelectArgs) -
         if !args.create {
             return Err(purlin_ports::StateError::NotFound(id).into());
         }
-        config_values::check_secrets_provider(args.secrets_provider.as_deref())?;
+        let provider = args.secrets_provider.as_deref();
+        let settings = config_values::prepare_new_stack(context, &project, &id, provider).await?;
         store.create(&id).await?;
-        config_values::prepare_new_stack(context, &project, &id).await?;
+        if let Some(settings) = settings {
+            settings.save()?;
+        }
         context.out.error_line(format!("Created stack '{}'", id.name));
     }
     context.select(&project, store.url(), Some(&id.name))

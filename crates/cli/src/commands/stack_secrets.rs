@@ -8,7 +8,7 @@ use purlin_diag::Diagnostic;
 use purlin_model::Snapshot;
 use purlin_ports::{Clock as _, SecretsManager, UpdateOutcome};
 use purlin_project::StackSettings;
-use purlin_secrets::{FixedPassphrase, PassphraseManager};
+use purlin_secrets::{CloudManager, FixedPassphrase, KeyServices, PassphraseManager};
 use zeroize::Zeroizing;
 
 use crate::ambient::{SystemClock, SystemEntropy};
@@ -19,21 +19,65 @@ use crate::context::{Context, Target};
 use crate::exit::{CommandError, Failure};
 
 /// What makes the managers that secrets are encrypted by from now on.
-pub(crate) struct NewManager {
-    passphrase: Zeroizing<String>,
+pub(crate) enum NewManager {
+    /// With a passphrase.
+    Passphrase(Zeroizing<String>),
+    /// With a data key that the key service at a URL encrypts.
+    KeyService(String, KeyServices),
+}
+
+/// A manager of a kind that settings can name.
+pub(crate) enum Fresh {
+    /// It has a salt.
+    Passphrase(Arc<PassphraseManager>),
+    /// It has an encrypted data key.
+    KeyService(Arc<CloudManager>),
 }
 
 impl NewManager {
-    /// A manager with a salt of its own.
-    pub(crate) async fn create(&self) -> Result<Arc<PassphraseManager>, CommandError> {
-        let source = Arc::new(FixedPassphrase::new(self.passphrase.as_str()));
-        Ok(Arc::new(PassphraseManager::create(source, Arc::new(SystemEntropy)).await?))
+    /// A manager with a salt or a data key of its own.
+    pub(crate) async fn create(&self) -> Result<Fresh, CommandError> {
+        let entropy = Arc::new(SystemEntropy);
+        Ok(match self {
+            NewManager::Passphrase(passphrase) => {
+                let source = Arc::new(FixedPassphrase::new(passphrase.as_str()));
+                Fresh::Passphrase(Arc::new(PassphraseManager::create(source, entropy).await?))
+            }
+            NewManager::KeyService(url, services) => {
+                Fresh::KeyService(Arc::new(CloudManager::create(url, services, entropy).await?))
+            }
+        })
+    }
+}
+
+impl Fresh {
+    /// The manager.
+    pub(crate) fn manager(&self) -> Arc<dyn SecretsManager> {
+        match self {
+            Fresh::Passphrase(manager) => Arc::clone(manager) as Arc<dyn SecretsManager>,
+            Fresh::KeyService(manager) => Arc::clone(manager) as Arc<dyn SecretsManager>,
+        }
+    }
+
+    /// Has settings name it, and no other.
+    fn tell(&self, settings: &mut StackSettings) -> Result<(), CommandError> {
+        let (url, key, salt) = match self {
+            Fresh::Passphrase(manager) => (None, None, Some(manager.salt())),
+            Fresh::KeyService(manager) => (Some(manager.url()), Some(manager.encrypted_key()), None),
+        };
+        settings.set_secrets_provider(url)?;
+        settings.set_encrypted_key(key)?;
+        Ok(settings.set_encryption_salt(salt)?)
     }
 }
 
 /// Asks for what a new provider needs: a passphrase, twice in a terminal, else a line of standard input.
 pub(crate) fn new_manager(context: &Context, provider: &str) -> Result<NewManager, CommandError> {
     config_values::check_secrets_provider(Some(provider))?;
+    if KeyServices::is_url(provider) {
+        config_values::refuse_override(context)?;
+        return Ok(NewManager::KeyService(provider.to_owned(), config_values::key_services(context)));
+    }
     if context.interactive() {
         let first =
             context.ask_secret("Enter your new passphrase to protect config/secrets", "a passphrase")?;
@@ -41,7 +85,7 @@ pub(crate) fn new_manager(context: &Context, provider: &str) -> Result<NewManage
         if first != second {
             return Err(Diagnostic::error("passphrase-mismatch", "the passphrases do not match").into());
         }
-        return Ok(NewManager { passphrase: Zeroizing::new(first) });
+        return Ok(NewManager::Passphrase(Zeroizing::new(first)));
     }
     let mut line = Zeroizing::new(String::new());
     std::io::stdin()
@@ -54,7 +98,7 @@ pub(crate) fn new_manager(context: &Context, provider: &str) -> Result<NewManage
         );
         return Err(CommandError::new(Failure::Usage, problem));
     }
-    Ok(NewManager { passphrase: Zeroizing::new(line.trim_end_matches(['\n', '\r']).to_owned()) })
+    Ok(NewManager::Passphrase(Zeroizing::new(line.trim_end_matches(['\n', '\r']).to_owned())))
 }
 
 /// Encrypts state and configuration of a stack anew.
@@ -75,8 +119,9 @@ pub(crate) async fn change(
     if let Some(old) = &old {
         old.unlock().await?;
     }
-    let manager = new_manager(context, &args.provider)?.create().await?;
-    let settings = settings_by(context, &target, manager.as_ref()).await?;
+    let fresh = new_manager(context, &args.provider)?.create().await?;
+    let manager = fresh.manager();
+    let settings = settings_by(context, &target, &fresh).await?;
     context.out.line("Migrating old configuration and state to new secrets provider");
     if loaded.deployed {
         let info =
@@ -105,10 +150,10 @@ pub(crate) async fn change(
 pub(crate) async fn change_settings(
     context: &Context,
     target: &Target,
-    manager: &PassphraseManager,
+    fresh: &Fresh,
     state_is_changed: bool,
 ) -> Result<(), CommandError> {
-    let settings = settings_by(context, target, manager).await?;
+    let settings = settings_by(context, target, fresh).await?;
     save(&settings, state_is_changed)
 }
 
@@ -116,7 +161,7 @@ pub(crate) async fn change_settings(
 async fn settings_by(
     context: &Context,
     target: &Target,
-    manager: &PassphraseManager,
+    fresh: &Fresh,
 ) -> Result<StackSettings, CommandError> {
     let mut settings = target.settings(None)?;
     let values = settings.config().clone();
@@ -128,18 +173,16 @@ async fn settings_by(
             return Err(Diagnostic::error("no-salt", message).with_hint(hint).into());
         };
         let plaintexts = old.decrypt(&ciphertexts).await?;
-        let fresh = manager.encrypt(&plaintexts).await?;
-        let mut fresh: HashMap<String, String> = ciphertexts.into_iter().zip(fresh).collect();
+        let again = fresh.manager().encrypt(&plaintexts).await?;
+        let mut again: HashMap<String, String> = ciphertexts.into_iter().zip(again).collect();
         let values = values.recrypt(|old| {
-            fresh
+            again
                 .remove(old)
                 .ok_or_else(|| Diagnostic::error("secret-miscounted", "a secret was not encrypted"))
         })?;
         settings.set_config(&values)?;
     }
-    settings.set_secrets_provider(None)?;
-    settings.set_encrypted_key(None)?;
-    settings.set_encryption_salt(Some(manager.salt()))?;
+    fresh.tell(&mut settings)?;
     Ok(settings)
 }
 
@@ -156,7 +199,7 @@ fn save(settings: &StackSettings, state_is_changed: bool) -> Result<(), CommandE
     settings.save().map_err(|mut problem| {
         if state_is_changed {
             problem.message = format!(
-                "the state is encrypted anew, the configuration is not: {}; it still has the old passphrase",
+                "the state is encrypted anew, the configuration is not: {}; it still has the old secrets provider",
                 problem.message
             );
         }

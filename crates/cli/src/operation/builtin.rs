@@ -10,7 +10,7 @@ use purlin_model::{PropertyMap, PropertyValue, Urn};
 use purlin_plugins::BuiltinProviders;
 use purlin_ports::{BagCodec as _, EventSink, SecretsManager, StateStore};
 use purlin_providers::{BuiltinDeps, StackOutputs, builtin};
-use purlin_secrets::{PassphraseSource, SealedBags, manager_from_state};
+use purlin_secrets::{KeyServices, PassphraseSource, SealedBags, manager_from_state};
 
 use crate::ambient::{SystemClock, SystemEntropy};
 use crate::operation::prepare::Prepared;
@@ -20,6 +20,7 @@ struct OtherStacks {
     store: Arc<dyn StateStore>,
     project: String,
     passphrases: Arc<dyn PassphraseSource>,
+    key_services: KeyServices,
 }
 
 impl OtherStacks {
@@ -36,7 +37,12 @@ impl OtherStacks {
         &self,
         provider: &purlin_model::state::SecretsProvider,
     ) -> Result<Arc<dyn SecretsManager>, Diagnostic> {
-        manager_from_state(provider, Arc::clone(&self.passphrases), Arc::new(SystemEntropy))
+        manager_from_state(
+            provider,
+            Arc::clone(&self.passphrases),
+            &self.key_services,
+            Arc::new(SystemEntropy),
+        )
     }
 
     async fn states(&self, reference: &str, root_only: bool) -> Result<PropertyMap, Diagnostic> {
@@ -98,6 +104,7 @@ impl Prepared<'_> {
                 store: Arc::clone(&self.target.store),
                 project: self.target.id.project.clone(),
                 passphrases: crate::config_values::passphrases(self.context),
+                key_services: crate::config_values::key_services(self.context),
             }),
             environment: self.context.ambient.env().clone(),
             directory: self.program.program_directory.clone(),

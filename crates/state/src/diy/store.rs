@@ -92,7 +92,15 @@ impl DiyStore {
             name: format!("{}@{} (pid {})", around.username, around.hostname, around.pid),
         };
         DiyStore {
-            inner: Arc::new(Inner { url, medium, layout, options, around, writer, recent: Recent::default() }),
+            inner: Arc::new(Inner {
+                url,
+                medium,
+                layout,
+                options,
+                around,
+                writer,
+                recent: Recent::default(),
+            }),
         }
     }
 

@@ -10,7 +10,7 @@ use purlin_ports::{
 
 use super::session::edit_info;
 use crate::args::StateMigrateArgs;
-use crate::commands::stack_secrets::{NewManager, change_settings, new_manager};
+use crate::commands::stack_secrets::{Fresh, NewManager, change_settings, new_manager};
 use crate::commands::stack_show::table;
 use crate::config_values::{self, manager_of_provider, recrypt_snapshot};
 use crate::context::{Context, Target};
@@ -148,8 +148,8 @@ async fn copy(
             None => None,
         };
         dest.create(id).await?;
-        let by = secrets.as_ref().map(|manager| manager.as_ref() as &dyn SecretsManager);
-        let filled = fill(context, (source, dest), id, &base, history, by).await;
+        let by = secrets.as_ref().map(Fresh::manager);
+        let filled = fill(context, (source, dest), id, &base, history, by.as_deref()).await;
         match filled {
             Ok(()) => Ok(secrets),
             Err(problem) => {
@@ -161,11 +161,11 @@ async fn copy(
     }
     .await;
     held.abandon().await?;
-    if let (Some(manager), Some(project)) = (copied?, context.find_project()?) {
+    if let (Some(fresh), Some(project)) = (copied?, context.find_project()?) {
         if project.name == id.project {
             let target =
                 Target { id: id.clone(), store: context.store(Some(&project))?, project: Some(project) };
-            change_settings(context, &target, manager.as_ref(), true).await?;
+            change_settings(context, &target, &fresh, true).await?;
         }
     }
     Ok(())
