@@ -291,7 +291,7 @@ mod tests {
         let mut tests = Tests { repo: &repo, texts: HashMap::new() };
         let mut problem = |named: &str| tests.problem(named).unwrap();
         assert_eq!(problem("plan/basics.txt: everything is new"), None);
-        assert_eq!(problem("crates/plan/tests/cases.rs: every_file_is_run"), None);
+        assert_eq!(problem("crates/plan/tests/it/cases.rs: every_file_is_run"), None);
         let missing = "crates/plan/tests/cases/basics.txt has no test `nothing`";
         assert_eq!(problem("plan/basics.txt: nothing").as_deref(), Some(missing));
         assert!(problem("plan/nowhere.txt: x").is_some());

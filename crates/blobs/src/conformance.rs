@@ -64,12 +64,13 @@ async fn conditions(blobs: &dyn Blobs, below: &str) -> Check {
 
 async fn lists(blobs: &dyn Blobs, below: &str) -> Check {
     ensure(fine(blobs.list(below).await, "nothing is listed")?.is_empty(), "what isn't there isn't listed")?;
-    let names = ["a", "a.json", "a.json.bak", "a/b", "a/c.d/e-f_g", "b", "c/1", "d@x"];
+    // No key is also a folder: some services keep objects as files.
+    let names = ["a.json", "a.json.bak", "a/b", "a/c.d/e-f_g", "b", "c/1", "d@x"];
     for name in names {
         fine(blobs.put(&format!("{below}/{name}"), name.into(), &Put::Always).await, "bytes are put")?;
     }
     let cases: [(&str, &[&str]); 5] =
-        [("/", &names), ("/a", &names[..5]), ("/a/", &names[3..5]), ("/a.json", &names[1..3]), ("/x", &[])];
+        [("/", &names), ("/a", &names[..4]), ("/a/", &names[2..4]), ("/a.json", &names[..2]), ("/x", &[])];
     for (prefix, expected) in cases {
         let found = fine(blobs.list(&format!("{below}{prefix}")).await, "keys are listed")?;
         let keys: Vec<&str> =

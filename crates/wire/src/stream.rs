@@ -223,6 +223,8 @@ mod tests {
         stream.write_all(&pong(1)).await.unwrap();
         stream.write_all(b"head").await.unwrap();
         peer.write_all(b"x").await.unwrap();
+        // The answer is due from here on.
+        tokio::time::sleep(Duration::from_millis(5)).await;
         stream.read_exact(&mut [0]).await.unwrap();
         // What looks like an answer is a part of the frame.
         stream.write_all(&pong(2)).await.unwrap();

@@ -37,13 +37,29 @@ impl std::fmt::Debug for Environment {
     }
 }
 
+/// What ways to get credentials look up among all variables, and not one by one.
+const VARIABLES: [&str; 11] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_ROLE_ARN",
+    "AWS_ROLE_SESSION_NAME",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_STS_REGIONAL_ENDPOINTS",
+    "AWS_EC2_METADATA_DISABLED",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+];
+
 impl reqsign_core::Env for Environment {
     fn var(&self, key: &str) -> Option<String> {
         (self.0)(key)
     }
 
     fn vars(&self) -> std::collections::HashMap<String, String> {
-        std::collections::HashMap::new()
+        let named = |name: &&str| Some(((*name).to_owned(), (self.0)(name)?));
+        VARIABLES.iter().filter_map(named).collect()
     }
 
     fn home_dir(&self) -> Option<std::path::PathBuf> {
