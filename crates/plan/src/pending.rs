@@ -1,5 +1,6 @@
 //! Creates of earlier runs whose outcome nobody knew: a refresh takes what they made into the state.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use purlin_diag::Diagnostic;
@@ -9,6 +10,7 @@ use purlin_model::{OperationKind, ResourceState, Slot, Snapshot, Urn};
 use crate::decide::StepSeed;
 use crate::effect::{After, Step, StepReasons};
 use crate::rule::Rule;
+use crate::settings::Mode;
 use crate::table::{Fate, Planner};
 
 impl Planner {
@@ -54,6 +56,45 @@ impl Planner {
         if step.op == StepOp::Import && step.res.is_none() {
             self.live.insert(step.urn.clone(), slot);
         }
+    }
+
+    /// What stands before a step's state in the list once it has ended: where the program gives the order,
+    /// what the state needs; otherwise all of the base. It takes its place as the journal has it, so that
+    /// it is deleted later than what needs it.
+    pub(crate) fn place_before(&mut self, step: &Step, state: Option<&ResourceState>) {
+        let program_runs = self.settings.mode == Mode::Update || self.settings.run_program;
+        let slots: BTreeSet<Slot> = match (step.settles, state) {
+            (None, None) => return,
+            (Some(_), Some(state)) if program_runs => self.needs_without_place(state),
+            (Some(_), _) => self.all_slots().into_iter().filter(|slot| self.has_no_place(*slot)).collect(),
+            (None, Some(state)) => self.needs_without_place(state),
+        };
+        for slot in slots {
+            self.take_place(slot);
+            self.scope.ahead.insert(slot);
+        }
+    }
+
+    fn has_no_place(&self, slot: Slot) -> bool {
+        let entry = self.entry(slot);
+        !entry.new && entry.place == u32::MAX && entry.fate != Fate::Gone
+    }
+
+    /// The states of the base without a place that a state needs, directly or not. What a state refers
+    /// to stands before it, so the order of slots is a right one.
+    fn needs_without_place(&mut self, state: &ResourceState) -> BTreeSet<Slot> {
+        let mut found = BTreeSet::new();
+        let mut work: Vec<(Urn, Slot)> =
+            state.references().map(|urn| (urn.clone(), Slot(u32::MAX))).collect();
+        while let Some((urn, before)) = work.pop() {
+            let live = self.live.get(&urn).copied();
+            for slot in self.waiting_for_deletion(&urn).into_iter().chain(live) {
+                if slot < before && self.has_no_place(slot) && found.insert(slot) {
+                    work.extend(self.entry(slot).state.references().map(|urn| (urn.clone(), slot)));
+                }
+            }
+        }
+        found
     }
 
     fn plan_pending_import(&mut self, index: u32, resource: &ResourceState) {

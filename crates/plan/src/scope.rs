@@ -34,6 +34,8 @@ pub(crate) struct Scope {
     refused: HashSet<ResId>,
     /// What was carried along.
     pub(crate) carried: Vec<Slot>,
+    /// What took a place only because something that was settled early needs it.
+    pub(crate) ahead: HashSet<Slot>,
     /// What states of the base were called that have another name since their parents have.
     pub(crate) former: HashMap<Slot, Urn>,
     /// What goes on without a step at the end.
@@ -324,7 +326,8 @@ impl Planner {
             }
             for slot in self.meant_by(slot, urn, is_meant) {
                 let entry = self.entry(slot);
-                if entry.place != u32::MAX || entry.fate == Fate::Gone || !is_meant(&entry.state) {
+                let placed = entry.place != u32::MAX && (entry.carried || !self.scope.ahead.contains(&slot));
+                if placed || entry.fate == Fate::Gone || !is_meant(&entry.state) {
                     continue;
                 }
                 if self.carries.contains_key(&slot) {

@@ -91,7 +91,8 @@ impl Planner {
     /// Whether a state goes on without anything being done about it.
     fn goes_on(&self, slot: Slot, condemned: &Condemned) -> bool {
         let entry = self.entry(slot);
-        let unregistered = !entry.new && entry.place == u32::MAX && entry.claimed.is_none();
+        let ahead = !entry.carried && self.scope.ahead.contains(&slot);
+        let unregistered = !entry.new && (entry.place == u32::MAX || ahead) && entry.claimed.is_none();
         unregistered && !condemned.contains_key(&self.rank(slot))
     }
 

@@ -164,7 +164,11 @@ impl Planner {
             }
         };
         let old = step.old.map(|slot| Arc::clone(&self.entry(slot).state));
-        match step.after(state.as_deref(), old.as_deref()) {
+        let after = step.after(state.as_deref(), old.as_deref());
+        if step.settles.is_some() || matches!(after, After::Stay(_)) {
+            self.place_before(step, state.as_deref());
+        }
+        match after {
             After::Keep(slot) => self.take_place(slot),
             After::Place { slot, replaces } => {
                 if let Some(old) = replaces {
