@@ -139,10 +139,13 @@ fn violations(policy: &PolicyDeclaration, properties: Map<String, Value>) -> Vec
     let mut schemas = boon::Schemas::new();
     let mut compiler = boon::Compiler::new();
     compiler.set_default_draft(boon::Draft::V7);
-    let known = compiler.add_resource(PLACE, schema).and_then(|()| compiler.compile(PLACE, &mut schemas));
-    let known = match known {
+    let wrong = |error: boon::CompileError| vec![format!("{}: its schema is wrong: {error}", policy.name)];
+    if let Err(error) = compiler.add_resource(PLACE, schema) {
+        return wrong(error);
+    }
+    let known = match compiler.compile(PLACE, &mut schemas) {
         Ok(known) => known,
-        Err(error) => return vec![format!("{}: its schema is wrong: {error}", policy.name)],
+        Err(error) => return wrong(error),
     };
     let instance = Value::Object(properties);
     let mut complaints = Vec::new();

@@ -89,7 +89,7 @@ fn changes(entry: &HistoryEntry) -> String {
 }
 
 fn row(entry: &HistoryEntry) -> Vec<String> {
-    let commit = entry.info.environment.get("git.head").map(|head| head.chars().take(8).collect());
+    let commit = entry.info.environment.get("git.head").map(|head| head.chars().take(8).collect::<String>());
     let dirty = entry.info.environment.get("git.dirty").is_some_and(|dirty| dirty == "true");
     let mark = if entry.has_state { "" } else { " (no state)" };
     vec![
@@ -98,7 +98,7 @@ fn row(entry: &HistoryEntry) -> Vec<String> {
         entry.info.kind.clone(),
         if entry.outcome.succeeded { "succeeded" } else { "failed" }.to_owned(),
         changes(entry),
-        format!("{}{}", commit.unwrap_or_else(String::new), if dirty { "+" } else { "" }),
+        format!("{}{}", commit.unwrap_or_default(), if dirty { "+" } else { "" }),
         entry.info.message.lines().next().unwrap_or_default().to_owned(),
     ]
 }

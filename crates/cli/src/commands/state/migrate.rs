@@ -161,12 +161,11 @@ async fn copy(
     }
     .await;
     held.abandon().await?;
-    if let (Some(fresh), Some(project)) = (copied?, context.find_project()?) {
-        if project.name == id.project {
-            let target =
-                Target { id: id.clone(), store: context.store(Some(&project))?, project: Some(project) };
-            change_settings(context, &target, &fresh, true).await?;
-        }
+    if let (Some(fresh), Some(project)) = (copied?, context.find_project()?)
+        && project.name == id.project
+    {
+        let target = Target { id: id.clone(), store: context.store(Some(&project))?, project: Some(project) };
+        change_settings(context, &target, &fresh, true).await?;
     }
     Ok(())
 }
