@@ -306,7 +306,8 @@ impl Fold {
 
     /// The state that a new view stands behind: its owner, if that has no place in the run's order.
     fn owner_in_base(&self, state: &ResourceState, replaces: Option<Slot>) -> Option<Slot> {
-        let owner = self.live(state.view_of.as_ref()?)?;
+        let urn = state.view_of.as_ref()?;
+        let owner = if state.delete { self.deleted(urn).last() } else { self.live(urn) }?;
         let unplaced = (owner.0 as usize) < self.base_cells.len() && !self.is_placed(owner);
         (unplaced && replaces.is_none()).then_some(owner)
     }

@@ -23,9 +23,11 @@ pub(crate) struct Along {
 
 /// Whether what is deleted with a state shares its fate. What is retained keeps what is inside it:
 /// whoever keeps a cluster does not want its databases deleted. What was only read takes nothing
-/// along.
-fn takes_along(state: &ResourceState) -> bool {
-    !state.external
+/// along, and neither does what waits for its replacement if that may have been made: nobody knows
+/// whether it is inside that.
+fn takes_along(planner: &Planner, state: &ResourceState) -> bool {
+    let made_again = state.pending_replacement && planner.may_exist.contains(&state.urn);
+    !state.external && !made_again
 }
 
 /// The real things, besides states that are to be deleted, whose names these are deleted with.
@@ -59,7 +61,7 @@ impl Along {
         // A component stands for nothing real where something real of its name stays.
         let mut staying: HashSet<(&Urn, bool)> = slots
             .iter()
-            .filter(|slot| !takes_along(&planner.entry(**slot).state))
+            .filter(|slot| !takes_along(planner, &planner.entry(**slot).state))
             .map(|slot| (&planner.entry(*slot).state.urn, left(slot)))
             .collect();
         let others = real_besides(planner, slots, &with);
@@ -73,7 +75,7 @@ impl Along {
         for slot in slots {
             let state = &planner.entry(*slot).state;
             let name = (&state.urn, left(slot));
-            if takes_along(state) && (state.custom || !staying.contains(&name)) {
+            if takes_along(planner, state) && (state.custom || !staying.contains(&name)) {
                 by_urn.insert(name, *slot);
             }
         }

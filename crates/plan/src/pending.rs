@@ -14,8 +14,10 @@ use crate::settings::Mode;
 use crate::table::{Fate, Planner};
 
 impl Planner {
-    /// Notes the pending creates of the base that the user knows the outcome of.
+    /// Notes the pending creates of the base, and those of them that the user knows the outcome of.
     pub(crate) fn note_pending(&mut self, base: &Snapshot) {
+        let creates = base.pending_operations.iter().filter(|p| p.kind == OperationKind::Creating);
+        self.may_exist = creates.map(|pending| pending.resource.urn.clone()).collect();
         if self.settings.import_pending.is_empty() {
             return;
         }

@@ -170,6 +170,8 @@ pub struct Planner {
     pub(crate) next_place: u32,
     /// Creates of earlier runs whose outcome nobody knew, with their places in the base.
     pub(crate) pending_creates: Vec<(u32, Arc<ResourceState>)>,
+    /// The names whose creates an earlier run left pending: what they were to make may exist.
+    pub(crate) may_exist: BTreeSet<Urn>,
     /// The list of an import.
     pub(crate) import_list: ImportList,
     pub(crate) unsettled: BTreeSet<ResId>,
@@ -207,6 +209,7 @@ impl Planner {
             eager_refresh: false,
             next_place: 0,
             pending_creates: Vec::new(),
+            may_exist: BTreeSet::new(),
             import_list: ImportList::default(),
             unsettled: BTreeSet::new(),
             scope: Scope::default(),

@@ -16,6 +16,9 @@ use crate::table::{Fate, Planner};
 #[derive(Debug, Default)]
 pub(crate) struct Views {
     of: HashMap<Urn, Vec<Slot>>,
+    /// Those that don't wait for deletion, by their own names. A view's name says the type of its
+    /// owner, not the name: two owners may show views of one name.
+    held: HashMap<Urn, Slot>,
 }
 
 impl Views {
@@ -25,6 +28,9 @@ impl Views {
         for (slot, state) in (0u32..).zip(&base.resources) {
             if let Some(owner) = &state.view_of {
                 views.of.entry(owner.clone()).or_default().push(Slot(slot));
+                if !state.delete {
+                    views.held.insert(state.urn.clone(), Slot(slot));
+                }
             }
         }
         views
@@ -57,6 +63,15 @@ impl PublishedView {
             })
         });
         PublishedView { op: self.op, urn, state, failed: self.failed }
+    }
+
+    /// The same view in an owner that waits for deletion: it waits, too.
+    fn waiting(&self) -> PublishedView {
+        let mut view = self.clone();
+        if let Some(state) = &mut view.state {
+            Arc::make_mut(state).delete = true;
+        }
+        view
     }
 }
 
@@ -176,6 +191,8 @@ impl Planner {
                 // An owner that could not be changed keeps its former name.
                 let renamed = before != step.urn && matches!(outcome, StepOutcome::Failed);
                 let view = if renamed { &view.under(&before) } else { view };
+                let view = if self.waits(step) { &view.waiting() } else { view };
+                steps.extend(self.take_over(view, &alive));
                 let done = self.publish(step, view, placing, &mut alive, &mut touched);
                 self.fire(if view.failed { Rule::ViewFailed } else { Rule::ViewPublished });
                 steps.push(ViewStep { published: Some(index), ..done });
@@ -200,6 +217,34 @@ impl Planner {
         steps
     }
 
+    /// Whether the owner that a step is about waits for deletion.
+    fn waits(&self, step: &Step) -> bool {
+        step.old.is_some_and(|old| self.entry(old).state.delete)
+    }
+
+    /// Lets go of another owner's view whose name a new one takes: a list can't have both.
+    fn take_over(&mut self, view: &PublishedView, alive: &[Slot]) -> Option<ViewStep> {
+        let state = view.state.as_ref().filter(|state| !state.delete)?;
+        let inert = view.failed || view.op == StepOp::Replace || removes(view.op);
+        let held = self.views.held.get(&state.urn).copied().filter(|slot| !inert && !alive.contains(slot))?;
+        let old = Arc::clone(&self.entry(held).state);
+        for slots in self.views.of.values_mut() {
+            slots.retain(|slot| *slot != held);
+        }
+        self.views.of.retain(|_, slots| !slots.is_empty());
+        self.view_gone(held, &mut Vec::new());
+        Some(ViewStep {
+            op: StepOp::Delete,
+            urn: old.urn.clone(),
+            old: Some(old),
+            new: None,
+            mark: None,
+            after: Some(After::Remove(held)),
+            published: None,
+            shown: false,
+        })
+    }
+
     /// One view as the provider says.
     fn publish(
         &mut self,
@@ -211,8 +256,7 @@ impl Planner {
     ) -> ViewStep {
         let live = self.find_view(alive, &view.urn, false);
         let marked = self.find_view(alive, &view.urn, true);
-        let of_replaced = removes(step.op) && step.old.is_some_and(|old| self.entry(old).state.delete);
-        let old = match (of_replaced, replaced(view.op)) {
+        let old = match (self.waits(step), replaced(view.op)) {
             (true, _) => marked,
             (false, true) => marked.or(live),
             (false, false) => live,
@@ -344,6 +388,9 @@ impl Planner {
                 if let Some(old) = replaces {
                     self.view_gone(*old, alive);
                 }
+                if let Some(state) = state.filter(|state| !state.delete) {
+                    self.views.held.insert(state.urn.clone(), *slot);
+                }
                 alive.push(*slot);
                 touched.push(*slot);
             }
@@ -360,15 +407,23 @@ impl Planner {
         self.fire(Rule::ViewMarked);
         let mut marked = ResourceState::clone(&self.entry(slot).state);
         marked.delete = true;
+        self.forget_name(slot);
         self.entry_mut(slot).state = Arc::new(marked);
     }
 
     fn view_gone(&mut self, slot: Slot, alive: &mut Vec<Slot>) {
         alive.retain(|other| *other != slot);
+        self.forget_name(slot);
         let urn = self.entry(slot).state.urn.clone();
         self.entry_mut(slot).fate = Fate::Gone;
         if self.live.get(&urn) == Some(&slot) {
             self.live.remove(&urn);
+        }
+    }
+    fn forget_name(&mut self, slot: Slot) {
+        let urn = &self.slots[slot.0 as usize].state.urn;
+        if self.views.held.get(urn) == Some(&slot) {
+            self.views.held.remove(urn);
         }
     }
 }
