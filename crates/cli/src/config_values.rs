@@ -267,24 +267,19 @@ async fn export_manager(context: &Context, target: &Target) -> Result<Arc<dyn Se
 
 /// An export with its secrets in clear.
 pub(crate) async fn reveal(context: &Context, target: &Target, text: &str) -> Result<String, CommandError> {
-    let ciphertexts = find_secrets(text, SecretForm::Ciphertext)?;
-    if ciphertexts.is_empty() {
-        return Ok(text.to_owned());
-    }
-    let plaintexts = export_manager(context, target).await?.decrypt(&ciphertexts).await?;
-    Ok(replace_secrets(text, SecretForm::Ciphertext, &plaintexts)?)
+    reveal_by(export_manager(context, target), text).await
 }
 
-/// A JSON text with its secrets in clear. The manager is needed only if there are any.
+/// A JSON text with its secrets in clear. The manager is looked for only if there are any.
 pub(crate) async fn reveal_by(
-    manager: Result<Arc<dyn SecretsManager>, CommandError>,
+    manager: impl Future<Output = Result<Arc<dyn SecretsManager>, CommandError>>,
     text: &str,
 ) -> Result<String, CommandError> {
     let ciphertexts = find_secrets(text, SecretForm::Ciphertext)?;
     if ciphertexts.is_empty() {
         return Ok(text.to_owned());
     }
-    let plaintexts = manager?.decrypt(&ciphertexts).await?;
+    let plaintexts = manager.await?.decrypt(&ciphertexts).await?;
     Ok(replace_secrets(text, SecretForm::Ciphertext, &plaintexts)?)
 }
 

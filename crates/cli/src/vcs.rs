@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use tokio::task::JoinHandle;
+
+use crate::ambient::Ambient;
 use crate::context::Context;
 use crate::version::COMPATIBLE_VERSION;
 
@@ -16,15 +19,28 @@ pub(crate) struct Surroundings {
     pub(crate) message: Option<String>,
 }
 
-/// Looks at the repository that the project is in, and at the variables of build systems. What can't
-/// be found out is left out.
-pub(crate) fn environment(context: &Context) -> Surroundings {
-    let mut found = Surroundings::default();
-    let ambient = &context.ambient;
+/// A look at the surroundings that goes on beside everything else: git reads the whole work tree.
+pub(crate) struct Looking(JoinHandle<Surroundings>);
+
+impl Looking {
+    /// What was found. What can't be found out is left out.
+    pub(crate) async fn found(self) -> Surroundings {
+        self.0.await.unwrap_or_default()
+    }
+}
+
+/// Looks at the repository that the project is in, and at the variables of build systems.
+pub(crate) fn look(context: &Context) -> Looking {
+    let ambient = context.ambient.clone();
     let directory = match context.find_project() {
         Ok(Some(project)) => project.directory().to_path_buf(),
         _ => ambient.cwd.clone(),
     };
+    Looking(tokio::task::spawn_blocking(move || surroundings(&ambient, &directory)))
+}
+
+fn surroundings(ambient: &Ambient, directory: &Path) -> Surroundings {
+    let mut found = Surroundings::default();
     let arch = match std::env::consts::ARCH {
         "x86_64" => "amd64",
         "aarch64" => "arm64",
@@ -35,7 +51,7 @@ pub(crate) fn environment(context: &Context) -> Surroundings {
         found.environment.insert(key.to_owned(), value.to_owned());
     }
     let build = build_system(&|name| ambient.non_empty(name));
-    if !commit(&directory, ambient.env(), &build, &mut found) {
+    if !commit(directory, ambient.env(), &build, &mut found) {
         given(&|name| ambient.non_empty(name), &build, &mut found);
     }
     for (key, value) in

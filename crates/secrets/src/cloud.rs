@@ -18,7 +18,7 @@ use tokio::sync::OnceCell;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::keys::{KeyService, KeyServices};
-use crate::symmetric::{KEY_LENGTH, key_of, open, seal};
+use crate::symmetric::{KEY_LENGTH, key_of, open_all, seal_all};
 
 /// What URLs of Azure's service begin with. Its encrypted keys are encoded once more.
 const AZURE: &str = "azurekeyvault://";
@@ -144,15 +144,13 @@ impl SecretsManager for CloudManager {
         if plaintexts.is_empty() {
             return Ok(Vec::new());
         }
-        let key = self.key().await?;
-        plaintexts.iter().map(|text| seal(&key, &*self.entropy, text)).collect()
+        seal_all(&*self.key().await?, &*self.entropy, plaintexts)
     }
 
     async fn decrypt(&self, ciphertexts: &[String]) -> Result<Vec<String>, Diagnostic> {
         if ciphertexts.is_empty() {
             return Ok(Vec::new());
         }
-        let key = self.key().await?;
-        ciphertexts.iter().map(|text| open(&key, text).map(|mut text| std::mem::take(&mut *text))).collect()
+        open_all(&*self.key().await?, ciphertexts)
     }
 }

@@ -13,7 +13,7 @@ use tokio::sync::OnceCell;
 use zeroize::Zeroizing;
 
 use crate::pbkdf2;
-use crate::symmetric::{key_of, open, seal};
+use crate::symmetric::{key_of, open, open_all, seal, seal_all};
 
 /// How often the passphrase is hashed. Part of the format.
 const ROUNDS: std::num::NonZeroU32 = std::num::NonZeroU32::new(1_000_000).expect("not zero");
@@ -183,15 +183,13 @@ impl SecretsManager for PassphraseManager {
         if plaintexts.is_empty() {
             return Ok(Vec::new());
         }
-        let key = self.key().await?;
-        plaintexts.iter().map(|text| seal(&key, &*self.entropy, text)).collect()
+        seal_all(&*self.key().await?, &*self.entropy, plaintexts)
     }
 
     async fn decrypt(&self, ciphertexts: &[String]) -> Result<Vec<String>, Diagnostic> {
         if ciphertexts.is_empty() {
             return Ok(Vec::new());
         }
-        let key = self.key().await?;
-        ciphertexts.iter().map(|text| open(&key, text).map(|mut text| std::mem::take(&mut *text))).collect()
+        open_all(&*self.key().await?, ciphertexts)
     }
 }

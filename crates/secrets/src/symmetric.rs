@@ -33,6 +33,20 @@ pub(crate) fn seal(key: &LessSafeKey, entropy: &dyn Entropy, plaintext: &str) ->
     Ok(format!("v1:{}:{}", STANDARD.encode(nonce), STANDARD.encode(&text)))
 }
 
+/// Encrypts texts, in order.
+pub(crate) fn seal_all(
+    key: &LessSafeKey,
+    entropy: &dyn Entropy,
+    plaintexts: &[String],
+) -> Result<Vec<String>, Diagnostic> {
+    plaintexts.iter().map(|text| seal(key, entropy, text)).collect()
+}
+
+/// Decrypts texts, in order.
+pub(crate) fn open_all(key: &LessSafeKey, ciphertexts: &[String]) -> Result<Vec<String>, Diagnostic> {
+    ciphertexts.iter().map(|text| open(key, text).map(|mut text| std::mem::take(&mut *text))).collect()
+}
+
 /// Decrypts what [`seal`] has made.
 pub(crate) fn open(key: &LessSafeKey, ciphertext: &str) -> Result<Zeroizing<String>, Diagnostic> {
     let refused = |why: &str| {

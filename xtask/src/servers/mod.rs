@@ -102,7 +102,7 @@ impl Drop for Servers {
     }
 }
 
-/// The servers that tests of some packages need: all, unless the arguments (cargo's) name packages.
+/// The servers that tests of some packages need: those of all, unless the arguments (cargo's) name some.
 pub(crate) fn needed_by(arguments: &[String]) -> Vec<Kind> {
     let mut packages = Vec::new();
     let mut rest = arguments.iter().take_while(|argument| *argument != "--");
@@ -114,7 +114,7 @@ pub(crate) fn needed_by(arguments: &[String]) -> Vec<Kind> {
         }
     }
     let needs =
-        |kind: &Kind| packages.is_empty() || kind.packages().iter().any(|name| packages.contains(name));
+        |kind: &Kind| kind.packages().iter().any(|name| packages.is_empty() || packages.contains(name));
     Kind::ALL.into_iter().filter(needs).collect()
 }
 

@@ -162,7 +162,7 @@ pub(crate) async fn import(
             .with_hint("`stack export` writes what can be imported")
     })?;
     let text = config_values::conceal(context, &target, &text).await?;
-    let info = edit_info(context, "import", "stack import");
+    let info = edit_info(context, "import", "stack import").await;
     target.store.import(&target.id, &text, args.force, info).await?;
     context.out.line("Import complete.");
     Ok(())

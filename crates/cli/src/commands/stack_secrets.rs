@@ -125,7 +125,8 @@ pub(crate) async fn change(
     context.out.line("Migrating old configuration and state to new secrets provider");
     if loaded.deployed {
         let info =
-            edit_info(context, "state-edit", format!("stack change-secrets-provider {}", args.provider));
+            edit_info(context, "state-edit", format!("stack change-secrets-provider {}", args.provider))
+                .await;
         let session = target.store.begin(&target.id, info).await?;
         let base = Arc::clone(&session.base().snapshot);
         let changed = match &old {

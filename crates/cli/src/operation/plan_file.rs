@@ -8,7 +8,7 @@ use purlin_diag::Diagnostic;
 use purlin_formats::{ConfigText, PlanHeader, decode_plan, encode_plan};
 use purlin_model::Bag;
 use purlin_model::update_plan::UpdatePlan;
-use purlin_ports::{BagCodec, Clock, RecordedConfig, UpdateInfo};
+use purlin_ports::{BagCodec, Clock, RecordedConfig};
 
 use crate::ambient::SystemClock;
 use crate::context::Context;
@@ -66,11 +66,11 @@ pub(crate) fn tell(context: &Context, path: &Path) {
 }
 
 /// The configuration of an operation as files have it.
-pub(crate) fn config_texts(info: &UpdateInfo) -> BTreeMap<String, ConfigText> {
+pub(crate) fn config_texts(config: &BTreeMap<String, RecordedConfig>) -> BTreeMap<String, ConfigText> {
     let text = |value: &RecordedConfig| match value.clone() {
         RecordedConfig::Plain(text) => ConfigText::Plain(text),
         RecordedConfig::Secret(text) => ConfigText::Secret(text),
         RecordedConfig::Structured(text) => ConfigText::Structured(text),
     };
-    info.config.iter().map(|(key, value)| (key.clone(), text(value))).collect()
+    config.iter().map(|(key, value)| (key.clone(), text(value))).collect()
 }

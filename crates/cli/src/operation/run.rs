@@ -187,6 +187,7 @@ impl Prepared<'_> {
         services: &Services,
         events: &Arc<dyn EventSink>,
     ) -> Result<Begun, CommandError> {
+        let looking = (!preview).then(|| vcs::look(self.context));
         let packages = match self.runs_program() {
             true => self.required_packages(services.host.as_ref(), events).await?,
             false => BTreeMap::new(),
@@ -199,12 +200,13 @@ impl Prepared<'_> {
         }
         unlocking.done().await?;
         let packs = self.policy_packs(preview, &services.plugins, &services.address, events).await?;
-        if preview {
+        let Some(looking) = looking else {
             let base = self.target.store.load(&self.target.id).await?.snapshot;
             return Ok(Begun { packs, packages, session: None, base });
-        }
+        };
+        let info = self.update_info(looking.found().await);
         let timeout = self.flags.common.lock_timeout.as_deref();
-        let session = waiting::begin(self.context, &self.target, self.update_info(), timeout).await?;
+        let session = waiting::begin(self.context, &self.target, info, timeout).await?;
         // There is one session a run.
         let _ = services.session.set(Arc::clone(&session));
         let base = Arc::clone(&session.base().snapshot);
@@ -326,7 +328,7 @@ impl Prepared<'_> {
         plan_file::write(
             &self.context.ambient.cwd.join(file),
             recorded,
-            plan_file::config_texts(&self.update_info()),
+            plan_file::config_texts(&self.recorded_config()),
         )
         .await?;
         if !self.flags.json {
@@ -353,21 +355,30 @@ impl Prepared<'_> {
         }
     }
 
-    fn update_info(&self) -> UpdateInfo {
+    fn update_info(&self, surroundings: vcs::Surroundings) -> UpdateInfo {
         let kind = match self.mode {
             Mode::Update => "update",
             Mode::Refresh => "refresh",
             Mode::Destroy => "destroy",
             Mode::Import => "resource-import",
         };
-        let vcs::Surroundings { mut environment, message } = vcs::environment(self.context);
+        let vcs::Surroundings { mut environment, message } = surroundings;
         let kind_of_run = self.flags.common.exec_kind.clone().unwrap_or_else(|| "cli".to_owned());
         environment.insert("exec.kind".to_owned(), kind_of_run);
         if let Some(agent) = &self.flags.common.exec_agent {
             environment.insert("exec.agent".to_owned(), agent.clone());
         }
-        let config = self
-            .settings
+        UpdateInfo {
+            kind: kind.to_owned(),
+            message: self.flags.common.message.clone().or(message).unwrap_or_default(),
+            environment,
+            config: self.recorded_config(),
+        }
+    }
+
+    /// The stack's configuration as histories and plans keep it.
+    fn recorded_config(&self) -> BTreeMap<String, RecordedConfig> {
+        self.settings
             .config()
             .iter()
             .map(|(key, value)| {
@@ -378,13 +389,7 @@ impl Prepared<'_> {
                 };
                 (key.to_string(), recorded)
             })
-            .collect();
-        UpdateInfo {
-            kind: kind.to_owned(),
-            message: self.flags.common.message.clone().or(message).unwrap_or_default(),
-            environment,
-            config,
-        }
+            .collect()
     }
 
     fn plugin_settings(&self, address: &str) -> Result<PluginSettings, CommandError> {

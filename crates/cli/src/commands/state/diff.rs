@@ -60,7 +60,7 @@ pub(crate) async fn read(
         return Ok(loaded.snapshot);
     }
     let text = export_deployment(Some(&loaded.snapshot)).map_err(|error| error.diagnostic())?;
-    let manager = config_values::manager_of_state(context, &loaded.snapshot, None).await;
+    let manager = config_values::manager_of_state(context, &loaded.snapshot, None);
     let text = config_values::reveal_by(manager, &text).await?;
     let source: Arc<str> = text.into();
     Ok(Arc::new(parse_deployment(&source, ParseOptions { check_magic: false })?.snapshot))

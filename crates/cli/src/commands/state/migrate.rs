@@ -140,7 +140,7 @@ async fn copy(
     history: &[HistoryEntry],
     secrets: Option<&NewManager>,
 ) -> Result<(), CommandError> {
-    let held = source.begin(id, edit_info(context, "state-edit", "state migrate")).await?;
+    let held = source.begin(id, edit_info(context, "state-edit", "state migrate").await).await?;
     let base = held.base().clone();
     let copied = async {
         let secrets = match secrets {
@@ -197,7 +197,7 @@ async fn fill(
         return Ok(());
     }
     let snapshot = anew(context, &base.snapshot, secrets).await?;
-    let info = edit_info(context, "import", format!("state migrate from {}", shown_url(source.url())));
+    let info = edit_info(context, "import", format!("state migrate from {}", shown_url(source.url()))).await;
     let session = dest.begin(id, info).await?;
     let outcome = UpdateOutcome { succeeded: true, ..UpdateOutcome::default() };
     session.finish(&snapshot, outcome).await?;

@@ -98,8 +98,8 @@ async fn write(
 ) -> Result<(), CommandError> {
     let urns: Vec<&str> = moved.urns.iter().map(Urn::as_str).collect();
     let message = format!("state move from {} to {}: {}", source.id, dest.id, urns.join(" "));
-    let into = dest.store.begin(&dest.id, edit_info(context, "state-edit", message.clone())).await?;
-    let from = match source.store.begin(&source.id, edit_info(context, "state-edit", message)).await {
+    let into = dest.store.begin(&dest.id, edit_info(context, "state-edit", message.clone()).await).await?;
+    let from = match source.store.begin(&source.id, edit_info(context, "state-edit", message).await).await {
         Ok(from) => from,
         Err(error) => {
             into.abandon().await?;
@@ -219,7 +219,7 @@ async fn inputs(context: &Context, snapshot: &Snapshot) -> Result<HashMap<Urn, V
     for state in snapshot.resources.iter().filter(|state| state.is_provider()) {
         let Bag::Raw(raw) = &state.inputs else { continue };
         let text = if raw.as_str().contains(purlin_formats::signature::SECRET) {
-            let manager = config_values::manager_of_state(context, snapshot, None).await;
+            let manager = config_values::manager_of_state(context, snapshot, None);
             config_values::reveal_by(manager, raw.as_str()).await?
         } else {
             raw.as_str().to_owned()

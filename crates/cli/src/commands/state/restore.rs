@@ -81,7 +81,10 @@ pub(crate) async fn restore(
         }
         None => {
             let text = export_deployment(Some(&wanted)).map_err(|error| error.diagnostic())?;
-            target.store.import(&target.id, &text, true, edit_info(context, "state-edit", message)).await?;
+            target
+                .store
+                .import(&target.id, &text, true, edit_info(context, "state-edit", message).await)
+                .await?;
         }
     }
     context.out.line(format!("Version {number} was restored"));

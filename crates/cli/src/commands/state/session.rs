@@ -14,8 +14,8 @@ use crate::exit::CommandError;
 use crate::vcs;
 
 /// What the history says of an edit.
-pub(crate) fn edit_info(context: &Context, kind: &str, message: impl Into<String>) -> UpdateInfo {
-    let mut environment = vcs::environment(context).environment;
+pub(crate) async fn edit_info(context: &Context, kind: &str, message: impl Into<String>) -> UpdateInfo {
+    let mut environment = vcs::look(context).found().await.environment;
     environment.insert("exec.kind".to_owned(), "cli".to_owned());
     UpdateInfo { kind: kind.to_owned(), message: message.into(), environment, ..UpdateInfo::default() }
 }
@@ -28,7 +28,7 @@ pub(crate) async fn edit<T>(
     message: String,
     plan: impl FnOnce(&Snapshot) -> Result<(Snapshot, T), CommandError>,
 ) -> Result<T, CommandError> {
-    let info = edit_info(context, "state-edit", message);
+    let info = edit_info(context, "state-edit", message).await;
     let session = target.store.begin(&target.id, info).await?;
     let before = Arc::clone(&session.base().snapshot);
     let (after, result) = match plan(&before).and_then(|(after, result)| {
