@@ -75,11 +75,9 @@ impl Kind {
     /// The packages whose tests talk to it.
     pub(super) fn packages(self) -> &'static [&'static str] {
         match self {
-            Kind::S3 | Kind::Azure | Kind::Postgres => {
+            Kind::S3 | Kind::Gcs | Kind::Azure | Kind::Postgres => {
                 &["purlin-blobs", "purlin-state", "purlin-testkit", "purlin"]
             }
-            // It takes writes by the JSON interface only, which no client of ours speaks.
-            Kind::Gcs => &[],
             Kind::AwsKms => &["purlin-secrets", "purlin"],
         }
     }
