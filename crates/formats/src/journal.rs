@@ -15,8 +15,9 @@ use crate::history::{ConfigText, push_config, read_config};
 use crate::reader::{ListSeed, Member, Members, ObjectParser, Reader, Text, or_default};
 use crate::text::{Escape, ObjectWriter};
 
-/// The version of the format that is written, and the newest that is read.
-pub const JOURNAL_FORMAT: u32 = 1;
+/// The version of the format that is written, and the newest that is read. In the first one lines had
+/// no numbers and no checksums; see [`crate::mark_line`].
+pub const JOURNAL_FORMAT: u32 = 2;
 
 /// The first line of a journal: what it is a journal of.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -48,7 +49,7 @@ pub struct OperationInfo {
     pub config: BTreeMap<String, ConfigText>,
 }
 
-/// The line of a header, without its line break.
+/// The line of a header, without its mark and its line break.
 pub fn encode_header(header: &JournalHeader) -> String {
     let mut out = String::new();
     let mut line = ObjectWriter::begin(&mut out, Escape::Plain);
@@ -74,23 +75,15 @@ pub fn encode_header(header: &JournalHeader) -> String {
     out
 }
 
-/// Reads the line of a header. A journal of a newer format is refused.
+/// Reads the line of a header, marked or not. A journal of a newer format is refused.
 pub fn decode_header(line: &str) -> Result<JournalHeader, Diagnostic> {
     let mut parser = serde_json::Deserializer::from_str(line);
     let parsed = Members(HeaderLine(None)).deserialize(&mut parser).and_then(|h| parser.end().map(|()| h));
     let header = match parsed {
         Ok(header) => header,
         Err(error) => {
-            #[derive(serde::Deserialize)]
-            struct Line {
-                header: Format,
-            }
-            #[derive(serde::Deserialize)]
-            struct Format {
-                format: u32,
-            }
-            if let Ok(line) = serde_json::from_str::<Line>(line) {
-                check_format(line.header.format)?;
+            if let Some(format) = journal_format(line) {
+                check_format(format)?;
             }
             return Err(broken(line, &error));
         }
@@ -101,16 +94,32 @@ pub fn decode_header(line: &str) -> Result<JournalHeader, Diagnostic> {
     }
 }
 
+/// The version of a journal's format, if its header says it, whatever else is in that.
+pub fn journal_format(header: &str) -> Option<u32> {
+    #[derive(serde::Deserialize)]
+    struct Line {
+        header: Format,
+    }
+    #[derive(serde::Deserialize)]
+    struct Format {
+        format: u32,
+    }
+    serde_json::from_str::<Line>(header).ok().map(|line| line.header.format)
+}
+
 fn check_format(format: u32) -> Result<(), Diagnostic> {
-    if format == JOURNAL_FORMAT {
+    if (1..=JOURNAL_FORMAT).contains(&format) {
         return Ok(());
     }
     Err(Diagnostic::error(
         "journal-format",
-        format!("the journal has format {format}; this program understands format {JOURNAL_FORMAT}"),
+        format!("the journal has format {format}; this program understands formats up to {JOURNAL_FORMAT}"),
     )
-    .with_hint("use the newer program that wrote it, or update this one"))
+    .with_hint(NEWER))
 }
+
+/// The way out for who reads what a newer program wrote.
+const NEWER: &str = "use the newer program that wrote it, or update this one";
 
 fn broken(line: &str, error: &serde_json::Error) -> Diagnostic {
     let mut diagnostic = crate::reader::explain(line, error);
@@ -195,7 +204,7 @@ impl<'s> ObjectParser<'s> for InfoParser {
     }
 }
 
-/// The line of an entry, without its line break. Bags in it must be sealed. What begins is written
+/// The line of an entry, without its mark and its line break. Bags in it must be sealed. What begins is written
 /// without its stack trace.
 pub fn encode_entry(entry: &Entry) -> Result<String, Diagnostic> {
     let mut out = String::new();
@@ -305,6 +314,8 @@ impl<'s> ObjectParser<'s> for EntryParser<'_, 's> {
     fn member<M: Member<'s>>(&mut self, key: &Text<'s>, member: &mut M) -> Result<(), M::Error> {
         let reader = self.reader;
         self.entry = Some(match &**key {
+            // The line's mark, which was looked at before.
+            "seq" | "durable" | "crc" => return member.value::<IgnoredAny>().map(drop),
             "begin" => member.seeded(Members(BeginParser { reader, op: None, kind: None, state: None }))?,
             "end" => member.seeded(Members(EndParser { reader, op: None, changes: Vec::new() }))?,
             other => return Err(unknown_record(reader, other)),
@@ -318,10 +329,13 @@ impl<'s> ObjectParser<'s> for EntryParser<'_, 's> {
 }
 
 fn unknown_record<E: serde::de::Error>(reader: &Reader<'_>, name: &str) -> E {
-    reader.fail(Diagnostic::error(
-        "journal-unknown-record",
-        format!("the journal holds a record '{name}' that this program does not know"),
-    ))
+    reader.fail(
+        Diagnostic::error(
+            "journal-unknown-record",
+            format!("the journal holds a record '{name}' that this program does not know"),
+        )
+        .with_hint(NEWER),
+    )
 }
 
 struct BeginParser<'r, 's> {

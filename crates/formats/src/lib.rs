@@ -13,6 +13,7 @@ mod event;
 mod extension;
 mod history;
 mod journal;
+mod journal_line;
 mod plan_file;
 mod reader;
 mod reveal;
@@ -31,8 +32,9 @@ pub use event::event_json;
 pub use history::{ConfigText, HistoryRecord, decode_history, encode_history};
 pub use journal::{
     JOURNAL_FORMAT, JournalHeader, JournalReader, OperationInfo, decode_entry, decode_header, encode_entry,
-    encode_header,
+    encode_header, journal_format,
 };
+pub use journal_line::{LineMark, mark_line, read_mark};
 pub use plan_file::{PlanHeader, decode_plan, encode_plan};
 pub use reveal::{SecretForm, find_secrets, replace_secrets};
 pub use why::why_json;

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use purlin_formats::{
-    ConfigText, JournalHeader, JournalReader, OperationInfo, ParseOptions, decode_entry, decode_header,
-    decode_history, encode_entry, encode_header, encode_history, parse_checkpoint,
+    ConfigText, JOURNAL_FORMAT, JournalHeader, JournalReader, OperationInfo, ParseOptions, decode_entry,
+    decode_header, decode_history, encode_entry, encode_header, encode_history, parse_checkpoint,
 };
 use purlin_journal::{Change, Entry, OpId};
 use purlin_model::{Extension, OperationKind, PropertyMap, PropertyValue, ResourceState, Slot};
@@ -113,8 +113,12 @@ fn headers_go_there_and_back_and_newer_formats_are_refused() {
     let line = encode_header(&header);
     assert!(!line.contains('\n'));
     assert_eq!(decode_header(&line).unwrap(), header);
-    let newer = line.replace("\"format\":1,", "\"format\":2,");
-    assert_eq!(decode_header(&newer).unwrap_err().code, "journal-format");
+    let current = format!("\"format\":{JOURNAL_FORMAT},");
+    let with = |format: u32| line.replace(&current, &format!("\"format\":{format},"));
+    assert_eq!(decode_header(&with(1)).unwrap(), header, "an older one is read");
+    for other in [0, JOURNAL_FORMAT + 1] {
+        assert_eq!(decode_header(&with(other)).unwrap_err().code, "journal-format");
+    }
     let stranger = r#"{"header":{"format":9,"base":{"sha512":"x"}}}"#;
     assert_eq!(decode_header(stranger).unwrap_err().code, "journal-format");
     assert_eq!(decode_header(r#"{"end":{}}"#).unwrap_err().code, "journal-no-header");

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use purlin_formats::{JournalHeader, LineMark, decode_header, encode_header, mark_line};
 use purlin_model::Snapshot;
 use purlin_ports::{LoadedStack, StateError, StateStore, UpdateSession};
 use purlin_state::DiyStore;
@@ -198,9 +199,10 @@ async fn a_journal_of_an_earlier_life_of_the_stack_is_not_folded() {
     store.begin(&id(), info()).await.unwrap().finish(&Snapshot::default(), well()).await.unwrap();
     world.write(FILE, &checkpoint);
     let base = format!("{:x}", Sha256::digest(checkpoint.as_bytes()));
-    let line = journal.lines().next().unwrap();
-    let old = line.split("\"base\":\"").nth(1).unwrap().split('"').next().unwrap();
-    world.write(&format!("{OWN}/journal.1.jsonl"), journal.replace(old, &base));
+    let (line, entries) = journal.split_once('\n').unwrap();
+    let header = JournalHeader { base, ..decode_header(line).unwrap() };
+    let line = mark_line(encode_header(&header), LineMark { seq: 0, durable: 0 });
+    world.write(&format!("{OWN}/journal.1.jsonl"), format!("{line}\n{entries}"));
     assert_eq!(code(begin_error(&store).await), "journal-base");
 }
 
@@ -254,6 +256,75 @@ async fn a_torn_line_is_as_if_it_had_not_been_written() {
     }
     world.write(&path, &text);
     is_recovered(&store.load(&id()).await.unwrap());
+}
+
+/// A journal of four entries, each of which was awaited.
+async fn leaves_a_journal(world: &World) -> (String, Vec<String>) {
+    let session = world.store(7).begin(&id(), info()).await.unwrap();
+    session.append(keep(0)).wait().await.unwrap();
+    session.append(begin(1, "b")).wait().await.unwrap();
+    session.append(created(1, 1, "b")).wait().await.unwrap();
+    session.append(begin(2, "c")).wait().await.unwrap();
+    drop(session);
+    world.kill("here", 7);
+    let path = format!("{OWN}/journal.2.jsonl");
+    let lines = world.read(&path).lines().map(str::to_owned).collect();
+    (path, lines)
+}
+
+#[tokio::test]
+async fn a_damaged_journal_is_refused_by_all_who_would_fold_it_and_left_as_it_is() {
+    let (world, store) = deployed(&["a"]).await;
+    let (path, lines) = leaves_a_journal(&world).await;
+    let place = world.path(&path).display().to_string();
+    let other = |at: usize, line: String| {
+        let mut lines = lines.clone();
+        lines[at] = line;
+        lines
+    };
+    let newer = JournalHeader { base: "x".into(), ..JournalHeader::default() };
+    let newer = encode_header(&newer).replacen("\"format\":2", "\"format\":3", 1);
+    let cases = [
+        ("journal-damaged", "its entry 3 (line 4)", other(3, lines[3].replace("id-b", "id-x"))),
+        ("journal-damaged", "its header (line 1)", other(0, lines[0].replace("ann@", "bob@"))),
+        ("journal-gap", "its entry 2 (line 3)", [&lines[..2], &lines[3..]].concat()),
+        ("journal-format", "format 3", other(0, newer)),
+    ];
+    for (expected, named, lines) in cases {
+        world.write(&path, lines.join("\n") + "\n");
+        let before = (world.names(OWN), world.names(LOCKS), world.read(&path), world.read(FILE));
+        for error in [
+            begin_error(&store).await,
+            store.load(&id()).await.err().unwrap(),
+            store.cancel(&id()).await.err().unwrap(),
+        ] {
+            let diagnostic = error.diagnostic();
+            assert_eq!(diagnostic.code, expected);
+            assert!(diagnostic.message.contains(named), "{diagnostic}");
+            assert!(diagnostic.message.contains(&place), "{diagnostic}");
+            assert!(diagnostic.hint.is_some(), "{diagnostic}");
+        }
+        let found = store.examine(&id()).await.unwrap();
+        assert!(found.iter().any(|diagnostic| diagnostic.code == expected), "{found:?}");
+        let after = (world.names(OWN), world.names(LOCKS), world.read(&path), world.read(FILE));
+        // The number of the writer is another after each attempt.
+        let but_for_epochs = |names: &[String]| -> Vec<String> {
+            names.iter().filter(|name| !name.starts_with("epoch.")).cloned().collect()
+        };
+        assert_eq!(but_for_epochs(&before.0), but_for_epochs(&after.0));
+        assert_eq!((before.1, before.2, before.3), (after.1, after.2, after.3));
+    }
+}
+
+#[tokio::test]
+async fn a_journal_of_the_first_format_is_folded() {
+    let (world, store) = deployed(&["a"]).await;
+    let (path, lines) = leaves_a_journal(&world).await;
+    let unmarked = |line: &String| line[..line.rfind(",\"seq\":").unwrap()].to_owned() + "}\n";
+    let text: String = lines.iter().map(unmarked).collect();
+    world.write(&path, text.replacen("\"format\":2", "\"format\":1", 1));
+    is_recovered(&store.load(&id()).await.unwrap());
+    is_recovered(store.begin(&id(), info()).await.unwrap().base());
 }
 
 #[tokio::test]

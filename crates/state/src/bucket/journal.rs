@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use purlin_formats::{JournalHeader, encode_entry, encode_header};
+use purlin_formats::JournalHeader;
 use purlin_journal::Entry;
 use purlin_ports::{Entropy, Put, StateError};
 
@@ -11,6 +11,7 @@ use super::batch::{Batch, Kind};
 use super::keys;
 use super::requests::{PutResult, Requests};
 use crate::diy::folder::fenced;
+use crate::diy::lines::{Before, Lines};
 use crate::diy::medium::{Done, Journal};
 
 /// How many objects may be on their way at once. A chain of steps needs one; many independent steps
@@ -36,13 +37,14 @@ struct Progress {
     ahead: BTreeSet<u64>,
     /// Counts the checkpoints that entries go on, from 1.
     part: u64,
-    /// Whether the part has its header.
-    headed: bool,
+    /// The lines of the part.
+    lines: Lines,
 }
 
 impl ObjectJournal {
     pub(crate) fn new(requests: Requests, entropy: Arc<dyn Entropy>, journal: String, epoch: u64) -> Self {
-        let progress = Progress { next: 1, durable: 0, ahead: BTreeSet::new(), part: 1, headed: false };
+        let lines = Lines::default();
+        let progress = Progress { next: 1, durable: 0, ahead: BTreeSet::new(), part: 1, lines };
         ObjectJournal { requests, entropy, journal, epoch, progress: Arc::new(Mutex::new(progress)) }
     }
 
@@ -97,17 +99,8 @@ impl Journal for ObjectJournal {
         entries: &[Entry],
         done: Done,
     ) -> Result<(), StateError> {
-        let mut text = String::new();
         let mut progress = self.progress();
-        if !progress.headed {
-            text.push_str(&encode_header(&header()));
-            text.push('\n');
-        }
-        for entry in entries {
-            text.push_str(&encode_entry(entry).map_err(StateError::Unusable)?);
-            text.push('\n');
-        }
-        progress.headed = true;
+        let text = progress.lines.batch(header, entries, Before::Lines)?;
         let batch = self.batch(progress.next, &progress, Kind::Entries, text.into_bytes());
         progress.next += 1;
         drop(progress);
@@ -147,7 +140,7 @@ impl Journal for ObjectJournal {
             progress.next = progress.durable + 1;
             progress.ahead.clear();
             progress.part += 1;
-            progress.headed = false;
+            progress.lines = Lines::default();
             Ok(())
         })
     }

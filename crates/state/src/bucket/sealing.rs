@@ -188,18 +188,24 @@ fn gap(place: &str, missing: u64) -> StateError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use purlin_formats::{JournalHeader, encode_entry, encode_header};
+    use purlin_formats::{JournalHeader, LineMark, encode_entry, encode_header, mark_line};
     use purlin_journal::{Change, Entry, Slot};
 
     fn entries(number: u64, part: u64, slots: &[u32], base: Option<&str>) -> Batch {
         let mut text = String::new();
+        // Here the first object has one entry beside the header, as others have one.
+        let mut seq = if base.is_some() { 0 } else { number };
+        let mut push = |line| {
+            text += &(mark_line(line, LineMark { seq, durable: seq }) + "\n");
+            seq += 1;
+        };
         if let Some(base) = base {
             let header = JournalHeader { base: base.into(), epoch: 3, ..JournalHeader::default() };
-            text += &(encode_header(&header) + "\n");
+            push(encode_header(&header));
         }
         for slot in slots {
             let entry = Entry::End { op: None, changes: vec![Change::Keep { slot: Slot(*slot) }] };
-            text += &(encode_entry(&entry).unwrap() + "\n");
+            push(encode_entry(&entry).unwrap());
         }
         let (durable, kind) = (number - 1, Kind::Entries);
         Batch { epoch: 3, number, nonce: String::new(), durable, part, kind, text: text.into_bytes() }

@@ -273,7 +273,7 @@ impl Medium for Disk {
             disk: Arc::new(self.clone()),
             folder: folder.clone(),
             epoch: number,
-            file: Mutex::new(None),
+            open: Mutex::default(),
         })
     }
 

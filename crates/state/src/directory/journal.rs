@@ -4,20 +4,28 @@ use std::fs::File;
 use std::io::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use purlin_formats::{JournalHeader, encode_entry, encode_header};
+use purlin_formats::JournalHeader;
 use purlin_journal::Entry;
 use purlin_ports::StateError;
 
 use super::disk::Disk;
 use super::files::{self, Doing as _};
 use crate::diy::folder::{FinishRecord, Folder, to_json};
+use crate::diy::lines::{Before, Lines};
 use crate::diy::medium::{Done, Journal, Medium as _};
 
 pub(crate) struct FileJournal {
     pub(crate) disk: Arc<Disk>,
     pub(crate) folder: Folder,
     pub(crate) epoch: u64,
-    pub(crate) file: Mutex<Option<File>>,
+    pub(crate) open: Mutex<Open>,
+}
+
+/// The file, once it is there, and its lines.
+#[derive(Default)]
+pub(crate) struct Open {
+    file: Option<File>,
+    lines: Lines,
 }
 
 impl Journal for FileJournal {
@@ -28,21 +36,12 @@ impl Journal for FileJournal {
         done: Done,
     ) -> Result<(), StateError> {
         let path = self.disk.path(&self.disk.segment_file(&self.folder, self.epoch));
-        let mut slot = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut text = String::new();
-        let is_new = slot.is_none();
-        if is_new {
-            text.push_str(&encode_header(&header()));
-            text.push('\n');
-        }
-        for entry in entries {
-            text.push_str(&encode_entry(entry).map_err(StateError::Unusable)?);
-            text.push('\n');
-        }
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = open.lines.batch(header, entries, Before::Batches)?;
         // What fails is not gone on with.
-        let mut file = match slot.take() {
-            Some(file) => file,
-            None => files::create_private(&path).doing("create", &path)?,
+        let (mut file, is_new) = match open.file.take() {
+            Some(file) => (file, false),
+            None => (files::create_private(&path).doing("create", &path)?, true),
         };
         file.write_all(text.as_bytes()).doing("write", &path)?;
         file.sync_data().doing("write", &path)?;
@@ -50,8 +49,8 @@ impl Journal for FileJournal {
             let folder = self.disk.path(self.folder.key());
             files::sync_folder(&folder).doing("write", &path)?;
         }
-        *slot = Some(file);
-        drop(slot);
+        open.file = Some(file);
+        drop(open);
         // Whoever ended this epoch reads the journal only after that: what was written before is
         // found, and what comes after must not be promised.
         done(if self.folder.is_current(self.epoch) { Ok(()) } else { Err(self.folder.fenced()) });

@@ -18,6 +18,7 @@ mod heart;
 mod history;
 mod hold;
 mod layout;
+pub(crate) mod lines;
 mod locks;
 pub(crate) mod medium;
 mod options;
