@@ -400,6 +400,7 @@ impl Driver {
 
     /// A step has ended: record it, show it, tell the planner.
     pub(crate) fn step_ended(&mut self, mut end: StepEnd) {
+        self.refuse_import(&mut end);
         self.settle_views(&mut end);
         let old_state = end.old.as_ref().map(|old| &old.state);
         let views = end.views.as_ref().map(|views| views.steps()).unwrap_or_default();
@@ -415,6 +416,17 @@ impl Driver {
         match hooks::after(&end).filter(|_| !is_component_made(&end)) {
             Some(due) => self.after_step(end, due),
             None => self.conclude(end),
+        }
+    }
+
+    /// What an import found is not taken over where the list could not be used with it: nothing was
+    /// changed, so it has failed.
+    fn refuse_import(&mut self, end: &mut StepEnd) {
+        let (StepOutcome::Done(Some(found)), Some(old)) = (&end.outcome, &end.old) else { return };
+        if let Some(problem) = self.recorder.import_refusal(&end.step, found, &old.state) {
+            end.outcome = StepOutcome::Failed;
+            end.new = None;
+            end.problems.push(problem);
         }
     }
 

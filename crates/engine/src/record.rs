@@ -170,12 +170,31 @@ impl Recorder {
         let stays = matches!(step.after, After::Stay(_)) && step.op == StepOp::Same;
         let old = step.draft.as_ref().filter(|_| stays);
         let changes = self.changes_of(step, step.draft.as_ref(), old);
-        let problems = self.fold.admit(&changes);
+        self.refused(step, &changes, "is not begun")
+    }
+
+    /// Why what an import found may not be taken over. It was admitted beside what it replaces; if
+    /// it is that very resource, it takes its place, before what stands between the two.
+    pub(crate) fn import_refusal(
+        &mut self,
+        step: &Step,
+        found: &Arc<ResourceState>,
+        old: &Arc<ResourceState>,
+    ) -> Option<Diagnostic> {
+        if step.op != StepOp::ImportReplacement || step.after(Some(found), Some(old)) == step.after {
+            return None;
+        }
+        let changes = self.changes_of(step, Some(found), Some(old));
+        self.refused(step, &changes, "is not recorded")
+    }
+
+    fn refused(&mut self, step: &Step, changes: &[Change], what: &str) -> Option<Diagnostic> {
+        let problems = self.fold.admit(changes);
         let first = problems.first()?;
         if !check_integrity(self.fold.base()).is_empty() {
             return None;
         }
-        let message = format!("the {} of {} is not begun: {first}", step.op.as_str(), step.urn);
+        let message = format!("the {} of {} {what}: {first}", step.op.as_str(), step.urn);
         let hint = "the state that it would leave could not be used; see that what a resource refers to is \
                     registered before it";
         Some(Diagnostic::error("step-refused", message).with_urn(step.urn.as_str()).with_hint(hint))

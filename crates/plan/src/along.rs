@@ -4,9 +4,11 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use purlin_model::{ProviderRef, ResourceState, Slot, Urn};
+use purlin_model::{ProviderRef, Slot, Urn};
 
+use crate::settings::Mode;
 use crate::table::{Fate, Planner};
+use crate::twins::Twins;
 
 /// Who takes whom along, among states that are all to be deleted.
 #[derive(Debug, Default)]
@@ -19,15 +21,22 @@ pub(crate) struct Along {
     providers: HashMap<Slot, Vec<Slot>>,
     /// What those that follow refer to.
     needs: HashMap<Slot, Vec<Slot>>,
+    pub(crate) twins: Twins,
 }
 
 /// Whether what is deleted with a state shares its fate. What is retained keeps what is inside it:
 /// whoever keeps a cluster does not want its databases deleted. What was only read takes nothing
 /// along, and neither does what waits for its replacement if that may have been made: nobody knows
-/// whether it is inside that.
-fn takes_along(planner: &Planner, state: &ResourceState) -> bool {
+/// whether it is inside that. Nor does a component in whose place something real is made: it would
+/// go with that.
+fn takes_along(planner: &Planner, slot: Slot) -> bool {
+    let entry = planner.entry(slot);
+    let state = &entry.state;
     let made_again = state.pending_replacement && planner.may_exist.contains(&state.urn);
-    !state.external && !made_again
+    let made_real = !state.custom
+        && planner.settings.mode == Mode::Update
+        && entry.claimed.is_some_and(|res| planner.get(res).goal.custom);
+    !state.external && !made_again && !made_real
 }
 
 /// The real things, besides states that are to be deleted, whose names these are deleted with.
@@ -50,18 +59,20 @@ fn real_besides<'a>(
 impl Along {
     /// Looks at the states in the order in which they are to be deleted.
     pub(crate) fn new(planner: &Planner, slots: &[Slot]) -> Along {
-        let mut along = Along::default();
+        let mut along = Along { twins: Twins::new(planner, slots), ..Along::default() };
         let with = |slot: &Slot| planner.entry(*slot).state.deleted_with.as_ref();
         if slots.iter().all(|slot| with(slot).is_none()) {
             return along;
         }
         // An old copy that an earlier run left takes along old copies only.
         let left = |slot: &Slot| planner.entry(*slot).state.delete && !planner.entry(*slot).marked;
+        // What stays real for another's sake keeps what is inside it.
+        let takes = |slot: Slot| takes_along(planner, slot) && !along.twins.spares(slot);
         let mut by_urn: HashMap<(&Urn, bool), Slot> = HashMap::new();
         // A component stands for nothing real where something real of its name stays.
         let mut staying: HashSet<(&Urn, bool)> = slots
             .iter()
-            .filter(|slot| !takes_along(planner, &planner.entry(**slot).state))
+            .filter(|slot| !takes(**slot))
             .map(|slot| (&planner.entry(*slot).state.urn, left(slot)))
             .collect();
         let others = real_besides(planner, slots, &with);
@@ -70,12 +81,17 @@ impl Along {
             [(urn, true), (urn, false)]
         }));
         // Of two old copies nobody knows which was made with which.
-        let left_besides: HashSet<&Urn> =
-            others.iter().filter(|slot| left(slot)).map(|slot| &planner.entry(*slot).state.urn).collect();
+        let spared = slots.iter().filter(|slot| along.twins.spares(**slot));
+        let left_besides: HashSet<&Urn> = others
+            .iter()
+            .chain(spared)
+            .filter(|slot| left(slot))
+            .map(|slot| &planner.entry(*slot).state.urn)
+            .collect();
         for slot in slots {
             let state = &planner.entry(*slot).state;
             let name = (&state.urn, left(slot));
-            if takes_along(planner, state) && (state.custom || !staying.contains(&name)) {
+            if takes(*slot) && (state.custom || !staying.contains(&name)) {
                 by_urn.insert(name, *slot);
             }
         }
@@ -144,9 +160,9 @@ impl Along {
         self.needs.get(&slot).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether a state goes along with another.
-    pub(crate) fn is_taken(&self, slot: Slot) -> bool {
-        self.taken_by.contains_key(&slot)
+    /// Whether no provider is called for a state: another is about its thing, or takes it along.
+    pub(crate) fn spares(&self, slot: Slot) -> bool {
+        self.taken_by.contains_key(&slot) || self.twins.spares(slot)
     }
 
     /// The state that takes another along and goes before it.

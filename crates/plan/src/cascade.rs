@@ -320,7 +320,8 @@ impl Planner {
         }
         wait.extend(along.taker(slot).and_then(|taker| self.delete_under_way(taker)));
         wait.extend(along.needs(slot).iter().filter_map(|need| self.delete_under_way(*need)));
-        let calls = !(state.retain_on_delete || state.external || along.is_taken(slot));
+        let calls = !(state.retain_on_delete || state.external || along.spares(slot));
+        self.say_spared(&along.twins, slot);
         let seed = StepSeed {
             op: StepOp::DeleteReplaced,
             res: None,

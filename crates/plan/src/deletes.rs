@@ -85,8 +85,10 @@ impl Planner {
                 // What takes it along goes first, and so does some of what it needs.
                 let first = along.needs(slot).iter().copied().chain(along.taker(slot));
                 wait.extend(first.filter_map(|first| graph.number(first).and_then(|number| steps[number])));
+                let twins = along.twins.before(slot);
+                wait.extend(twins.filter_map(|twin| graph.number(twin).and_then(|number| steps[number])));
                 let op = condemned.get(&self.rank(slot)).copied().unwrap_or(StepOp::Delete);
-                let id = self.delete_last(slot, op, along.is_taken(slot), &std::mem::take(&mut wait));
+                let id = self.delete_last(slot, op, &along, &std::mem::take(&mut wait));
                 if let Some(number) = graph.number(slot) {
                     steps[number] = Some(id);
                 }
@@ -95,17 +97,18 @@ impl Planner {
     }
 
     /// A delete at the end of a run.
-    fn delete_last(&mut self, slot: Slot, op: StepOp, with: bool, wait: &BTreeSet<StepId>) -> StepId {
+    fn delete_last(&mut self, slot: Slot, op: StepOp, along: &Along, wait: &BTreeSet<StepId>) -> StepId {
         let state = Arc::clone(&self.entry(slot).state);
         let calls = !(state.retain_on_delete
             || state.external
-            || with
+            || along.spares(slot)
             || matches!(op, StepOp::RemovePendingReplace | StepOp::Discard | StepOp::DiscardReplaced));
         let cause = Some(Arc::new(self.cause_of_delete(op, slot)));
         let reasons = StepReasons { cause, ..StepReasons::default() };
         let seed = StepSeed { reasons, ..seed(op, slot, After::Remove(slot)) };
         #[cfg(feature = "planted")]
         let wait = if crate::planted::is(crate::planted::Bug::DeleteOrder) { &BTreeSet::new() } else { wait };
+        self.say_spared(&along.twins, slot);
         let id = self.run_step_after(seed, calls, wait);
         self.entry_mut(slot).fate = Fate::Condemned(id);
         id

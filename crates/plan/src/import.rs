@@ -102,7 +102,10 @@ impl Planner {
             return self.skip(res);
         }
         match self.settings.mode {
-            Mode::Import => self.settle_registered(res, slot),
+            Mode::Import => {
+                self.warn_of_second(slot);
+                self.settle_registered(res, slot);
+            }
             _ => self.validate(res),
         }
     }

@@ -15,6 +15,7 @@ use crate::input::Registration;
 use crate::provider::Choice;
 use crate::rule::Rule;
 use crate::table::{Phase, Planner, ResId, Stage};
+use crate::twins::{manages, same_place};
 
 /// A resource to be taken over.
 #[derive(Clone, Debug, Default)]
@@ -70,6 +71,8 @@ pub(crate) struct ImportList {
     /// Registrations that come from the list.
     by_res: HashMap<ResId, Arc<ImportRequest>>,
     root: Option<Urn>,
+    /// The states of the base by their ids, once somebody has asked.
+    by_id: Option<HashMap<String, Vec<Slot>>>,
 }
 
 /// What something of the list refers to.
@@ -188,8 +191,7 @@ impl Planner {
                 let state = self.current(provider).map(|(_, state)| Arc::clone(state));
                 let reference = state.and_then(|state| state.as_provider());
                 if reference.is_none() {
-                    let message = format!("imported provider URN \"{provider}\" is not a provider type");
-                    self.refuse_import("import-provider", message, urn);
+                    self.refuse_as_provider(provider, urn);
                 }
                 Some(Some(reference?))
             }
@@ -198,6 +200,10 @@ impl Planner {
                 None
             }
             Need::Failed => None,
+            Need::Unknown if !is_provider_type(provider.ty()) => {
+                self.refuse_as_provider(provider, urn);
+                None
+            }
             Need::Unknown => {
                 self.wait_for(provider.clone(), Arc::clone(request));
                 let inputs = request.provider_inputs.clone();
@@ -249,6 +255,36 @@ impl Planner {
         }
         let urn = state.urn.clone();
         self.refuse_import("import-exists", format!("resource '{urn}' already exists"), &urn);
+    }
+
+    /// Says so where the state has had what was taken over under another name: whichever of the two is
+    /// deleted, the thing goes.
+    pub(crate) fn warn_of_second(&mut self, slot: Slot) {
+        let new = Arc::clone(&self.entry(slot).state);
+        if !manages(&new) {
+            return;
+        }
+        let slots = &self.slots;
+        let by_id = self.import_list.by_id.get_or_insert_with(|| {
+            let mut by_id: HashMap<String, Vec<Slot>> = HashMap::new();
+            let base = (0u32..).map(Slot).zip(slots).filter(|(_, entry)| !entry.new && manages(&entry.state));
+            base.for_each(|(slot, entry)| by_id.entry(entry.state.id.clone()).or_default().push(slot));
+            by_id
+        });
+        let mut known = by_id.get(&new.id).into_iter().flatten().map(|slot| &slots[slot.0 as usize].state);
+        let Some(other) = known.find(|known| same_place(known, &new)) else { return };
+        let message = format!(
+            "resource \"{}\" is about '{}', which \"{}\" manages already: if either is deleted, the thing goes",
+            new.urn, new.id, other.urn
+        );
+        let hint =
+            format!("take one of the two out of the state, for example with `state delete '{}'`", other.urn);
+        self.say(Diagnostic::warning("same-thing", message).with_urn(new.urn.as_str()).with_hint(&hint));
+    }
+
+    fn refuse_as_provider(&mut self, provider: &Urn, urn: &Urn) {
+        let message = format!("imported provider URN \"{provider}\" is not a provider type");
+        self.refuse_import("import-provider", message, urn);
     }
 
     fn refuse_import(&mut self, code: &'static str, message: String, urn: &Urn) {

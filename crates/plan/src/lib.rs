@@ -39,6 +39,7 @@ mod spare;
 mod step;
 mod table;
 mod target;
+mod twins;
 mod views;
 
 pub use effect::{After, Effect, Reply, Step, StepReasons};

@@ -206,6 +206,7 @@ impl Planner {
         self.take_place(slot);
         if let Some(state) = state {
             self.entry_mut(slot).state = state;
+            self.note_imported(slot);
         }
     }
 

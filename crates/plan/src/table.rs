@@ -172,6 +172,8 @@ pub struct Planner {
     pub(crate) pending_creates: Vec<(u32, Arc<ResourceState>)>,
     /// The names whose creates an earlier run left pending: what they were to make may exist.
     pub(crate) may_exist: BTreeSet<Urn>,
+    /// The states that were taken over by the ids that they have, by these.
+    pub(crate) imported: BTreeMap<String, Vec<Slot>>,
     /// The list of an import.
     pub(crate) import_list: ImportList,
     pub(crate) unsettled: BTreeSet<ResId>,
@@ -210,6 +212,7 @@ impl Planner {
             next_place: 0,
             pending_creates: Vec::new(),
             may_exist: BTreeSet::new(),
+            imported: BTreeMap::new(),
             import_list: ImportList::default(),
             unsettled: BTreeSet::new(),
             scope: Scope::default(),
@@ -222,6 +225,7 @@ impl Planner {
         };
         for state in &base.resources {
             let slot = planner.push_slot(Arc::clone(state), false);
+            planner.note_imported(slot);
             if state.pending_replacement {
                 planner.entry_mut(slot).fate = Fate::AwaitsReplacement;
             }

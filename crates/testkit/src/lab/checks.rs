@@ -21,6 +21,13 @@ pub struct Memory {
 }
 
 impl Memory {
+    /// The case let go of what an edit took out, whatever a pending operation says of it.
+    pub fn edited(&mut self, before: &Snapshot, after: &Snapshot) {
+        let left: BTreeSet<&str> = after.resources.iter().map(|state| state.id.as_str()).collect();
+        let gone = before.resources.iter().map(|state| &state.id).filter(|id| !left.contains(id.as_str()));
+        self.released.extend(gone.filter(|id| !id.is_empty()).cloned());
+    }
+
     /// The case itself touched the cloud or the state.
     pub fn touched(&mut self, state: &Snapshot, cloud: &Cloud) {
         let things = cloud.things();
@@ -50,8 +57,10 @@ pub fn check(before: &Snapshot, ran: &Ran, cloud: &Cloud, cleared: bool, memory:
     note_forgotten(before, cleared, memory);
     note_unknown(ran, memory);
     lost(before, ran, cloud, memory, &mut found);
+    let shared = shared(before);
+    memory.vague.extend(shared.iter().map(|id| (*id).to_owned()));
     ghosts(&ran.state, cloud, memory, &mut found);
-    doubles(&ran.acts, &mut found);
+    doubles(&ran.acts, &shared, &mut found);
     overtakes(before, ran, &mut found);
     found
 }
@@ -139,11 +148,12 @@ fn lost(before: &Snapshot, ran: &Ran, cloud: &Cloud, memory: &mut Memory, found:
             memory.released.insert(id.clone());
             continue;
         }
-        if ran.state.pending_operations.iter().any(|pending| pending.resource.urn == *urn) {
-            continue;
-        }
+        // What went with another is gone, whatever a pending operation says.
         if with.get(id.as_str()).is_some_and(|urn| gone.contains(*urn)) {
             cloud.remove(id);
+            continue;
+        }
+        if ran.state.pending_operations.iter().any(|pending| pending.resource.urn == *urn) {
             continue;
         }
         if !memory.forgotten.contains(urn) {
@@ -180,6 +190,25 @@ fn taken_along(
     }
 }
 
+/// The ids that two names of a state have: edits and lists of imports can make such a state, and warn of
+/// it. Where one of the two was taken over by its program, a run knows what it has.
+fn shared(before: &Snapshot) -> BTreeSet<&str> {
+    let managed = |state: &&ResourceState| state.custom && !state.external && !state.id.is_empty();
+    let imported = |state: &ResourceState| state.import_id == state.id;
+    let mut known: BTreeMap<&str, &ResourceState> = BTreeMap::new();
+    let mut shared = BTreeSet::new();
+    for state in before.resources.iter().map(|state| &**state).filter(managed) {
+        if let Some(other) = known.insert(&state.id, state)
+            && other.urn != state.urn
+            && !imported(state)
+            && !imported(other)
+        {
+            shared.insert(state.id.as_str());
+        }
+    }
+    shared
+}
+
 /// What is in the state exists, unless something took it away.
 fn ghosts(after: &Snapshot, cloud: &Cloud, memory: &mut Memory, found: &mut Vec<String>) {
     let things = cloud.things();
@@ -195,7 +224,7 @@ fn ghosts(after: &Snapshot, cloud: &Cloud, memory: &mut Memory, found: &mut Vec<
 }
 
 /// Nothing is made twice, deleted twice, or changed by two calls at once.
-fn doubles(acts: &[Act], found: &mut Vec<String>) {
+fn doubles(acts: &[Act], shared: &BTreeSet<&str>, found: &mut Vec<String>) {
     for (number, act) in acts.iter().enumerate() {
         for other in &acts[..number] {
             let same = act.kind == OperationKind::Creating && other.kind == act.kind && act.urn == other.urn;
@@ -203,7 +232,7 @@ fn doubles(acts: &[Act], found: &mut Vec<String>) {
                 found.push(format!("{} was made twice: '{}' and '{}'", act.urn.name(), other.id, act.id));
             }
             let both = act.kind == OperationKind::Deleting && other.kind == act.kind && act.id == other.id;
-            if both && other.told {
+            if both && other.told && !shared.contains(act.id.as_str()) {
                 found.push(format!("'{}' was deleted twice", act.id));
             }
             if act.id == other.id && act.started < other.ended && other.started < act.ended {

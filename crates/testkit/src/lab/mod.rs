@@ -188,7 +188,9 @@ impl Lab {
             }
             Block::Program(program) => self.program = program.clone(),
             Block::Edit(line) => {
+                let before = Arc::clone(&self.state);
                 edits::edit(line, Arc::make_mut(&mut self.state))?;
+                self.memory.edited(&before, &self.state);
                 self.memory.touched(&self.state, &self.cloud);
             }
             Block::Show(show) => self.show.clone_from(show),

@@ -6,8 +6,10 @@ pub mod draw;
 pub mod shrink;
 pub mod tally;
 
-use purlin_model::Snapshot;
+use std::collections::BTreeSet;
+
 use purlin_model::event::{EngineEvent, OperationResult, StepOp};
+use purlin_model::{ResourceState, Snapshot, Urn};
 use purlin_plan::{Rule, RuleCounts};
 
 use crate::lab::Lab;
@@ -227,6 +229,17 @@ fn forgotten_alias(program: &Program, before: &Snapshot, ran: &Ran) -> Option<St
         _ => None,
     });
     let registered = |name: &str| program.items.iter().any(|item| item.name == name);
+    // What a refresh found gone has no state that an alias could lead to.
+    let gone: BTreeSet<&Urn> = ran
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            EngineEvent::ResourceOutputs { step, .. } if step.op == StepOp::Refresh && step.new.is_none() => {
+                step.old.as_ref().map(|old| &old.state.urn)
+            }
+            _ => None,
+        })
+        .collect();
     for urn in created {
         let mut claims = program.items.iter().filter(|item| item.name == urn.name());
         let Some(item) = claims.next() else { continue };
@@ -236,7 +249,10 @@ fn forgotten_alias(program: &Program, before: &Snapshot, ran: &Ran) -> Option<St
             let wanted =
                 |item: &Item| item.options.all("alias").any(|other| other == format!("name:{alias}"));
             let alone = program.items.iter().filter(|item| wanted(item)).count() == 1 && !registered(alias);
-            if alone && before.resources.iter().any(|state| state.urn.as_str() == old && !state.delete) {
+            let stood = |state: &ResourceState| {
+                state.urn.as_str() == old && !state.delete && !gone.contains(&state.urn)
+            };
+            if alone && before.resources.iter().any(|state| stood(state)) {
                 return Some(format!("{} was made although '{alias}' is an alias of it", urn.name()));
             }
         }

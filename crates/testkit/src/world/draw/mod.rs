@@ -113,6 +113,8 @@ pub struct World {
     /// since the program would read what it lets go itself.
     read: BTreeSet<String>,
     aliased: BTreeSet<String>,
+    /// What an old copy in the state is of.
+    copied: BTreeSet<String>,
     /// How many programs there were before.
     programs: usize,
     /// Whether nothing has been drawn that can go wrong.
@@ -148,6 +150,7 @@ pub fn case(seed: u64) -> String {
         program: String::new(),
         read: BTreeSet::new(),
         aliased: BTreeSet::new(),
+        copied: BTreeSet::new(),
         programs: 0,
         calm,
         themes,

@@ -107,6 +107,12 @@ impl World {
             (true, false) => self.choices.one_in(50),
             (false, _) => self.choices.one_in(12),
         };
+        // Or the old copy that waits for deletion.
+        let copy = free && self.copied.contains(&res.name);
+        if copy && !res.imported && self.choices.one_in(8) {
+            let _ = write!(line, " @import={}-0", res.name);
+            return;
+        }
         if !other {
             return;
         }

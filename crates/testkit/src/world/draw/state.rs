@@ -97,6 +97,7 @@ impl World {
                 res.name, res.name
             );
             Self::line(text, &old);
+            self.copied.insert(res.name.clone());
         }
         if res.protect {
             options.push_str(" @protect");
