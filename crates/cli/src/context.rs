@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use purlin_diag::Diagnostic;
-use purlin_ports::{StackId, StateStore};
+use purlin_ports::{Blobs, StackId, StateStore};
 use purlin_project::manifest::{ManifestKind, find_manifest};
 use purlin_project::names::StackReference;
 use purlin_project::{Credentials, Project, StackSettings, WorkspaceSettings};
@@ -87,12 +87,7 @@ impl Context {
     /// The backend behind a URL.
     pub(crate) fn open_store(&self, url: &str) -> Result<Arc<dyn StateStore>, CommandError> {
         let (options, surroundings) = self.store_surroundings()?;
-        let scheme = url.split("://").next().unwrap_or_default();
-        if purlin_blobs::SCHEMES.contains(&scheme) {
-            let variable = |name: &str| self.ambient.var(name).map(str::to_owned);
-            let around =
-                purlin_blobs::Surroundings { variable: &variable, home: self.ambient.home.as_deref() };
-            let blobs = purlin_blobs::open(url, &around)?;
+        if let Some(blobs) = self.blobs(url)? {
             return Ok(Arc::new(DiyStore::open_bucket(url, blobs, options, surroundings)?));
         }
         let directory = directory_of_url(url, self.ambient.home.as_deref(), &self.ambient.cwd)?;
@@ -100,8 +95,29 @@ impl Context {
         Ok(Arc::new(store))
     }
 
+    /// The backend behind a URL, whatever its layout is, to be upgraded.
+    pub(crate) fn store_to_upgrade(&self, url: &str) -> Result<DiyStore, CommandError> {
+        let (options, surroundings) = self.store_surroundings()?;
+        if let Some(blobs) = self.blobs(url)? {
+            return Ok(DiyStore::open_bucket_of_any_layout(url, blobs, options, surroundings)?);
+        }
+        let directory = directory_of_url(url, self.ambient.home.as_deref(), &self.ambient.cwd)?;
+        Ok(DiyStore::open_any_layout(url, directory, options, surroundings))
+    }
+
+    /// What a URL's service keeps; `None` if it is that of a directory.
+    fn blobs(&self, url: &str) -> Result<Option<Arc<dyn Blobs>>, CommandError> {
+        let scheme = url.split("://").next().unwrap_or_default();
+        if !purlin_blobs::SCHEMES.contains(&scheme) {
+            return Ok(None);
+        }
+        let variable = |name: &str| self.ambient.var(name).map(str::to_owned);
+        let around = purlin_blobs::Surroundings { variable: &variable, home: self.ambient.home.as_deref() };
+        Ok(Some(purlin_blobs::open(url, &around)?))
+    }
+
     /// How stores work here.
-    pub(crate) fn store_surroundings(&self) -> Result<(DiyOptions, Surroundings), CommandError> {
+    fn store_surroundings(&self) -> Result<(DiyOptions, Surroundings), CommandError> {
         let mut options = DiyOptions::from_variables(|name| self.ambient.var(name).map(str::to_owned))?;
         options.disable_integrity_checks = self.global.disable_integrity_checking;
         let hostname = self.ambient.host_name();

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::support::{PASSPHRASE, Ran, Sealed};
+use crate::support::{Bucket, PASSPHRASE, Ran, Sealed};
 
 const UP: [&str; 3] = ["up", "--yes", "--skip-preview"];
 
@@ -276,6 +276,47 @@ fn the_old_layout_is_upgraded() {
         before["deployment"]["resources"]
     );
     assert_eq!(sealed.run(["stack", "history", "--json"]).exits(0).json().as_array().unwrap().len(), 1);
+    sealed.run(["preview", "--expect-no-changes"]).exits(0);
+    says(sealed.run(["state", "upgrade", "--yes"]), "Nothing to do\n");
+}
+
+/// On S3 as well; there the stack has a lock at first.
+#[test]
+fn the_old_layout_is_upgraded_in_a_bucket() {
+    let (mut sealed, bucket) = (deployed(), Bucket::new());
+    bucket.used_by(&mut sealed);
+    says(sealed.run(["state", "upgrade", "--yes"]), "Nothing to do\n");
+    sealed.run(["stack", "init", "dev"]).exits(0);
+    sealed.run(["up", "--yes", "--skip-preview"]).exits(0);
+    says(sealed.run(["state", "upgrade", "--yes"]), "Nothing to do\n");
+    let before = sealed.run(["stack", "export"]).exits(0).json();
+    let history = bucket.keys("history/");
+    for key in bucket.keys("") {
+        let old = key.replace("/shop/dev", "/dev");
+        if key == "stacks/shop/dev.json" || key.starts_with("history/") {
+            bucket.write(&old, bucket.read(&key));
+        }
+        bucket.remove(&key);
+    }
+    let lock = "locks/dev/0a1b.json";
+    bucket.write(lock, r#"{"pid":1,"username":"ann","hostname":"there","timestamp":"2024-01-02T03:04:05Z"}"#);
+
+    complains(sealed.run(["stack", "ls"]), 1, "state upgrade");
+    let refused = sealed.run(["state", "upgrade"]).exits(2);
+    assert!(
+        refused.stdout.contains("dev becomes shop/dev") && !refused.stdout.contains("endpoint="),
+        "{refused}"
+    );
+    let locked = sealed.run(["state", "upgrade", "--yes"]).exits(1);
+    assert!(locked.stderr.contains("skipping stack 'dev': it is locked: s3://"), "{locked}");
+    assert!(!bucket.keys("stacks/dev.json").is_empty());
+    bucket.remove(lock);
+    let done = sealed.run(["state", "upgrade", "--yes"]).exits(0);
+    assert!(done.stdout.ends_with("Upgraded 1 stack(s) to project mode\n"), "{done}");
+    let after = sealed.run(["stack", "export"]).exits(0).json();
+    assert_eq!(after["deployment"]["resources"], before["deployment"]["resources"]);
+    assert_eq!(bucket.keys("history/"), history);
+    assert_eq!(bucket.keys("stacks/").into_iter().filter(|key| key.ends_with(".json")).count(), 1);
     sealed.run(["preview", "--expect-no-changes"]).exits(0);
     says(sealed.run(["state", "upgrade", "--yes"]), "Nothing to do\n");
 }

@@ -31,6 +31,17 @@ use purlin_ports::{Blobs, StateError};
 
 use crate::diy::{DiyOptions, DiyStore, Surroundings};
 
+fn bucket(
+    url: &str,
+    blobs: Arc<dyn Blobs>,
+    options: &DiyOptions,
+    around: &Surroundings,
+) -> Result<Arc<medium::Bucket>, StateError> {
+    let conditional = !options.without_conditional_writes;
+    let requests = requests::Requests::start(url, blobs, options.retries, conditional)?;
+    Ok(Arc::new(medium::Bucket::new(requests, Arc::clone(&around.entropy))))
+}
+
 impl DiyStore {
     /// The store in a bucket. `url` is how the user names it. Refuses a bucket with another layout, and
     /// before the first write one whose service knows no conditional writes, unless the options say
@@ -44,9 +55,19 @@ impl DiyStore {
         around: Surroundings,
     ) -> Result<DiyStore, StateError> {
         let url = url.into();
-        let conditional = !options.without_conditional_writes;
-        let requests = requests::Requests::start(&url, blobs, options.retries, conditional)?;
-        let bucket = medium::Bucket::new(requests, Arc::clone(&around.entropy));
-        DiyStore::on(url, Arc::new(bucket), options, around)
+        let bucket = bucket(&url, blobs, &options, &around)?;
+        DiyStore::on(url, bucket, options, around)
+    }
+
+    /// Like [`DiyStore::open_bucket`], for [`DiyStore::upgrade`]: whatever the layout is.
+    pub fn open_bucket_of_any_layout(
+        url: impl Into<String>,
+        blobs: Arc<dyn Blobs>,
+        options: DiyOptions,
+        around: Surroundings,
+    ) -> Result<DiyStore, StateError> {
+        let url = url.into();
+        let bucket = bucket(&url, blobs, &options, &around)?;
+        Ok(DiyStore::unchecked(url, bucket, options, around))
     }
 }

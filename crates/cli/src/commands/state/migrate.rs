@@ -65,7 +65,7 @@ pub(crate) async fn migrate(
 }
 
 /// A backend's URL without what may be secret in it: passwords and options.
-fn shown_url(url: &str) -> String {
+pub(crate) fn shown_url(url: &str) -> String {
     let url = url.split('?').next().unwrap_or_default();
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     let (authority, path) = rest.split_once('/').map_or((rest, None), |(a, path)| (a, Some(path)));

@@ -1,8 +1,8 @@
 //! `state upgrade`: from the old layout, without projects.
 
 use purlin_diag::Diagnostic;
-use purlin_state::{DiyStore, directory_of_url};
 
+use super::migrate::shown_url;
 use crate::args::StateUpgradeArgs;
 use crate::context::Context;
 use crate::exit::{CommandError, Failure};
@@ -12,19 +12,13 @@ use crate::report;
 pub(crate) async fn upgrade(context: &Context, args: &StateUpgradeArgs) -> Result<(), CommandError> {
     let project = context.find_project()?;
     let url = context.backend_url(project.as_ref())?;
-    if !url.starts_with("file:") {
-        context.out.line("Nothing to do");
-        return Ok(());
-    }
-    let directory = directory_of_url(&url, context.ambient.home.as_deref(), &context.ambient.cwd)?;
-    let (options, surroundings) = context.store_surroundings()?;
-    let store = DiyStore::open_any_layout(url.as_str(), directory, options, surroundings);
+    let store = context.store_to_upgrade(&url)?;
     let legacy = store.legacy_stacks().await?;
     if legacy.is_empty() {
         context.out.line("Nothing to do");
         return Ok(());
     }
-    context.out.line(format!("Stacks of the old layout in {url}:"));
+    context.out.line(format!("Stacks of the old layout in {}:", shown_url(&url)));
     for stack in &legacy {
         match &stack.project {
             Some(project) => context.out.line(format!("  {} becomes {project}/{}", stack.name, stack.name)),

@@ -3,12 +3,14 @@
 mod calls;
 mod prepared;
 mod ran;
+mod s3;
 mod sealed;
 mod terminal;
 
 pub(crate) use calls::Call;
 pub(crate) use prepared::{path as test_env, plugin};
 pub(crate) use ran::Ran;
+pub(crate) use s3::Bucket;
 pub(crate) use sealed::{BINARY, PASSPHRASE, Running, Sealed};
 pub(crate) use terminal::{DOWN, ENTER, Terminal};
 
