@@ -81,6 +81,11 @@ async fn lists(blobs: &dyn Blobs, below: &str) -> Check {
         let sizes = found.iter().zip(&expected).all(|(info, name)| info.size == name.len() as u64);
         ensure(sizes, "lists tell sizes")?;
     }
+    let key = format!("{below}/b");
+    let old = fine(blobs.get(&key).await, "what is there is read")?.tag;
+    fine(blobs.put(&key, b"other".to_vec(), &Put::Always).await, "bytes are put")?;
+    let found = fine(blobs.list(&key).await, "keys are listed")?;
+    ensure(found.iter().all(|info| info.tag.as_ref() != Some(&old)), "lists tell versions as they are")?;
     for name in names {
         fine(blobs.delete(&format!("{below}/{name}")).await, "what is there is deleted")?;
     }

@@ -250,10 +250,11 @@ impl Blobs for MemoryBlobs {
     async fn list(&self, prefix: &str) -> Result<Vec<BlobInfo>, BlobError> {
         self.request(RequestKind::List, prefix, None, |held| {
             let found = held.blobs.range(prefix.to_owned()..).take_while(|(key, _)| key.starts_with(prefix));
-            let info = |(key, (bytes, _, modified)): (&String, &(Vec<u8>, u64, SystemTime))| BlobInfo {
+            let info = |(key, (bytes, version, modified)): (&String, &(Vec<u8>, u64, SystemTime))| BlobInfo {
                 key: key.clone(),
                 size: bytes.len() as u64,
                 modified: *modified,
+                tag: Some(tag(*version)),
             };
             Ok(found.map(info).collect())
         })

@@ -295,7 +295,7 @@ impl Blobs for PostgresBlobs {
     async fn list(&self, prefix: &str) -> Result<Vec<BlobInfo>, BlobError> {
         let pool = self.ready().await?;
         let statement = "SELECT key, octet_length(data->>'data')::bigint, right(data->>'data', 2), \
-                         extract(epoch FROM updated_at)::float8 FROM {} WHERE key LIKE $1 ORDER BY key COLLATE \"C\"";
+                         extract(epoch FROM updated_at)::float8, xmin::text FROM {} WHERE key LIKE $1 ORDER BY key COLLATE \"C\"";
         let query = sqlx::query(self.sql(statement)).bind(beginning_with(prefix));
         let rows = query.fetch_all(pool).await.map_err(failed)?;
         let info = |row: &sqlx::postgres::PgRow| {
@@ -304,7 +304,7 @@ impl Blobs for PostgresBlobs {
             let size = (length.unwrap_or_default() / 4 * 3).unsigned_abs() - padding as u64;
             let seconds: f64 = row.try_get(3)?;
             let modified = SystemTime::UNIX_EPOCH + Duration::from_secs_f64(seconds.max(0.0));
-            Ok(BlobInfo { key: row.try_get(0)?, size, modified })
+            Ok(BlobInfo { key: row.try_get(0)?, size, modified, tag: Some(BlobTag(row.try_get(4)?)) })
         };
         rows.iter().map(info).collect::<Result<_, sqlx::Error>>().map_err(failed)
     }

@@ -27,6 +27,8 @@ pub struct BlobInfo {
     pub size: u64,
     /// When they were put there, by the service's clock.
     pub modified: SystemTime,
+    /// Their version, if lists tell it. One that equals what `get` or `put` gave is the same version.
+    pub tag: Option<BlobTag>,
 }
 
 /// On what condition bytes are put. The service decides and puts in one step.

@@ -25,7 +25,8 @@ impl Objects {
 
     fn info(&self, meta: ObjectMeta) -> Option<BlobInfo> {
         let key = meta.location.as_ref().strip_prefix(&self.prefix)?.to_owned();
-        Some(BlobInfo { key, size: meta.size, modified: meta.last_modified.into() })
+        let tag = meta.e_tag.map(BlobTag);
+        Some(BlobInfo { key, size: meta.size, modified: meta.last_modified.into(), tag })
     }
 }
 

@@ -11,8 +11,9 @@ use super::keys;
 use super::probe;
 use super::requests::{PutResult, Requests};
 use super::sealing;
+use crate::diy::at_once::both;
 use crate::diy::folder::{Epoch, Folder, WriterMark, to_json};
-use crate::diy::medium::{Copying, Draft, Guard, Journal, Medium, Segment, Stamp};
+use crate::diy::medium::{Copying, Draft, Dropping, Guard, Journal, Medium, Segment, Stamp, Survey};
 
 /// A bucket.
 pub(crate) struct Bucket {
@@ -64,15 +65,25 @@ impl Bucket {
         let own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
         own.get(&(folder.key().to_owned(), epoch)).cloned()
     }
-
-    fn remove_all(&self, keys: Vec<String>) -> Result<(), StateError> {
-        self.wait(|requests| async move { requests.delete_all(keys).await })
-    }
 }
 
 impl Medium for Bucket {
+    fn is_far(&self) -> bool {
+        true
+    }
+
     fn place(&self, key: &str) -> String {
         self.requests.place(key)
+    }
+
+    fn ready(&self) -> Result<(), StateError> {
+        if self.probed.get().is_none() {
+            let nonce = self.entropy.uuid();
+            self.wait(|requests| async move { probe::check(&requests, &nonce).await })?;
+            // Somebody may have come to the same conclusion meanwhile.
+            let _ = self.probed.set(());
+        }
+        Ok(())
     }
 
     fn check_root(&self) -> Result<(), StateError> {
@@ -115,16 +126,17 @@ impl Medium for Bucket {
         Ok(folders)
     }
 
-    fn newest(&self, folder: &str, names: &[String]) -> Result<Option<usize>, StateError> {
+    fn newest(&self, folder: &str, names: &[String]) -> Result<Option<(usize, Option<Stamp>)>, StateError> {
         // Names of one stack begin with the shortest of them.
         let Some(shortest) = names.iter().min_by_key(|name| name.len()) else { return Ok(None) };
         let found = self.list(format!("{folder}/{shortest}"))?;
-        let modified = |name: &String| {
+        let info = |name: &String| {
             let key = format!("{folder}/{name}");
-            found.iter().find(|info| info.key == key).map(|info| info.modified)
+            found.iter().find(|info| info.key == key)
         };
-        let there = names.iter().enumerate().filter_map(|(at, name)| modified(name).map(|time| (time, at)));
-        Ok(there.max().map(|(_, at)| at))
+        let there = names.iter().enumerate().filter_map(|(at, name)| Some((info(name)?, at)));
+        let newest = there.max_by_key(|(info, at)| (info.modified, *at));
+        Ok(newest.map(|(info, at)| (at, info.tag.clone().map(|tag| Stamp(tag.0)))))
     }
 
     fn write(&self, key: &str, bytes: &[u8], _sync: bool) -> Result<(), StateError> {
@@ -153,6 +165,10 @@ impl Medium for Bucket {
         self.wait(|requests| async move { requests.delete(&key).await })
     }
 
+    fn remove_all(&self, keys: Vec<String>) -> Result<(), StateError> {
+        self.wait(|requests| async move { requests.delete_all(keys).await })
+    }
+
     fn remove_folder(&self, folder: &str) -> Result<(), StateError> {
         let found = self.list(format!("{folder}/"))?;
         self.remove_all(found.into_iter().map(|info| info.key).collect())
@@ -177,12 +193,7 @@ impl Medium for Bucket {
     }
 
     fn fence(&self, _folder: &Folder) -> Result<Box<dyn Guard>, StateError> {
-        if self.probed.get().is_none() {
-            let nonce = self.entropy.uuid();
-            self.wait(|requests| async move { probe::check(&requests, &nonce).await })?;
-            // Somebody may have come to the same conclusion meanwhile.
-            let _ = self.probed.set(());
-        }
+        self.ready()?;
         Ok(Box::new(NoFence))
     }
 
@@ -229,6 +240,15 @@ impl Medium for Bucket {
         Arc::new(ObjectJournal::new(self.requests.clone(), Arc::clone(&self.entropy), journal, number))
     }
 
+    fn survey(&self, folder: &Folder) -> Result<Survey, StateError> {
+        let prefix = format!("{}/", folder.key());
+        let found = self.list(prefix.clone())?;
+        let has_journals = found.iter().any(|info| keys::parts(folder.key(), &info.key).is_some());
+        let names = found.iter().filter_map(|info| info.key.strip_prefix(&prefix));
+        let names = names.filter(|name| !name.contains('/')).map(str::to_owned).collect();
+        Ok(Survey { names, has_journals })
+    }
+
     fn has_journals(&self, folder: &Folder) -> Result<bool, StateError> {
         Ok(!self.journals(folder)?.is_empty())
     }
@@ -252,22 +272,29 @@ impl Medium for Bucket {
         Ok(segments)
     }
 
-    fn drop_journals(&self, folder: &Folder, up_to: u64, ended: bool) -> Result<(), StateError> {
-        let own = self.own_epoch(folder, up_to);
-        if let Some(epoch) = own.filter(|_| ended) {
+    fn drop_journals(&self, folder: &Folder, up_to: u64, how: Dropping) -> Result<Vec<String>, StateError> {
+        if !how.ended && !how.earlier {
+            return Ok(Vec::new());
+        }
+        let own = self.own_epoch(folder, up_to).filter(|_| how.ended);
+        let end = || {
+            let Some(epoch) = own else { return Ok(()) };
             // From here on its objects count for nothing, whichever of them are left.
             let key = folder.epoch_file(up_to);
-            self.write(&key, &to_json(&key, &Epoch { ended: true, ..epoch })?, false)?;
-        }
-        for listed in self.journals(folder)? {
-            if listed.epoch == up_to && ended {
-                self.remove_all(listed.keys())?;
+            self.write(&key, &to_json(&key, &Epoch { ended: true, ..epoch })?, false)
+        };
+        let (ended, journals) = both(self, end, || self.journals(folder));
+        ended?;
+        let mut left = Vec::new();
+        for listed in journals? {
+            if listed.epoch == up_to && how.ended {
+                left.extend(listed.keys());
             } else if listed.epoch < up_to {
                 let nonce = self.entropy.uuid();
                 self.wait(|requests| async move { sealing::forget(&requests, &listed, nonce).await })?;
             }
         }
-        Ok(())
+        Ok(left)
     }
 
     fn set_journals_aside(&self, folder: &Folder) -> Result<Vec<String>, StateError> {

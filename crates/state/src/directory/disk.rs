@@ -12,8 +12,10 @@ use purlin_ports::StateError;
 
 use super::files::{self, Doing as _};
 use super::journal::FileJournal;
-use crate::diy::folder::{Epoch, FinishRecord, Folder, WriterMark};
-use crate::diy::medium::{Copying, Draft, Guard, Journal, Medium, Onto, PlaceError, Segment, Stamp};
+use crate::diy::folder::{Epoch, FinishRecord, Folder, WriterMark, number_in};
+use crate::diy::medium::{
+    Copying, Draft, Dropping, Guard, Journal, Medium, Onto, PlaceError, Segment, Stamp, Survey,
+};
 use crate::diy::{DiyOptions, Surroundings, segment};
 
 /// A directory.
@@ -118,9 +120,17 @@ impl Draft for FileDraft {
 }
 
 impl Medium for Disk {
+    fn is_far(&self) -> bool {
+        false
+    }
+
     fn place(&self, key: &str) -> String {
         let path = if key.is_empty() { self.root.clone() } else { self.path(key) };
         path.display().to_string()
+    }
+
+    fn ready(&self) -> Result<(), StateError> {
+        Ok(())
     }
 
     fn check_root(&self) -> Result<(), StateError> {
@@ -157,18 +167,18 @@ impl Medium for Disk {
         files::names(&path, true).doing("list", &path)
     }
 
-    fn newest(&self, folder: &str, names: &[String]) -> Result<Option<usize>, StateError> {
-        let mut best: Option<(SystemTime, usize)> = None;
+    fn newest(&self, folder: &str, names: &[String]) -> Result<Option<(usize, Option<Stamp>)>, StateError> {
+        let mut best: Option<(SystemTime, usize, Stamp)> = None;
         for (at, name) in names.iter().enumerate() {
             let path = self.path(folder).join(name);
             let metadata = files::found(fs::metadata(&path)).doing("look at", &path)?;
             let Some(metadata) = metadata.filter(fs::Metadata::is_file) else { continue };
             let modified = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-            if best.is_none_or(|(other, _)| modified >= other) {
-                best = Some((modified, at));
+            if best.as_ref().is_none_or(|(other, ..)| modified >= *other) {
+                best = Some((modified, at, files::stamp(&metadata)));
             }
         }
-        Ok(best.map(|(_, at)| at))
+        Ok(best.map(|(_, at, stamp)| (at, Some(stamp))))
     }
 
     fn write(&self, key: &str, bytes: &[u8], sync: bool) -> Result<(), StateError> {
@@ -209,6 +219,10 @@ impl Medium for Disk {
     fn remove(&self, key: &str) -> Result<(), StateError> {
         let path = self.path(key);
         files::remove(&path).doing("remove", &path)
+    }
+
+    fn remove_all(&self, keys: Vec<String>) -> Result<(), StateError> {
+        keys.iter().try_for_each(|key| self.remove(key))
     }
 
     fn remove_folder(&self, folder: &str) -> Result<(), StateError> {
@@ -277,6 +291,12 @@ impl Medium for Disk {
         })
     }
 
+    fn survey(&self, folder: &Folder) -> Result<Survey, StateError> {
+        let names = self.names(folder.key())?;
+        let has_journals = names.iter().any(|name| number_in(name, "journal", ".jsonl").is_some());
+        Ok(Survey { names, has_journals })
+    }
+
     fn has_journals(&self, folder: &Folder) -> Result<bool, StateError> {
         Ok(!folder.numbered("journal", ".jsonl")?.is_empty())
     }
@@ -300,13 +320,14 @@ impl Medium for Disk {
         Ok(segments)
     }
 
-    fn drop_journals(&self, folder: &Folder, up_to: u64, _ended: bool) -> Result<(), StateError> {
+    fn drop_journals(&self, folder: &Folder, up_to: u64, _how: Dropping) -> Result<Vec<String>, StateError> {
         let segments = folder.numbered("journal", ".jsonl")?.into_iter();
         let segments = segments.map(|number| (number, self.segment_file(folder, number)));
         let records = folder.numbered("finish", ".json")?.into_iter();
         let records = records.map(|number| (number, self.finish_file(folder, number)));
         let mut dropped = segments.chain(records).filter(|(number, _)| *number <= up_to);
-        dropped.try_for_each(|(_, key)| self.remove(&key))
+        dropped.try_for_each(|(_, key)| self.remove(&key))?;
+        Ok(Vec::new())
     }
 
     fn set_journals_aside(&self, folder: &Folder) -> Result<Vec<String>, StateError> {

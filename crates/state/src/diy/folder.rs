@@ -6,7 +6,7 @@ use purlin_diag::Diagnostic;
 use purlin_ports::{StackId, StateError};
 use serde::{Deserialize, Serialize};
 
-use super::medium::{Guard, Medium};
+use super::medium::{Guard, Medium, Survey};
 use super::store::Inner;
 
 /// Who writes, and what tells whether that process still runs.
@@ -92,12 +92,12 @@ impl Folder {
     }
 
     pub(crate) fn numbered(&self, kind: &str, ending: &str) -> Result<Vec<u64>, StateError> {
-        let names = self.medium.names(&self.key)?;
-        let number =
-            |name: &String| name.strip_prefix(kind)?.strip_prefix('.')?.strip_suffix(ending)?.parse().ok();
-        let mut numbers: Vec<u64> = names.iter().filter_map(number).collect();
-        numbers.sort_unstable();
-        Ok(numbers)
+        Ok(numbers_in(&self.medium.names(&self.key)?, kind, ending))
+    }
+
+    /// What is in it.
+    pub(crate) fn survey(&self) -> Result<Survey, StateError> {
+        self.medium.survey(self)
     }
 
     pub(crate) fn epoch(&self, number: u64) -> Result<Option<Epoch>, StateError> {
@@ -117,32 +117,45 @@ impl Folder {
 
     /// Begins a new epoch and ends all earlier ones. Only within the fence. `None` if somebody else
     /// began one at the same time.
-    pub(crate) fn raise(
-        &self,
-        inner: &Inner,
-        _fence: &dyn Guard,
-    ) -> Result<Option<(u64, Epoch)>, StateError> {
+    pub(crate) fn raise(&self, inner: &Inner, fence: &dyn Guard) -> Result<Option<(u64, Epoch)>, StateError> {
         let known = self.numbered("epoch", ".json")?;
         let newest = match known.last() {
             Some(number) => self.epoch(*number)?,
             None => None,
         };
+        let raised = self.begin_epoch(inner, fence, &known, newest)?;
+        if raised.is_some() {
+            self.medium.end_epochs(self, &known, &inner.writer)?;
+        }
+        Ok(raised)
+    }
+
+    /// Begins a new epoch after those that are known, of which the newest is given, and leaves them as
+    /// they are. Only within the fence. `None` if somebody else began one at the same time.
+    pub(crate) fn begin_epoch(
+        &self,
+        inner: &Inner,
+        _fence: &dyn Guard,
+        known: &[u64],
+        newest: Option<Epoch>,
+    ) -> Result<Option<(u64, Epoch)>, StateError> {
         let incarnation = newest.map_or_else(|| inner.around.entropy.uuid(), |epoch| epoch.incarnation);
         let number = known.last().copied().unwrap_or_default() + 1;
         let nonce = inner.around.entropy.uuid();
         let epoch = Epoch { incarnation, writer: inner.writer.clone(), nonce, ended: false };
         let bytes = to_json(&self.epoch_file(number), &epoch)?;
-        if !self.medium.create(&self.epoch_file(number), &bytes)? {
-            return Ok(None);
-        }
-        self.medium.end_epochs(self, &known, &inner.writer)?;
-        Ok(Some((number, epoch)))
+        Ok(self.medium.create(&self.epoch_file(number), &bytes)?.then_some((number, epoch)))
     }
 
     /// The writers that show signs of life, or showed them to their end.
     pub(crate) fn leases(&self) -> Result<Vec<(u64, Lease)>, StateError> {
+        self.leases_of(&self.medium.names(&self.key)?)
+    }
+
+    /// The same, where it is known what there is.
+    pub(crate) fn leases_of(&self, names: &[String]) -> Result<Vec<(u64, Lease)>, StateError> {
         let mut leases = Vec::new();
-        for number in self.numbered("lease", ".json")? {
+        for number in numbers_in(names, "lease", ".json") {
             leases.extend(self.read_json(&self.lease_file(number))?.map(|lease| (number, lease)));
         }
         Ok(leases)
@@ -192,6 +205,18 @@ impl Folder {
             StateError::Unusable(Diagnostic::error("store-damaged", message).with_hint(hint))
         })
     }
+}
+
+/// The number in a name such as `epoch.7.json`.
+pub(crate) fn number_in(name: &str, kind: &str, ending: &str) -> Option<u64> {
+    name.strip_prefix(kind)?.strip_prefix('.')?.strip_suffix(ending)?.parse().ok()
+}
+
+/// The numbers in names of a kind, sorted.
+pub(crate) fn numbers_in(names: &[String], kind: &str, ending: &str) -> Vec<u64> {
+    let mut numbers: Vec<u64> = names.iter().filter_map(|name| number_in(name, kind, ending)).collect();
+    numbers.sort_unstable();
+    numbers
 }
 
 /// The error of a writer that lost its stack; `by` says to whom.

@@ -13,6 +13,7 @@ use purlin_ports::{
     HistoryEntry, LoadedStack, RecordedConfig, StackId, StateError, UpdateInfo, UpdateOutcome,
 };
 
+use super::at_once::{Task, all};
 use super::checkpoint::{Stored, not_written};
 use super::compress;
 use super::layout::StackFile;
@@ -49,23 +50,29 @@ fn update_info(info: OperationInfo) -> UpdateInfo {
     }
 }
 
-/// Records an operation that has ended, with copies of the checkpoint that it left.
+/// Records an operation that has ended under names that are free, with copies of the checkpoint that it
+/// left.
 pub(crate) fn record(
     inner: &Inner,
     id: &StackId,
+    names: &Names,
     checkpoint: &StackFile,
     entry: &HistoryEntry,
 ) -> Result<(), StateError> {
-    let names = next_names(inner, id)?;
-    write_entry(inner, &names, entry)?;
+    let medium = &inner.medium;
     let copy = names.key("checkpoint");
-    inner.medium.copy(&checkpoint.key, &copy, Copying::Apart)?;
-    if inner.options.disable_backups {
-        return Ok(());
-    }
     let (folder, ending) = (inner.layout.backups(id), inner.options.compression.suffix());
     let backup = format!("{folder}/{}.{}.json{ending}", id.name, names.nanos);
-    inner.medium.copy(&copy, &backup, Copying::Share)
+    let mut tasks: Vec<Task<'_>> = vec![
+        Box::new(|| write_entry(inner, names, entry)),
+        Box::new(|| medium.copy(&checkpoint.key, &copy, Copying::Apart)),
+    ];
+    // Where copies are made one after the other they share what they can.
+    let source = if medium.is_far() { &checkpoint.key } else { &copy };
+    if !inner.options.disable_backups {
+        tasks.push(Box::new(|| medium.copy(source, &backup, Copying::Share)));
+    }
+    all(&**medium, tasks)
 }
 
 /// Adds an entry that another store recorded.
@@ -91,7 +98,7 @@ pub(crate) fn add(
 }
 
 /// The names of the files of an entry.
-struct Names {
+pub(crate) struct Names {
     folder: String,
     stack: String,
     nanos: i128,
@@ -105,7 +112,7 @@ impl Names {
 }
 
 /// The names of an entry that comes after all that are there.
-fn next_names(inner: &Inner, id: &StackId) -> Result<Names, StateError> {
+pub(crate) fn next_names(inner: &Inner, id: &StackId) -> Result<Names, StateError> {
     let folder = inner.layout.history(id);
     let newest = entries(inner, id)?.last().map(|found| found.nanos);
     // Two operations in one tick of the clock, or a clock that was put back.

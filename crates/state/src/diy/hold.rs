@@ -7,14 +7,15 @@ use purlin_journal::refuse_if_invalid;
 use purlin_model::Snapshot;
 use purlin_ports::{LoadedStack, StackId, StateError};
 
+use super::at_once::{Task, all, both};
 use super::checkpoint::{self, Stored};
 use super::folder::{Epoch, Folder, Lease};
 use super::layout::StackFile;
 use super::locks::{self, OwnLock};
-use super::medium::{Guard, Journal, PlaceError};
+use super::medium::{Dropping, Guard, Journal, PlaceError};
 use super::recent::Parsed;
 use super::store::Inner;
-use super::takeover;
+use super::takeover::{self, Look};
 use super::unsent::{self, Unsent};
 
 /// What to do with what a dead writer left behind.
@@ -50,6 +51,8 @@ pub(crate) struct Hold {
     leftovers: Leftovers,
     /// Entries of those journals that only this machine has, as long as the checkpoint lacks them.
     unsent: Vec<Unsent>,
+    /// Whether earlier writers may have left something.
+    earlier: bool,
 }
 
 impl Hold {
@@ -59,13 +62,18 @@ impl Hold {
         id: &StackId,
         leftovers: Leftovers,
     ) -> Result<Hold, StateError> {
-        let file = inner.layout.find(id)?.ok_or_else(|| StateError::NotFound(id.clone()))?;
         let folder = Folder::of(inner, id);
-        let dead = takeover::wait_until_free(inner, id, &folder)?;
-        let leases = folder.leases()?;
-        let (lock, (number, epoch)) = claim(inner, id, &folder, &dead, &leases)?;
-        takeover::end_processes(inner, &leases);
-        let held = Held { inner, id, folder, number, epoch, lock: Some(lock), dead };
+        let ready = || inner.medium.ready();
+        let look = || both(&*inner.medium, || Look::now(inner, id, &folder), ready);
+        let (file, (look, ready)) = both(&*inner.medium, || inner.layout.find(id), look);
+        let file = file?.ok_or_else(|| StateError::NotFound(id.clone()))?;
+        ready?;
+        let look = takeover::wait_until_free(inner, id, &folder, look?)?;
+        let (lock, claimed) = claim(inner, id, &folder, &look)?;
+        takeover::end_processes(inner, &look.leases);
+        let Claimed { number, epoch, before } = claimed;
+        let dead = look.lock_keys();
+        let held = Held { inner, id, folder, number, epoch, before, lock: Some(lock), dead };
         held.open(file, leftovers)
     }
 
@@ -74,7 +82,7 @@ impl Hold {
     pub(crate) fn seize(inner: &Arc<Inner>, id: &StackId, locks: Vec<String>) -> Result<Hold, StateError> {
         let file = inner.layout.find(id)?.ok_or_else(|| StateError::NotFound(id.clone()))?;
         // What can't be read can't be recovered: nobody is to lose the stack for it.
-        inner.recent.read(inner, file.clone())?.ok_or_else(|| StateError::NotFound(id.clone()))?;
+        inner.recent.read(inner, file.clone(), None)?.ok_or_else(|| StateError::NotFound(id.clone()))?;
         let folder = Folder::of(inner, id);
         let leases = folder.leases()?;
         let fence = folder.fence()?;
@@ -89,7 +97,8 @@ impl Hold {
         drop(fence);
         let Some((number, epoch)) = raised else { return Err(outrun()) };
         takeover::end_processes(inner, &leases);
-        let held = Held { inner, id, folder, number, epoch, lock: None, dead: locks };
+        let before = Before::Unknown;
+        let held = Held { inner, id, folder, number, epoch, before, lock: None, dead: locks };
         held.open(file, Leftovers::Recover)
     }
 
@@ -98,7 +107,7 @@ impl Hold {
         let Some(mut folded) =
             takeover::fold(&self.inner, &self.id, &self.folder, &self.stored, &self.base.snapshot)?
         else {
-            self.inner.medium.drop_journals(&self.folder, self.epoch, false)?;
+            self.drop_earlier()?;
             return self.refuse_unsent();
         };
         if !self.inner.options.disable_integrity_checks && refuse_if_invalid(&folded).is_err() {
@@ -120,6 +129,13 @@ impl Hold {
         let snapshot = Arc::new(self.stored.parse()?.snapshot);
         self.base = LoadedStack { snapshot, deployed: true, recovered: true };
         self.refuse_unsent()
+    }
+
+    /// Forgets the journals of earlier writers.
+    fn drop_earlier(&self) -> Result<(), StateError> {
+        let how = Dropping { ended: false, earlier: self.earlier };
+        let left = self.inner.medium.drop_journals(&self.folder, self.epoch, how)?;
+        self.inner.medium.remove_all(left)
     }
 
     /// Looks for entries that no store has taken. By now their journal is in the checkpoint, so they
@@ -172,10 +188,10 @@ impl Hold {
             }
             Err(PlaceError::Changed) => return Err(self.changed()),
         };
-        if self.leftovers == Leftovers::SetAside {
+        if self.leftovers == Leftovers::SetAside && self.earlier {
             inner.medium.set_journals_aside(&self.folder)?;
         }
-        inner.medium.drop_journals(&self.folder, self.epoch, false)?;
+        self.drop_earlier()?;
         Ok(file)
     }
 
@@ -202,18 +218,37 @@ impl Hold {
         ))
     }
 
-    /// Gives the stack free. While there are journals that the checkpoint lacks, the locks of their
-    /// writers stay: they keep others from writing.
+    /// Gives the stack free.
     pub(crate) fn release(&self) -> Result<(), StateError> {
-        let journals_left = self.unwritten && self.inner.medium.has_journals(&self.folder)?;
+        self.leave(self.retire()?)
+    }
+
+    /// Writes no more. While there are journals that the checkpoint lacks, the locks of their writers
+    /// stay: they keep others from writing.
+    pub(crate) fn retire(&self) -> Result<Retired, StateError> {
+        if self.unwritten && self.inner.medium.has_journals(&self.folder)? {
+            return Ok(Retired { journals_left: true, left: Vec::new() });
+        }
+        let how = Dropping { ended: true, earlier: self.earlier };
+        let left = self.inner.medium.drop_journals(&self.folder, self.epoch, how)?;
+        Ok(Retired { journals_left: false, left })
+    }
+
+    /// Gives the stack free, as a writer that writes no more.
+    pub(crate) fn leave(&self, retired: Retired) -> Result<(), StateError> {
+        let Retired { journals_left, left } = retired;
+        let (inner, medium) = (&self.inner, &self.inner.medium);
+        let mut tasks: Vec<Task<'_>> = vec![Box::new(|| medium.remove_all(left))];
         if !journals_left {
-            self.inner.medium.drop_journals(&self.folder, self.epoch, true)?;
             for lock in &self.dead {
-                locks::release(&self.inner, lock)?;
+                tasks.push(Box::new(|| locks::release(inner, lock)));
             }
         }
-        self.folder.drop_leases(if journals_left { 0 } else { self.epoch })?;
-        self.let_go()
+        if self.earlier {
+            tasks.push(Box::new(|| self.folder.drop_leases(if journals_left { 0 } else { self.epoch })));
+        }
+        tasks.push(Box::new(|| self.let_go()));
+        all(&**medium, tasks)
     }
 
     /// Gives a stack free that is no longer there.
@@ -227,14 +262,41 @@ impl Hold {
         for lock in self.dead.drain(..) {
             locks::release(&self.inner, &lock)?;
         }
-        self.folder.drop_leases(self.epoch - 1)
+        self.folder.drop_leases(self.epoch - 1)?;
+        self.earlier = false;
+        Ok(())
     }
 
     /// Removes our own lock and lease, and nothing else.
     pub(crate) fn let_go(&self) -> Result<(), StateError> {
-        self.inner.medium.remove(&self.folder.lease_file(self.epoch))?;
-        self.lock.as_ref().map_or(Ok(()), |lock| locks::release(&self.inner, lock))
+        let medium = &self.inner.medium;
+        let lease = || medium.remove(&self.folder.lease_file(self.epoch));
+        let lock = || self.lock.as_ref().map_or(Ok(()), |lock| locks::release(&self.inner, lock));
+        all(&**medium, vec![Box::new(lease), Box::new(lock)])
     }
+}
+
+/// What is still to be cleared away by a writer that writes no more.
+pub(crate) struct Retired {
+    /// Whether there are journals that the checkpoint lacks.
+    journals_left: bool,
+    /// Keys of what counts for nothing any more.
+    left: Vec<String>,
+}
+
+/// What is known of the writers before.
+enum Before {
+    /// Nothing: what they left is to be looked for.
+    Unknown,
+    /// They have ended, and left nothing but these epochs.
+    Ended(Vec<u64>),
+}
+
+/// An epoch that was begun.
+struct Claimed {
+    number: u64,
+    epoch: Epoch,
+    before: Before,
 }
 
 /// The parts of a [`Hold`] before the checkpoint is read.
@@ -244,6 +306,7 @@ struct Held<'a> {
     folder: Folder,
     number: u64,
     epoch: Epoch,
+    before: Before,
     lock: Option<String>,
     dead: Vec<String>,
 }
@@ -252,13 +315,15 @@ impl Held<'_> {
     fn open(self, file: StackFile, leftovers: Leftovers) -> Result<Hold, StateError> {
         let (lock, lease) = (self.lock.clone(), self.folder.lease_file(self.number));
         let opened_in = self.inner;
-        let opened = self.read(file, leftovers).and_then(|mut hold| {
-            if leftovers != Leftovers::SetAside {
+        let opened = self.read_beside(file, leftovers).and_then(|mut hold| {
+            if leftovers != Leftovers::SetAside && hold.earlier {
                 hold.recover()?;
                 // What the dead wrote is in the checkpoint now.
                 if hold.lock.is_some() && !hold.unwritten {
                     hold.forget_the_dead()?;
                 }
+            } else if leftovers != Leftovers::SetAside {
+                hold.refuse_unsent()?;
             }
             Ok(hold)
         });
@@ -270,11 +335,23 @@ impl Held<'_> {
         opened
     }
 
+    /// Reads the checkpoint. Where writers before have ended, what is left to be done of taking the
+    /// stack is done beside that.
+    fn read_beside(self, file: StackFile, leftovers: Leftovers) -> Result<Hold, StateError> {
+        let Before::Ended(old) = &self.before else { return self.read(file, leftovers) };
+        let (inner, folder, number) = (self.inner, self.folder.clone(), self.number);
+        let old = old.iter().map(|old| folder.epoch_file(*old)).collect();
+        let tasks: Vec<Task<'_>> =
+            vec![Box::new(|| show_life(inner, &folder, number)), Box::new(|| inner.medium.remove_all(old))];
+        let (hold, done) = both(&*inner.medium, || self.read(file, leftovers), || all(&*inner.medium, tasks));
+        done.and(hold)
+    }
+
     fn read(self, file: StackFile, leftovers: Leftovers) -> Result<Hold, StateError> {
         // A writer may have put another file in place before we had the lock.
-        let file = self.inner.layout.find(self.id)?.unwrap_or(file);
+        let (file, stamp) = self.inner.layout.find_stamped(self.id)?.unwrap_or((file, None));
         let gone = || StateError::NotFound(self.id.clone());
-        let parsed = match self.inner.recent.read(self.inner, file.clone()) {
+        let parsed = match self.inner.recent.read(self.inner, file.clone(), stamp) {
             Ok(parsed) => parsed.ok_or_else(gone)?,
             // It is to be replaced or removed by force.
             Err(StateError::Unusable(_)) if leftovers == Leftovers::SetAside => {
@@ -300,33 +377,36 @@ impl Held<'_> {
             unwritten: false,
             leftovers,
             unsent: Vec::new(),
+            earlier: matches!(self.before, Before::Unknown),
         })
     }
 }
 
 /// Takes the lock and begins an epoch, if nobody came in between since the stack was found free.
-fn claim(
-    inner: &Inner,
-    id: &StackId,
-    folder: &Folder,
-    dead: &[String],
-    leases: &[(u64, Lease)],
-) -> Result<(String, (u64, Epoch)), StateError> {
+fn claim(inner: &Inner, id: &StackId, folder: &Folder, look: &Look) -> Result<(String, Claimed), StateError> {
     let fence = folder.fence()?;
+    let dead = look.lock_keys();
     let came = |own: Option<&String>| -> Result<(), StateError> {
-        let locks = locks::list(inner, id)?;
-        let others: Vec<_> =
-            locks.iter().filter(|lock| !dead.contains(&lock.key) && own != Some(&lock.key)).collect();
-        if others.is_empty() { Ok(()) } else { Err(locks::refusal(inner, &others)) }
+        let is_known = |key: &str| dead.iter().chain(own).any(|known| known == key);
+        let others = locks::list_but(inner, id, is_known)?;
+        if others.is_empty() {
+            Ok(())
+        } else {
+            Err(locks::refusal(inner, &others.iter().collect::<Vec<_>>()))
+        }
     };
-    came(None)?;
-    if folder.leases()? != leases {
-        // Somebody is showing signs of life after all.
-        let all = locks::list(inner, id)?;
-        return Err(locks::refusal(inner, &all.iter().collect::<Vec<_>>()));
+    // Without a fence, who comes after nobody was there is met beside our own lock.
+    if !(inner.medium.judges() && look.is_clear()) {
+        came(None)?;
+        if folder.leases()? != look.leases {
+            // Somebody is showing signs of life after all.
+            let all = locks::list(inner, id)?;
+            return Err(locks::refusal(inner, &all.iter().collect::<Vec<_>>()));
+        }
     }
     if inner.medium.judges() {
-        return claim_unfenced(inner, id, folder, &*fence, &came);
+        let (lock, claimed) = claim_unfenced(inner, id, folder, &*fence, look, &came)?;
+        return Ok((lock, claimed));
     }
     let Some((number, epoch)) = folder.raise(inner, &*fence)? else { return Err(outrun()) };
     show_life(inner, folder, number)?;
@@ -338,7 +418,7 @@ fn claim(
         inner.medium.remove(&folder.lease_file(number))?;
         return Err(error);
     }
-    Ok((lock, (number, epoch)))
+    Ok((lock, Claimed { number, epoch, before: Before::Unknown }))
 }
 
 /// Without a fence the lock comes first: of two that come at the same time one sees the other's, or
@@ -348,19 +428,32 @@ fn claim_unfenced(
     id: &StackId,
     folder: &Folder,
     fence: &dyn Guard,
-    came: &dyn Fn(Option<&String>) -> Result<(), StateError>,
-) -> Result<(String, (u64, Epoch)), StateError> {
-    let next = folder.numbered("epoch", ".json")?.last().copied().unwrap_or_default() + 1;
+    look: &Look,
+    came: &(dyn Fn(Option<&String>) -> Result<(), StateError> + Sync),
+) -> Result<(String, Claimed), StateError> {
+    let known = match look.is_clear() {
+        true => look.epochs.clone(),
+        false => folder.numbered("epoch", ".json")?,
+    };
+    let next = known.last().copied().unwrap_or_default() + 1;
     let own = OwnLock { epoch: next, writer: inner.writer.clone() };
     let lock = locks::take(inner, id, Some(own))?;
-    let raised = came(Some(&lock)).and_then(|()| {
-        let raised = folder.raise(inner, fence)?.filter(|(number, _)| *number == next);
-        let raised = raised.ok_or_else(outrun)?;
+    let newest = || known.last().map_or(Ok(None), |number| folder.epoch(*number));
+    let (alone, newest) = both(&*inner.medium, || came(Some(&lock)), newest);
+    let claimed = alone.and(newest).and_then(|newest| {
+        let ended = known.is_empty() || newest.as_ref().is_some_and(|epoch| epoch.ended);
+        // Who began an epoch since those were listed has taken its number.
+        let begun = folder.begin_epoch(inner, fence, &known, newest)?;
+        let (number, epoch) = begun.ok_or_else(outrun)?;
+        if look.is_clear() && ended {
+            return Ok(Claimed { number, epoch, before: Before::Ended(known.clone()) });
+        }
+        inner.medium.end_epochs(folder, &known, &inner.writer)?;
         show_life(inner, folder, next)?;
-        Ok(raised)
+        Ok(Claimed { number, epoch, before: Before::Unknown })
     });
-    match raised {
-        Ok(raised) => Ok((lock, raised)),
+    match claimed {
+        Ok(claimed) => Ok((lock, claimed)),
         Err(error) => locks::release(inner, &lock).and(Err(error)),
     }
 }

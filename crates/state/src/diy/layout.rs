@@ -5,7 +5,7 @@ use std::sync::Arc;
 use purlin_diag::Diagnostic;
 use purlin_ports::{StackId, StateError};
 
-use super::medium::Medium;
+use super::medium::{Medium, Stamp};
 use super::options::Compression;
 use crate::rules::{ORGANIZATION, is_name};
 
@@ -81,9 +81,17 @@ impl Layout {
 
     /// The file that a stack has; if there are several, the one that was modified last.
     pub(crate) fn find(&self, id: &StackId) -> Result<Option<StackFile>, StateError> {
+        Ok(self.find_stamped(id)?.map(|(file, _)| file))
+    }
+
+    /// The same, with its stamp if that is known by the way.
+    pub(crate) fn find_stamped(
+        &self,
+        id: &StackId,
+    ) -> Result<Option<(StackFile, Option<Stamp>)>, StateError> {
         let names = Compression::ALL.map(|compression| Self::name(id, compression));
         let newest = self.medium.newest(&self.project(id), &names)?;
-        Ok(newest.map(|at| self.stack_file(id, Compression::ALL[at])))
+        Ok(newest.map(|(at, stamp)| (self.stack_file(id, Compression::ALL[at]), stamp)))
     }
 
     /// All stacks, sorted.

@@ -48,13 +48,22 @@ impl Lock {
 
 /// All locks of a stack. What isn't JSON counts as a lock of nobody known.
 pub(crate) fn list(inner: &Inner, id: &StackId) -> Result<Vec<Lock>, StateError> {
+    list_but(inner, id, |_| false)
+}
+
+/// The same without those with keys that are known.
+pub(crate) fn list_but(
+    inner: &Inner,
+    id: &StackId,
+    is_known: impl Fn(&str) -> bool,
+) -> Result<Vec<Lock>, StateError> {
     let folder = inner.layout.locks(id);
     let mut locks = Vec::new();
     for name in inner.medium.names(&folder)? {
-        if name.ends_with(".attrs") || name.ends_with(".tmp") {
+        let key = format!("{folder}/{name}");
+        if name.ends_with(".attrs") || name.ends_with(".tmp") || is_known(&key) {
             continue;
         }
-        let key = format!("{folder}/{name}");
         let Some((bytes, _)) = inner.medium.read(&key)? else { continue };
         let content = serde_json::from_slice(&bytes).unwrap_or_default();
         locks.push(Lock { key, content });

@@ -35,6 +35,15 @@ pub(crate) enum Onto {
     Version(Stamp),
 }
 
+/// What is known when journals are forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Dropping {
+    /// Whether the writer of the last epoch writes no more.
+    pub(crate) ended: bool,
+    /// Whether there may be journals of earlier epochs.
+    pub(crate) earlier: bool,
+}
+
 /// Why a draft was not put in its place.
 #[derive(Debug)]
 pub(crate) enum PlaceError {
@@ -91,13 +100,28 @@ pub(crate) trait Journal: Send + Sync {
     fn wants_result(&self) -> bool;
 }
 
+/// What is in the folder of our own that a stack has, seen at one time.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Survey {
+    /// The names of what is directly in it, sorted.
+    pub(crate) names: Vec<String>,
+    /// Whether journals are kept that may hold something.
+    pub(crate) has_journals: bool,
+}
+
 /// Held while a writer takes over or replaces a checkpoint, where that needs it.
 pub(crate) trait Guard: Send {}
 
 /// See the head of this file.
 pub(crate) trait Medium: Send + Sync {
+    /// Whether whatever is asked for takes long, so that things are better asked for at once.
+    fn is_far(&self) -> bool;
+
     /// What people call a place.
     fn place(&self, key: &str) -> String;
+
+    /// Makes sure that what is about to be written to keeps its promises.
+    fn ready(&self) -> Result<(), StateError>;
 
     /// Makes sure that the root is there.
     fn check_root(&self) -> Result<(), StateError>;
@@ -117,9 +141,9 @@ pub(crate) trait Medium: Send + Sync {
     /// The names of the folders in a folder, sorted.
     fn folders(&self, folder: &str) -> Result<Vec<String>, StateError>;
 
-    /// Of some names in a folder, the one that was written to last, if any is there. Of equals the
-    /// last.
-    fn newest(&self, folder: &str, names: &[String]) -> Result<Option<usize>, StateError>;
+    /// Of some names in a folder, the one that was written to last, if any is there, with the stamp of
+    /// what is there if that is known by the way. Of equals the last.
+    fn newest(&self, folder: &str, names: &[String]) -> Result<Option<(usize, Option<Stamp>)>, StateError>;
 
     /// Writes something small, whole. With `sync` it is there for good.
     fn write(&self, key: &str, bytes: &[u8], sync: bool) -> Result<(), StateError>;
@@ -135,6 +159,9 @@ pub(crate) trait Medium: Send + Sync {
 
     /// Removes what is at a place. Nothing need be there.
     fn remove(&self, key: &str) -> Result<(), StateError>;
+
+    /// Removes what is at many places. Nothing need be there.
+    fn remove_all(&self, keys: Vec<String>) -> Result<(), StateError>;
 
     /// Removes everything below a place. Nothing need be there.
     fn remove_folder(&self, folder: &str) -> Result<(), StateError>;
@@ -162,6 +189,9 @@ pub(crate) trait Medium: Send + Sync {
     /// The journal that an epoch's writer writes.
     fn journal(&self, folder: &Folder, number: u64, epoch: &Epoch) -> Arc<dyn Journal>;
 
+    /// What is in the folder of our own that a stack has.
+    fn survey(&self, folder: &Folder) -> Result<Survey, StateError>;
+
     /// Whether journals are kept that may hold something.
     fn has_journals(&self, folder: &Folder) -> Result<bool, StateError>;
 
@@ -169,9 +199,9 @@ pub(crate) trait Medium: Send + Sync {
     /// gives its hash.
     fn unfinished(&self, folder: &Folder, sha256: &dyn Fn() -> String) -> Result<Vec<Segment>, StateError>;
 
-    /// Forgets the journals of all epochs up to one: they are in the checkpoint by now. With `ended`
-    /// the last one's writer writes no more.
-    fn drop_journals(&self, folder: &Folder, up_to: u64, ended: bool) -> Result<(), StateError>;
+    /// Forgets the journals of all epochs up to one: they are in the checkpoint by now. Gives the keys
+    /// of what counts for nothing any more and is still to be removed.
+    fn drop_journals(&self, folder: &Folder, up_to: u64, how: Dropping) -> Result<Vec<String>, StateError>;
 
     /// Gives all journals names under which nothing looks at them. Returns those.
     fn set_journals_aside(&self, folder: &Folder) -> Result<Vec<String>, StateError>;

@@ -10,6 +10,7 @@
 //! What differs between the two is behind [`medium::Medium`]: see [`crate::directory`] and
 //! [`crate::bucket`].
 
+pub(crate) mod at_once;
 mod checkpoint;
 pub(crate) mod compress;
 mod examine;

@@ -11,6 +11,7 @@ use purlin_ports::{
     Durable, HistoryEntry, LoadedStack, StateError, UpdateInfo, UpdateOutcome, UpdateSession,
 };
 
+use super::at_once::both;
 use super::folder::ProcessMark;
 use super::heart::Heart;
 use super::history;
@@ -68,7 +69,9 @@ impl Work {
             refuse_if_invalid(snapshot).map_err(|diagnostic| not_replaced(diagnostic, hold))?;
         }
         let cleared = without_old_integrity_error(snapshot);
-        let file = match hold.replace(Some(cleared.as_ref().unwrap_or(snapshot))) {
+        let replace = || hold.replace(Some(cleared.as_ref().unwrap_or(snapshot)));
+        let (file, names) = both(&*inner.medium, replace, || history::next_names(inner, &hold.id));
+        let file = match file {
             Ok(file) => file,
             Err(error) => return Err(self.with_kept(error)),
         };
@@ -83,8 +86,9 @@ impl Work {
             start_time: self.started,
             end_time: inner.around.clock.unix_seconds(),
         };
-        let recorded = history::record(inner, &hold.id, &file, &entry);
-        hold.release()?;
+        let record = || names.and_then(|names| history::record(inner, &hold.id, &names, &file, &entry));
+        let (recorded, retired) = both(&*inner.medium, record, || hold.retire());
+        hold.leave(retired?)?;
         recorded.map_err(history::not_recorded)
     }
 

@@ -14,6 +14,7 @@ use purlin_ports::{
     UpdateOutcome, UpdateSession,
 };
 
+use super::at_once::both;
 use super::checkpoint::{self, Stored};
 use super::examine;
 use super::folder::{Folder, WriterMark};
@@ -26,7 +27,7 @@ use super::options::{Compression, DiyOptions, Surroundings};
 use super::recent::{Parsed, Recent};
 use super::session::DiySession;
 use super::tags;
-use super::takeover;
+use super::takeover::{self, Look};
 use super::unsent;
 use super::upgrade::{self, LegacyStack, UpgradeReport};
 use crate::rename::renamed;
@@ -130,14 +131,45 @@ impl DiyStore {
     }
 }
 
+/// The checkpoint as it is, and whether there are journals that may go on it. `None` if it went away
+/// meanwhile.
+fn look_at(inner: &Inner, id: &StackId, folder: &Folder) -> Result<Option<(Parsed, bool)>, StateError> {
+    let medium = &*inner.medium;
+    let not_found = || StateError::NotFound(id.clone());
+    if !medium.is_far() {
+        let (file, stamp) = inner.layout.find_stamped(id)?.ok_or_else(not_found)?;
+        let parsed = inner.recent.read(inner, file, stamp)?;
+        return Ok(parsed.map(|parsed| (parsed, true)));
+    }
+    // Most stacks have the file that they are given now.
+    let guess = || match inner.recent.is_empty() {
+        true => Stored::read(inner, inner.layout.stack_file(id, inner.options.compression)),
+        false => Ok(None),
+    };
+    let find = || inner.layout.find_stamped(id);
+    let (found, (guessed, survey)) = both(medium, find, || both(medium, guess, || folder.survey()));
+    let (file, stamp) = found?.ok_or_else(not_found)?;
+    let is_it = |stored: &Stored| stored.file == file && stamp.as_ref().is_none_or(|s| *s == stored.stamp);
+    let parsed = match guessed {
+        Ok(Some(stored)) if is_it(&stored) => Some(inner.recent.take(stored)?),
+        _ => inner.recent.read(inner, file, stamp)?,
+    };
+    let has_journals = survey?.has_journals;
+    Ok(parsed.map(|parsed| (parsed, has_journals)))
+}
+
 fn load(inner: &Inner, id: &StackId) -> Result<LoadedStack, StateError> {
     const ATTEMPTS: usize = 5;
     let mut last = None;
     for _ in 0..ATTEMPTS {
-        let file = inner.layout.find(id)?.ok_or_else(|| StateError::NotFound(id.clone()))?;
-        let Some(parsed) = inner.recent.read(inner, file)? else { continue };
+        let folder = Folder::of(inner, id);
+        let Some((parsed, has_journals)) = look_at(inner, id, &folder)? else { continue };
         let Parsed { stored, snapshot: base, deployed } = parsed;
-        match takeover::fold(inner, id, &Folder::of(inner, id), &stored, &base) {
+        let folded = match has_journals {
+            true => takeover::fold(inner, id, &folder, &stored, &base),
+            false => Ok(None),
+        };
+        match folded {
             Ok(None) => return Ok(LoadedStack { snapshot: base, deployed, recovered: false }),
             Ok(Some(folded)) => {
                 return Ok(LoadedStack { snapshot: Arc::new(folded), deployed: true, recovered: true });
@@ -188,6 +220,7 @@ fn summary(inner: &Inner, id: StackId) -> Option<StackSummary> {
 
 fn create(inner: &Inner, id: &StackId) -> Result<(), StateError> {
     inner.layout.check()?;
+    inner.medium.ready()?;
     let others = locks::list(inner, id)?;
     if !others.is_empty() {
         return Err(locks::refusal(inner, &others.iter().collect::<Vec<_>>()));
@@ -318,7 +351,8 @@ fn import(
         start_time,
         end_time: inner.around.clock.unix_seconds(),
     };
-    let recorded = history::record(inner, id, &file, &entry);
+    let recorded =
+        history::next_names(inner, id).and_then(|names| history::record(inner, id, &names, &file, &entry));
     hold.release()?;
     recorded.map_err(history::not_recorded)
 }
@@ -466,7 +500,8 @@ impl StateStore for DiyStore {
         self.with(id, |inner, id| {
             existing(inner, id, || {
                 let folder = Folder::of(inner, id);
-                takeover::wait_until_free(inner, id, &folder)?;
+                let look = Look::now(inner, id, &folder)?;
+                takeover::wait_until_free(inner, id, &folder, look)?;
                 inner.medium.set_journals_aside(&folder)
             })
         })

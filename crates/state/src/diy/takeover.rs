@@ -10,8 +10,9 @@ use purlin_journal::{Change, Entry, Fold, Slot};
 use purlin_model::{OperationKind, ResourceState, Snapshot};
 use purlin_ports::{StackId, StateError};
 
+use super::at_once::both;
 use super::checkpoint::Stored;
-use super::folder::{Folder, Lease, WriterMark};
+use super::folder::{Folder, Lease, WriterMark, numbers_in};
 use super::locks::{self, Lock};
 use super::medium::Segment;
 use super::store::Inner;
@@ -46,40 +47,74 @@ pub(crate) fn is_running(inner: &Inner, folder: &Folder) -> Result<bool, StateEr
     Ok(folder.leases()?.iter().any(|(_, lease)| life(inner, &lease.writer) != Life::Dead))
 }
 
-/// Makes sure that nobody is changing a stack. Gives the locks that dead writers left. For a writer
-/// on another host this means to watch its heartbeat for as long as a lease lasts.
+/// Who shows that they are at work on a stack, and what others left, as it was seen at one time.
+pub(crate) struct Look {
+    pub(crate) locks: Vec<Lock>,
+    pub(crate) leases: Vec<(u64, Lease)>,
+    /// The numbers of the epochs, sorted.
+    pub(crate) epochs: Vec<u64>,
+    /// Whether there are journals that may hold something.
+    pub(crate) has_journals: bool,
+}
+
+impl Look {
+    pub(crate) fn now(inner: &Inner, id: &StackId, folder: &Folder) -> Result<Look, StateError> {
+        let in_folder = || {
+            let survey = folder.survey()?;
+            let leases = folder.leases_of(&survey.names)?;
+            Ok::<_, StateError>((survey, leases))
+        };
+        let (locks, in_folder) = both(&*inner.medium, || locks::list(inner, id), in_folder);
+        let (locks, (survey, leases)) = (locks?, in_folder?);
+        let epochs = numbers_in(&survey.names, "epoch", ".json");
+        Ok(Look { locks, leases, epochs, has_journals: survey.has_journals })
+    }
+
+    /// Whether nobody is there, and nobody left anything but the epoch that ended last.
+    pub(crate) fn is_clear(&self) -> bool {
+        self.locks.is_empty() && self.leases.is_empty() && !self.has_journals && self.epochs.len() <= 1
+    }
+
+    /// The keys of the locks.
+    pub(crate) fn lock_keys(&self) -> Vec<String> {
+        self.locks.iter().map(|lock| lock.key.clone()).collect()
+    }
+}
+
+/// Makes sure that nobody is changing a stack. Gives what was seen last: the locks are those that dead
+/// writers left. For a writer on another host this means to watch its heartbeat for as long as a lease
+/// lasts. `look` is what was seen first.
 pub(crate) fn wait_until_free(
     inner: &Inner,
     id: &StackId,
     folder: &Folder,
-) -> Result<Vec<String>, StateError> {
+    mut look: Look,
+) -> Result<Look, StateError> {
     let timer = &inner.around.timer;
     let mut watched: Option<(Duration, Vec<(u64, Lease)>)> = None;
     loop {
-        let locks = locks::list(inner, id)?;
-        let leases = folder.leases()?;
-        let unknown = look(inner, &locks, &leases)?;
-        if !unknown {
-            return Ok(locks.into_iter().map(|lock| lock.key).collect());
+        if !judge(inner, &look.locks, &look.leases)? {
+            return Ok(look);
         }
         match &watched {
-            Some((_, seen)) if leases.iter().any(|lease| !seen.contains(lease)) => {
-                let all: Vec<&Lock> = locks.iter().collect();
-                return Err(busy(inner, &all, &leases));
+            Some((_, seen)) if look.leases.iter().any(|lease| !seen.contains(lease)) => {
+                let all: Vec<&Lock> = look.locks.iter().collect();
+                return Err(busy(inner, &all, &look.leases));
             }
             Some((since, _)) if timer.elapsed().saturating_sub(*since) >= inner.options.times.expiry => {
-                return Ok(locks.into_iter().map(|lock| lock.key).collect());
+                return Ok(look);
             }
             Some(_) => {}
-            None => watched = Some((timer.elapsed(), leases)),
+            None => watched = Some((timer.elapsed(), look.leases)),
         }
         timer.sleep(inner.options.times.beat / 4);
+        look = Look::now(inner, id, folder)?;
     }
 }
 
-/// Looks at locks and leases once. Refuses if somebody is at work for sure; otherwise says whether
-/// there is a writer of whom nothing is known but its lease.
-fn look(inner: &Inner, locks: &[Lock], leases: &[(u64, Lease)]) -> Result<bool, StateError> {
+/// Judges locks and leases. Refuses if somebody is at work for sure; otherwise says whether there is a
+/// writer of whom nothing is known but its lease.
+fn judge(inner: &Inner, locks: &[Lock], leases: &[(u64, Lease)]) -> Result<bool, StateError> {
     let mut refused = Vec::new();
     let mut unknown = false;
     for lock in locks {

@@ -35,6 +35,7 @@ pub(super) struct Item {
     pub(super) name: String,
     size: String,
     updated: String,
+    pub(super) generation: Option<String>,
 }
 
 impl Item {

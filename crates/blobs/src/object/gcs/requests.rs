@@ -151,7 +151,7 @@ impl Blobs for JsonObjects {
             let mut url = self.address(&[], &[])?;
             url.query_pairs_mut()
                 .append_pair("prefix", &format!("{}{prefix}", self.prefix))
-                .append_pair("fields", "items(name,size,updated),nextPageToken");
+                .append_pair("fields", "items(name,size,updated,generation),nextPageToken");
             if let Some(page) = &page {
                 url.query_pairs_mut().append_pair("pageToken", page);
             }
@@ -164,7 +164,9 @@ impl Blobs for JsonObjects {
             for item in listed.items {
                 // Others may keep anything in the bucket, but nothing outside the prefix is listed.
                 let Some(key) = item.name.strip_prefix(&self.prefix) else { continue };
-                infos.push(BlobInfo { key: key.to_owned(), size: item.size()?, modified: item.modified()? });
+                let (size, modified) = (item.size()?, item.modified()?);
+                let tag = item.generation.clone().map(BlobTag);
+                infos.push(BlobInfo { key: key.to_owned(), size, modified, tag });
             }
             match listed.next_page_token.filter(|token| !token.is_empty()) {
                 Some(next) => page = Some(next),
