@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
 use purlin_diag::Diagnostic;
+use purlin_model::hash::QuickMap;
 use purlin_model::{ProviderRef, RawText, Urn};
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -21,10 +21,10 @@ pub(crate) struct Reader<'s> {
 /// Names that were met before: they repeat a lot and are kept once.
 #[derive(Default)]
 struct Seen<'s> {
-    urns: HashMap<&'s str, Urn>,
-    providers: HashMap<&'s str, ProviderRef>,
-    texts: HashMap<&'s str, Arc<str>>,
-    traces: HashMap<&'s str, Arc<[Arc<str>]>>,
+    urns: QuickMap<&'s str, Urn>,
+    providers: QuickMap<&'s str, ProviderRef>,
+    texts: QuickMap<&'s str, Arc<str>>,
+    traces: QuickMap<&'s str, Arc<[Arc<str>]>>,
 }
 
 impl<'s> Reader<'s> {
@@ -294,6 +294,18 @@ impl<'de, S: DeserializeSeed<'de>> Visitor<'de> for Maybe<S> {
 
     fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         self.0.deserialize(deserializer).map(Some)
+    }
+}
+
+/// Reads what is shared from then on. A list of large things is better made of these: it moves its
+/// elements whenever it grows.
+pub(crate) struct Shared<S>(pub(crate) S);
+
+impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Shared<S> {
+    type Value = Arc<S::Value>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        self.0.deserialize(deserializer).map(Arc::new)
     }
 }
 

@@ -12,6 +12,9 @@ pub enum Escape {
     Html,
 }
 
+/// How many bytes are compared at once.
+const PIECE: usize = 32;
+
 /// 0: as it is; 1: always looked at; 2: only with [`Escape::Html`].
 const LOOK: [u8; 256] = {
     let mut table = [0u8; 256];
@@ -29,6 +32,35 @@ const LOOK: [u8; 256] = {
     table
 };
 
+/// Whether nothing in a piece is ever looked at. Written so that the compiler compares many bytes at
+/// once.
+fn is_plain(piece: &[u8; PIECE]) -> bool {
+    let marked = |byte: u8| {
+        (byte < 0x20)
+            | (byte == b'"')
+            | (byte == b'\\')
+            | (byte == b'<')
+            | (byte == b'>')
+            | (byte == b'&')
+            | (byte == 0xe2)
+    };
+    !piece.iter().fold(false, |any, &byte| any | marked(byte))
+}
+
+/// Where the first byte stands whose class is at least 1 and at most `limit`.
+fn first_looked_at(bytes: &[u8], limit: u8) -> Option<usize> {
+    let (pieces, rest) = bytes.as_chunks::<PIECE>();
+    let looked_at = |byte: &u8| (1..=limit).contains(&LOOK[*byte as usize]);
+    for (index, piece) in pieces.iter().enumerate() {
+        if !is_plain(piece)
+            && let Some(at) = piece.iter().position(looked_at)
+        {
+            return Some(index * PIECE + at);
+        }
+    }
+    rest.iter().position(looked_at).map(|at| bytes.len() - rest.len() + at)
+}
+
 /// Appends a string with its quotes.
 pub fn push_string(out: &mut String, text: &str, escape: Escape) {
     let bytes = text.as_bytes();
@@ -36,11 +68,10 @@ pub fn push_string(out: &mut String, text: &str, escape: Escape) {
     out.reserve(text.len() + 2);
     out.push('"');
     let mut done = 0;
-    for (at, &byte) in bytes.iter().enumerate() {
-        let class = LOOK[byte as usize];
-        if class == 0 || class > limit {
-            continue;
-        }
+    let mut next = 0;
+    while let Some(found) = first_looked_at(&bytes[next..], limit) {
+        let (at, byte) = (next + found, bytes[next + found]);
+        next = at + 1;
         let mut length = 1;
         let short = match byte {
             b'"' => "\\\"",
@@ -312,6 +343,26 @@ mod tests {
         let mut out = String::new();
         push_string(&mut out, text, escape);
         out
+    }
+
+    #[test]
+    fn strings_are_escaped_wherever_it_stands_in_them() {
+        let escapes = [
+            ("\"", "\\\"", "\\\""),
+            ("\\", "\\\\", "\\\\"),
+            ("\u{1}", "\\u0001", "\\u0001"),
+            ("<", "<", "\\u003c"),
+            ("\u{2028}", "\\u2028", "\\u2028"),
+            ("\u{20ac}", "\u{20ac}", "\u{20ac}"),
+        ];
+        for before in 0..70 {
+            for (raw, plain, html) in escapes {
+                let around = |middle: &str| format!("{}{middle}{}", "x".repeat(before), "é".repeat(40));
+                let quoted = |middle: &str| format!("\"{}\"", around(middle));
+                assert_eq!(string(&around(raw), Escape::Plain), quoted(plain), "{before} before {raw:?}");
+                assert_eq!(string(&around(raw), Escape::Html), quoted(html), "{before} before {raw:?}");
+            }
+        }
     }
 
     #[test]

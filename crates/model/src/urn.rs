@@ -38,7 +38,8 @@ impl Urn {
     /// Takes a text as a URN, if it has the form of one.
     pub fn parse(text: &str) -> Option<Urn> {
         let rest = text.strip_prefix("urn:pulumi:")?;
-        (rest.splitn(4, "::").count() == 4).then(|| Urn(text.into()))
+        let parts = (0..3).try_fold(rest, |rest, _| after_separator(rest).map(|(_, after)| after));
+        parts.map(|_| Urn(text.into()))
     }
 
     /// Makes the URN of a resource. `parent` contributes its qualified type, unless it is the
@@ -63,7 +64,15 @@ impl Urn {
     }
 
     fn part(&self, index: usize) -> &str {
-        self.0["urn:pulumi:".len()..].splitn(4, "::").nth(index).unwrap_or_default()
+        let mut rest = &self.0["urn:pulumi:".len()..];
+        for _ in 0..index {
+            rest = after_separator(rest).map_or("", |(_, after)| after);
+        }
+        match after_separator(rest) {
+            // The name is all of the rest.
+            Some((part, _)) if index < 3 => part,
+            _ => rest,
+        }
     }
 
     /// The name of the stack.
@@ -109,6 +118,13 @@ impl fmt::Debug for Urn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// What stands before the first `::` of a text, and what stands after it. A general search would take
+/// longer to set up than these few bytes take to look at.
+fn after_separator(text: &str) -> Option<(&str, &str)> {
+    let at = text.as_bytes().windows(2).position(|pair| pair == b"::")?;
+    Some((&text[..at], &text[at + 2..]))
 }
 
 /// A reference to one provider instance: `<provider urn>::<id>`.

@@ -1,22 +1,22 @@
 //! Positions in source files: from `file://` addresses to ones relative to the project.
 
-use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use purlin_model::hash::QuickMap;
 use purlin_wire::pulumirpc::{SourcePosition, StackTrace};
 
 /// Turns the positions in requests into what states hold. Equal positions share one text, for the
 /// frames of most resources of a program are the same.
 pub(crate) struct Positions {
     root: PathBuf,
-    known: Mutex<HashMap<String, File>>,
+    known: Mutex<QuickMap<String, File>>,
 }
 
 struct File {
     /// The address relative to the project; `None` if the file can't be named that way.
     address: Option<String>,
-    places: HashMap<(i32, i32), Arc<str>>,
+    places: QuickMap<(i32, i32), Arc<str>>,
 }
 
 impl Positions {
@@ -48,12 +48,12 @@ impl Positions {
         (position, frames.collect())
     }
 
-    fn place(&self, known: &mut HashMap<String, File>, position: &SourcePosition) -> Option<Arc<str>> {
+    fn place(&self, known: &mut QuickMap<String, File>, position: &SourcePosition) -> Option<Arc<str>> {
         if position.line < 0 || position.column < 0 {
             return None;
         }
         if !known.contains_key(&position.uri) {
-            let file = File { address: self.relative(&position.uri), places: HashMap::new() };
+            let file = File { address: self.relative(&position.uri), places: QuickMap::default() };
             known.insert(position.uri.clone(), file);
         }
         let file = known.get_mut(&position.uri)?;

@@ -24,10 +24,26 @@ const UNHURRIED: Duration = Duration::from_millis(20);
 /// How much is gathered before it is written.
 const GATHERED: usize = 32 << 10;
 
-/// Gathers what is written until it is flushed, and takes its time to answer pings.
+/// How far the flush of what was gathered is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    /// Nobody has asked for it.
+    Fresh,
+    /// It was asked for, and others have their turn first.
+    Asked,
+    /// They have had it.
+    Due,
+}
+
+/// Gathers what is written until everybody else who can go on has had a turn, and takes its time to
+/// answer pings.
 ///
-/// HTTP/2 writes headers, a message and trailers one after the other; they leave in one piece. To
-/// whoever writes, this is a connection without vectored writes: small messages are then put between
+/// HTTP/2 writes headers, a message and trailers one after the other, flushes after each large message,
+/// and is woken for each call that somebody makes; what comes of all that leaves in one piece. A flush
+/// therefore only asks to be polled again, and is done when it comes after the next read. This relies on
+/// how connections of HTTP/2 are polled: whoever is woken reads, then writes, then flushes.
+///
+/// To whoever writes, this is a connection without vectored writes: small messages are then put between
 /// the frames around them beforehand.
 #[derive(Debug)]
 pub struct GatheringStream<T> {
@@ -37,6 +53,7 @@ pub struct GatheringStream<T> {
     written: usize,
     /// Whether everything up to here is whole frames.
     whole: bool,
+    turn: Turn,
     pongs: Vec<u8>,
     /// How long pings go unanswered.
     patience: Duration,
@@ -58,6 +75,7 @@ impl<T> GatheringStream<T> {
             gathered: Vec::new(),
             written: 0,
             whole: true,
+            turn: Turn::Fresh,
             pongs: Vec::new(),
             patience,
             due: None,
@@ -103,6 +121,7 @@ impl<T: AsyncWrite + Unpin> GatheringStream<T> {
         }
         self.gathered.clear();
         self.written = 0;
+        self.turn = Turn::Fresh;
         Poll::Ready(Ok(()))
     }
 }
@@ -113,6 +132,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for GatheringStream<T> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.turn == Turn::Asked {
+            self.turn = Turn::Due;
+        }
         if self.answer_pings(cx)
             && let Poll::Ready(Err(error)) = self.write_gathered(cx)
         {
@@ -143,8 +165,15 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for GatheringStream<T> {
         // Only whole frames are flushed.
         self.whole = true;
         self.answer_pings(cx);
-        ready!(self.write_gathered(cx))?;
-        Pin::new(&mut self.inner).poll_flush(cx)
+        if self.gathered.is_empty() || self.turn == Turn::Due {
+            ready!(self.write_gathered(cx))?;
+            return Pin::new(&mut self.inner).poll_flush(cx);
+        }
+        if self.turn == Turn::Fresh {
+            self.turn = Turn::Asked;
+            cx.waker().wake_by_ref();
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -176,6 +205,21 @@ mod tests {
         (GatheringStream::with_patience(inner, patience), peer)
     }
 
+    /// A flush as connections of HTTP/2 do it: asked for, and done when they are polled again.
+    async fn flushed(stream: &mut GatheringStream<DuplexStream>) {
+        stream.flush().await.unwrap();
+        polled(stream).await;
+        stream.flush().await.unwrap();
+    }
+
+    /// Reads, as whoever is polled does first.
+    async fn polled(stream: &mut GatheringStream<DuplexStream>) {
+        let read = std::future::poll_fn(|cx| {
+            Poll::Ready(Pin::new(&mut *stream).poll_read(cx, &mut ReadBuf::new(&mut [0; 1])).is_ready())
+        });
+        assert!(!read.await, "nothing is to be read");
+    }
+
     async fn arrived(peer: &mut DuplexStream) -> Vec<u8> {
         let mut bytes = vec![0; 1 << 20];
         let length = peer.read(&mut bytes).await.unwrap();
@@ -188,22 +232,50 @@ mod tests {
         let (mut stream, mut peer) = pair(UNHURRIED);
         stream.write_all(b"head").await.unwrap();
         stream.write_all(b"body").await.unwrap();
-        stream.flush().await.unwrap();
+        flushed(&mut stream).await;
         assert_eq!(arrived(&mut peer).await, b"headbody");
         let large = vec![7; GATHERED + 1];
         stream.write_all(b"head").await.unwrap();
         stream.write_all(&large).await.unwrap();
-        stream.flush().await.unwrap();
+        flushed(&mut stream).await;
         assert_eq!(arrived(&mut peer).await, [b"head", &large[..]].concat());
+    }
+
+    #[tokio::test]
+    async fn what_several_flush_leaves_in_one_piece_when_all_have_had_their_turn() {
+        let (mut stream, mut peer) = pair(UNHURRIED);
+        stream.write_all(b"one").await.unwrap();
+        stream.flush().await.unwrap();
+        stream.write_all(b"two").await.unwrap();
+        stream.flush().await.unwrap();
+        polled(&mut stream).await;
+        stream.write_all(b"three").await.unwrap();
+        stream.flush().await.unwrap();
+        assert_eq!(arrived(&mut peer).await, b"onetwothree");
+    }
+
+    #[tokio::test]
+    async fn whoever_flushes_is_woken_to_do_it() {
+        let (mut stream, mut peer) = pair(UNHURRIED);
+        stream.write_all(b"one").await.unwrap();
+        let mut polls = 0;
+        std::future::poll_fn(|cx| {
+            polls += 1;
+            let _ = Pin::new(&mut stream).poll_read(cx, &mut ReadBuf::new(&mut [0; 1]));
+            let _ = Pin::new(&mut stream).poll_flush(cx);
+            if polls == 2 { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        assert_eq!(arrived(&mut peer).await, b"one");
     }
 
     #[tokio::test]
     async fn a_ping_is_not_answered_at_once() {
         let (mut stream, mut peer) = pair(Duration::from_secs(3600));
         stream.write_all(&pong(1)).await.unwrap();
-        stream.flush().await.unwrap();
+        flushed(&mut stream).await;
         stream.write_all(b"frame").await.unwrap();
-        stream.flush().await.unwrap();
+        flushed(&mut stream).await;
         assert_eq!(arrived(&mut peer).await, b"frame");
     }
 
@@ -228,7 +300,7 @@ mod tests {
         stream.read_exact(&mut [0]).await.unwrap();
         // What looks like an answer is a part of the frame.
         stream.write_all(&pong(2)).await.unwrap();
-        stream.flush().await.unwrap();
+        flushed(&mut stream).await;
         assert_eq!(arrived(&mut peer).await, [b"head", &pong(2)[..], &pong(1)].concat());
     }
 }

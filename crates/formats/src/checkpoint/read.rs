@@ -12,7 +12,9 @@ use serde_json::value::RawValue;
 use super::{KNOWN_FEATURES, Place, magic, migrate};
 use crate::envelope_read::resource;
 use crate::extension::ExtensionsParser;
-use crate::reader::{ListSeed, Maybe, Member, Members, ObjectParser, Reader, Text, Texts, or_default};
+use crate::reader::{
+    ListSeed, Maybe, Member, Members, ObjectParser, Reader, Shared, Text, Texts, or_default,
+};
 use crate::text::compact;
 
 /// The newest version of the format that is understood.
@@ -276,8 +278,7 @@ impl<'s> ObjectParser<'s> for DeploymentParser<'_, 's> {
                 snapshot.secrets_provider = member.seeded(Members(Provider::default()))?;
             }
             "resources" => {
-                let states = member.seeded(ListSeed(|| resource(reader)))?;
-                snapshot.resources = states.into_iter().map(Arc::new).collect();
+                snapshot.resources = member.seeded(ListSeed(|| Shared(resource(reader))))?;
             }
             "pending_operations" => {
                 let seed = || Members(OperationParser { reader, kind: None, state: None });
