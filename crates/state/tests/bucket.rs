@@ -123,6 +123,116 @@ async fn a_fenced_writer_stores_nothing_and_what_it_did_can_be_submitted() {
     there.begin(&id(), info()).await.unwrap().abandon().await.unwrap();
 }
 
+/// A writer on the host `there` that loses the stack to somebody who only frees it. What it did at the
+/// end is only on its machine.
+async fn is_freed_under_its_writer() -> (World, MemoryBlobs, DiyStore) {
+    let (world, blobs, store) = deployed(&["a"]).await;
+    let old = world.bucket_on(&blobs, "there", 7).begin(&id(), info()).await.unwrap();
+    drop(old.append(keep(0)));
+    old.append(begin(1, "b")).wait().await.unwrap();
+    store.cancel(&id()).await.unwrap();
+    assert_eq!(code(&old.append(created(1, 1, "b")).wait().await.unwrap_err()), "stack-fenced");
+    assert!(old.finish(&snapshot(&["a", "b"]), well()).await.is_err());
+    drop(old);
+    (world, blobs, store)
+}
+
+#[tokio::test]
+async fn what_a_fenced_writer_kept_is_brought_in_if_the_stack_only_was_freed_since() {
+    let (world, blobs, store) = is_freed_under_its_writer().await;
+    let there = world.bucket_on(&blobs, "there", 8);
+    let waiting = there.begin(&id(), info()).await.err().unwrap();
+    assert_eq!(code(&waiting), "entries-unsent", "its writer may still add to them");
+    world.kill("there", 7);
+    let base = store.load(&id()).await.unwrap().snapshot;
+    assert_eq!((resources(&base), base.pending_operations.len()), (vec!["a"], 1));
+    let session = there.begin(&id(), info()).await.unwrap();
+    let base = &session.base().snapshot;
+    assert_eq!((resources(base), base.pending_operations.len()), (vec!["a", "b"], 0));
+    session.abandon().await.unwrap();
+    assert_eq!(resources(&store.load(&id()).await.unwrap().snapshot), ["a", "b"]);
+    assert_eq!(std::fs::read_dir(world.root().join("unsent/there")).unwrap().count(), 0);
+    there.begin(&id(), info()).await.unwrap().abandon().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_a_fenced_writer_kept_waits_if_the_stack_has_gone_on() {
+    let (world, blobs, store) = is_freed_under_its_writer().await;
+    world.kill("there", 7);
+    let other = store.begin(&id(), info()).await.unwrap();
+    other.finish(&snapshot(&["a", "x"]), well()).await.unwrap();
+    let there = world.bucket_on(&blobs, "there", 8);
+    assert_eq!(code(&there.begin(&id(), info()).await.err().unwrap()), "entries-unsent");
+    assert_eq!(resources(&there.load(&id()).await.unwrap().snapshot), ["a", "x"]);
+}
+
+#[tokio::test]
+async fn a_checkpoint_that_a_fenced_writer_was_about_to_put_does_not_arrive_any_more() {
+    for with_entries in [false, true] {
+        let (world, blobs, store) = deployed(&["a"]).await;
+        let old = world.bucket_on(&blobs, "there", 7).begin(&id(), info()).await.unwrap();
+        if with_entries {
+            drop(old.append(begin(1, "b")));
+            old.append(created(1, 1, "b")).wait().await.unwrap();
+        }
+        // It is on its way for a long time; its writer hears nothing more.
+        let mut is_sent = false;
+        blobs.answer(move |request| {
+            let is_it = request.key == CHECKPOINT && matches!(request.kind, RequestKind::Put { .. });
+            match (is_sent, is_it) {
+                (false, true) => {
+                    is_sent = true;
+                    Answer::DoLater(500)
+                }
+                (false, false) => Answer::Well,
+                (true, _) => Answer::Fail(BlobError::Unknown("no route".into())),
+            }
+        });
+        assert!(old.finish(&snapshot(&["a", "late"]), well()).await.is_err());
+        blobs.answer_well();
+        let new = store.begin(&id(), info()).await.unwrap();
+        for _ in 0..500 {
+            purlin_ports::Blobs::get(&blobs, CHECKPOINT).await.unwrap();
+        }
+        new.append(begin(2, "x")).wait().await.unwrap();
+        new.append(created(2, 2, "x")).wait().await.unwrap();
+        new.finish(&snapshot(&["a", "x"]), well()).await.unwrap();
+        assert_eq!(resources(&store.load(&id()).await.unwrap().snapshot), ["a", "x"]);
+    }
+}
+
+#[tokio::test]
+async fn a_checkpoint_that_arrives_while_the_stack_is_taken_over_is_gone_on_from() {
+    // Whatever request of the other it comes before.
+    for after in 0..60 {
+        let (world, blobs, store) = deployed(&["a"]).await;
+        let old = world.bucket_on(&blobs, "here", 7).begin(&id(), info()).await.unwrap();
+        old.append(begin(1, "b")).wait().await.unwrap();
+        let mut is_sent = false;
+        blobs.answer(move |request| {
+            let is_it = request.key == CHECKPOINT && matches!(request.kind, RequestKind::Put { .. });
+            match (is_sent, is_it) {
+                (false, true) => {
+                    is_sent = true;
+                    Answer::DoLater(after)
+                }
+                (false, false) => Answer::Well,
+                (true, _) => Answer::Fail(BlobError::Denied("no route".into())),
+            }
+        });
+        assert!(old.finish(&snapshot(&["a", "b"]), well()).await.is_err());
+        blobs.answer_well();
+        world.kill("here", 7);
+        let new = store.begin(&id(), info()).await.unwrap_or_else(|error| panic!("{after}: {error}"));
+        let mut end = new.base().snapshot.as_ref().clone();
+        let found = (resources(&end).len(), end.pending_operations.len());
+        assert!([(1, 1), (2, 0)].contains(&found), "{after}: {found:?}");
+        end.resources.push(Arc::new(resource("x")));
+        new.finish(&end, well()).await.unwrap_or_else(|error| panic!("{after}: {error}"));
+        assert_eq!(store.load(&id()).await.unwrap().snapshot.resources.len(), end.resources.len());
+    }
+}
+
 /// A bucket that answers nothing any more.
 fn goes_away(blobs: &MemoryBlobs, how: BlobError) {
     blobs.answer(move |_| Answer::Fail(how.clone()));

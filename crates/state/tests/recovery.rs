@@ -346,6 +346,94 @@ async fn what_a_fenced_writer_adds_is_neither_promised_nor_kept() {
     assert!(world.names("stacks/shop").iter().all(|name| !name.ends_with(".tmp")));
 }
 
+/// A writer makes its journal when the first entries come, which may be after it was fenced.
+#[tokio::test]
+async fn a_journal_that_was_begun_by_a_fenced_writer_counts_for_nothing() {
+    for goes_on in ["nobody", "one who commits", "one who dies"] {
+        let (world, store) = deployed(&["a"]).await;
+        let old = world.store(7).begin(&id(), info()).await.unwrap();
+        store.cancel(&id()).await.unwrap();
+        let other = match goes_on {
+            "nobody" => None,
+            _ => Some(world.store(8).begin(&id(), info()).await.unwrap()),
+        };
+        assert!(old.append(begin(1, "late")).wait().await.is_err());
+        let expected = match other {
+            None => vec!["a"],
+            Some(other) => {
+                drop(other.append(keep(0)));
+                drop(other.append(begin(1, "b")));
+                other.append(created(1, 1, "b")).wait().await.unwrap();
+                if goes_on == "one who commits" {
+                    other.finish(&snapshot(&["a", "b"]), well()).await.unwrap();
+                }
+                vec!["a", "b"]
+            }
+        };
+        drop(old);
+        world.kill("here", 7);
+        world.kill("here", 8);
+        let loaded = store.load(&id()).await.unwrap_or_else(|error| panic!("{goes_on}: {error}"));
+        assert_eq!(resources(&loaded.snapshot), expected, "{goes_on}");
+        assert!(loaded.snapshot.pending_operations.is_empty(), "{goes_on}");
+        let session = store.begin(&id(), info()).await.unwrap();
+        assert_eq!(resources(&session.base().snapshot), expected, "{goes_on}");
+        session.abandon().await.unwrap();
+        assert_eq!(world.names(OWN).len(), 2, "{goes_on}: {:?}", world.names(OWN));
+    }
+}
+
+#[tokio::test]
+async fn what_a_fenced_writer_adds_to_a_journal_that_stays_is_not_folded() {
+    let (world, store) = deployed(&["a"]).await;
+    let old = world.store_on("there", 7).begin(&id(), info()).await.unwrap();
+    let broken = purlin_journal::Change::Place {
+        slot: purlin_journal::Slot(1),
+        state: Arc::new(purlin_model::ResourceState {
+            dependencies: vec![resource("nowhere").urn],
+            ..resource("b")
+        }),
+        replaces: None,
+    };
+    drop(old.append(keep(0)));
+    old.append(purlin_journal::Entry::End { op: None, changes: vec![broken] }).wait().await.unwrap();
+    // The fold is invalid, so the journal stays until somebody repairs the state.
+    store.begin(&id(), info()).await.unwrap().abandon().await.unwrap();
+    assert!(old.append(begin(1, "late")).wait().await.is_err());
+    let loaded = store.load(&id()).await.unwrap();
+    assert_eq!((resources(&loaded.snapshot), loaded.snapshot.pending_operations.len()), (vec!["a", "b"], 0));
+    let session = store.begin(&id(), info()).await.unwrap();
+    assert_eq!(session.base().snapshot.pending_operations.len(), 0);
+}
+
+#[tokio::test]
+async fn what_a_fenced_writer_kept_is_brought_in_if_the_stack_only_was_freed_since() {
+    for has_gone_on in [false, true] {
+        let (world, store) = deployed(&["a"]).await;
+        let old = world.store(7).begin(&id(), info()).await.unwrap();
+        drop(old.append(keep(0)));
+        old.append(begin(1, "b")).wait().await.unwrap();
+        store.cancel(&id()).await.unwrap();
+        assert!(old.append(created(1, 1, "b")).wait().await.is_err());
+        assert!(old.finish(&snapshot(&["a", "b"]), well()).await.is_err());
+        drop(old);
+        world.kill("here", 7);
+        if has_gone_on {
+            // On another machine nothing is known of it.
+            let other = world.store_on("there", 9).begin(&id(), info()).await.unwrap();
+            other.finish(&snapshot(&["a", "x"]), well()).await.unwrap();
+            assert_eq!(code(begin_error(&store).await), "entries-unsent");
+            continue;
+        }
+        let session = store.begin(&id(), info()).await.unwrap();
+        let base = &session.base().snapshot;
+        assert_eq!((resources(base), base.pending_operations.len()), (vec!["a", "b"], 0));
+        session.abandon().await.unwrap();
+        let loaded = store.load(&id()).await.unwrap();
+        assert_eq!((loaded.recovered, resources(&loaded.snapshot)), (false, vec!["a", "b"]));
+    }
+}
+
 #[tokio::test]
 async fn the_heart_notices_that_the_stack_is_lost() {
     let (world, store) = deployed(&["a"]).await;

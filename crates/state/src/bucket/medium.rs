@@ -12,8 +12,8 @@ use super::probe;
 use super::requests::{PutResult, Requests};
 use super::sealing;
 use crate::diy::at_once::both;
-use crate::diy::folder::{Epoch, Folder, WriterMark, to_json};
-use crate::diy::medium::{Copying, Draft, Dropping, Guard, Journal, Medium, Segment, Stamp, Survey};
+use crate::diy::folder::{Epoch, Folder, Sealed, WriterMark, to_json};
+use crate::diy::medium::{Copying, Draft, Dropping, Guard, Journal, Medium, Stamp, Survey, Unfinished};
 
 /// A bucket.
 pub(crate) struct Bucket {
@@ -64,6 +64,11 @@ impl Bucket {
     fn own_epoch(&self, folder: &Folder, epoch: u64) -> Option<Epoch> {
         let own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
         own.get(&(folder.key().to_owned(), epoch)).cloned()
+    }
+
+    fn remember(&self, folder: &Folder, number: u64, epoch: &Epoch) {
+        let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
+        own.insert((folder.key().to_owned(), number), epoch.clone());
     }
 }
 
@@ -206,9 +211,15 @@ impl Medium for Bucket {
         }
     }
 
-    fn end_epochs(&self, folder: &Folder, old: &[u64], by: &WriterMark) -> Result<(), StateError> {
+    fn end_epochs(
+        &self,
+        folder: &Folder,
+        old: &[u64],
+        _sealed: Option<Sealed>,
+        by: &WriterMark,
+    ) -> Result<Option<Sealed>, StateError> {
         if old.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let journals = self.journals(folder)?;
         for number in old {
@@ -230,12 +241,16 @@ impl Medium for Bucket {
             }
             self.remove(&folder.epoch_file(*number))?;
         }
-        Ok(())
+        Ok(None)
+    }
+
+    fn restate(&self, folder: &Folder, number: u64, epoch: &Epoch) -> Result<(), StateError> {
+        self.remember(folder, number, epoch);
+        folder.write_json(&folder.epoch_file(number), epoch)
     }
 
     fn journal(&self, folder: &Folder, number: u64, epoch: &Epoch) -> Arc<dyn Journal> {
-        let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
-        own.insert((folder.key().to_owned(), number), epoch.clone());
+        self.remember(folder, number, epoch);
         let journal = keys::journal(folder.key(), number, &epoch.incarnation);
         Arc::new(ObjectJournal::new(self.requests.clone(), Arc::clone(&self.entropy), journal, number))
     }
@@ -253,8 +268,8 @@ impl Medium for Bucket {
         Ok(!self.journals(folder)?.is_empty())
     }
 
-    fn unfinished(&self, folder: &Folder, sha256: &dyn Fn() -> String) -> Result<Vec<Segment>, StateError> {
-        let mut segments = Vec::new();
+    fn unfinished(&self, folder: &Folder, sha256: &dyn Fn() -> String) -> Result<Unfinished, StateError> {
+        let mut found = Unfinished::default();
         let mut sha = None;
         for listed in self.journals(folder)? {
             // What its writer is clearing away is in the checkpoint.
@@ -265,11 +280,12 @@ impl Medium for Bucket {
             let read = self.wait(|requests| async move { sealing::read(&requests, &listed, &sha).await })?;
             if read.in_checkpoint {
                 // So is everything that earlier writers did.
-                segments.clear();
+                found = Unfinished::default();
             }
-            segments.extend(read.segments);
+            found.announced |= read.announced;
+            found.segments.extend(read.segments);
         }
-        Ok(segments)
+        Ok(found)
     }
 
     fn drop_journals(&self, folder: &Folder, up_to: u64, how: Dropping) -> Result<Vec<String>, StateError> {

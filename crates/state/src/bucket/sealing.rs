@@ -111,6 +111,8 @@ pub(crate) struct Read {
     pub(crate) segments: Vec<Segment>,
     /// Whether the checkpoint has some of it, and so everything before that.
     pub(crate) in_checkpoint: bool,
+    /// Whether its writer was about to put another checkpoint in place, which may come yet.
+    pub(crate) announced: bool,
 }
 
 /// Reads a journal. `sha256` is the hash of the checkpoint.
@@ -153,6 +155,7 @@ fn fold_batches(place: &str, batches: &[Batch], sha256: &str) -> Result<Read, St
             },
             Kind::Finish(result) => {
                 finished = batch.part;
+                read.announced = result != sha256;
                 if result == sha256 {
                     parts.clear();
                     read.in_checkpoint = true;
@@ -265,6 +268,8 @@ mod tests {
         let all = [entries(1, 1, &[1], Some("a")), finish, late, next];
         assert_eq!(slots(&all[..2], "a"), Ok(vec![part("a", &[1])]), "the checkpoint was not put in place");
         assert_eq!(slots(&all[..2], "b"), Ok(vec![]));
+        let announced = |sha| fold_batches("j", &all[..2], sha).unwrap().announced;
+        assert_eq!((announced("a"), announced("b")), (true, false));
         assert_eq!(slots(&all, "b"), Ok(vec![part("b", &[4])]));
     }
 }

@@ -12,9 +12,9 @@ use purlin_ports::StateError;
 
 use super::files::{self, Doing as _};
 use super::journal::FileJournal;
-use crate::diy::folder::{Epoch, FinishRecord, Folder, WriterMark, number_in};
+use crate::diy::folder::{Epoch, FinishRecord, Folder, Sealed, WriterMark, number_in};
 use crate::diy::medium::{
-    Copying, Draft, Dropping, Guard, Journal, Medium, Onto, PlaceError, Segment, Stamp, Survey,
+    Copying, Draft, Dropping, Guard, Journal, Medium, Onto, PlaceError, Stamp, Survey, Unfinished,
 };
 use crate::diy::{DiyOptions, Surroundings, segment};
 
@@ -278,8 +278,32 @@ impl Medium for Disk {
         self.path(&folder.epoch_file(epoch)).exists()
     }
 
-    fn end_epochs(&self, folder: &Folder, old: &[u64], _by: &WriterMark) -> Result<(), StateError> {
-        old.iter().try_for_each(|epoch| self.remove(&folder.epoch_file(*epoch)))
+    fn end_epochs(
+        &self,
+        folder: &Folder,
+        old: &[u64],
+        sealed: Option<Sealed>,
+        _by: &WriterMark,
+    ) -> Result<Option<Sealed>, StateError> {
+        old.iter().try_for_each(|epoch| self.remove(&folder.epoch_file(*epoch)))?;
+        // What is written from now on is not promised to anybody, by writers who find out afterwards.
+        let newest = old.last().copied().unwrap_or_default();
+        let mut now = Sealed::new();
+        for number in folder.numbered("journal", ".jsonl")? {
+            let length = match &sealed {
+                Some(sealed) if number < newest => sealed.get(&number).copied(),
+                _ => {
+                    let path = self.path(&self.segment_file(folder, number));
+                    files::found(fs::metadata(&path)).doing("look at", &path)?.map(|found| found.len())
+                }
+            };
+            now.extend(length.map(|length| (number, length)));
+        }
+        Ok(Some(now))
+    }
+
+    fn restate(&self, folder: &Folder, number: u64, epoch: &Epoch) -> Result<(), StateError> {
+        folder.write_json(&folder.epoch_file(number), epoch)
     }
 
     fn journal(&self, folder: &Folder, number: u64, _epoch: &Epoch) -> Arc<dyn Journal> {
@@ -301,23 +325,34 @@ impl Medium for Disk {
         Ok(!folder.numbered("journal", ".jsonl")?.is_empty())
     }
 
-    fn unfinished(&self, folder: &Folder, sha256: &dyn Fn() -> String) -> Result<Vec<Segment>, StateError> {
+    fn unfinished(&self, folder: &Folder, sha256: &dyn Fn() -> String) -> Result<Unfinished, StateError> {
         let numbers = folder.numbered("journal", ".jsonl")?;
         if numbers.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Unfinished::default());
         }
         // A writer that put its checkpoint in place and died before it could drop the journals.
         let sha256 = sha256();
         let mut records = self.finish_records(folder)?.into_iter();
         let done = records.find(|(_, record)| record.result == sha256).map(|(epoch, _)| epoch);
+        let newest = folder.newest()?;
         let mut segments = Vec::new();
         for number in numbers.into_iter().filter(|number| done.is_none_or(|done| *number > done)) {
             let key = self.segment_file(folder, number);
-            if let Some((bytes, _)) = self.read(&key)? {
+            let counts = match &newest {
+                Some((newest, Epoch { sealed: Some(sealed), .. })) if number < *newest => {
+                    sealed.get(&number).map_or(0, |length| usize::try_from(*length).unwrap_or(usize::MAX))
+                }
+                _ => usize::MAX,
+            };
+            if counts > 0
+                && let Some((mut bytes, _)) = self.read(&key)?
+            {
+                bytes.truncate(counts);
                 segments.extend(segment::parse(&self.place(&key), bytes)?);
             }
         }
-        Ok(segments)
+        // Who was fenced finds that out before it puts a checkpoint.
+        Ok(Unfinished { segments, announced: false })
     }
 
     fn drop_journals(&self, folder: &Folder, up_to: u64, _how: Dropping) -> Result<Vec<String>, StateError> {

@@ -14,7 +14,7 @@ use super::locks;
 use super::options::Compression;
 use super::store::Inner;
 use super::tags;
-use super::takeover;
+use super::takeover::{self, Folded};
 
 /// What is wrong with a stack (errors), and what is odd or will be mended by the next operation
 /// (warnings).
@@ -95,8 +95,8 @@ fn state(
 ) -> Result<(), StateError> {
     let base = Arc::new(checkpoint.snapshot);
     let snapshot = match takeover::fold(inner, id, folder, stored, &base) {
-        Ok(None) => Arc::clone(&base),
-        Ok(Some(folded)) => {
+        Ok(Folded { snapshot: None, .. }) => Arc::clone(&base),
+        Ok(Folded { snapshot: Some(folded), .. }) => {
             // While its writer runs that is as it should be.
             if !takeover::is_running(inner, folder)? {
                 let message = "an operation did not finish; its journal goes on the state and is intact";

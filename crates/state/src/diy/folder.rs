@@ -1,5 +1,6 @@
 //! The folder of our own that a stack has: epochs, leases and journals.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use purlin_diag::Diagnostic;
@@ -28,6 +29,9 @@ pub(crate) struct ProcessMark {
     pub(crate) mark: String,
 }
 
+/// How many bytes of journals count, by epoch.
+pub(crate) type Sealed = BTreeMap<u64, u64>;
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Epoch {
     /// The random name of this life of the stack.
@@ -39,6 +43,25 @@ pub(crate) struct Epoch {
     /// Whether its writer said that it writes no more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) ended: bool,
+    /// How many bytes of the journals of ended epochs count, by epoch: what their writers had written when
+    /// they were ended. Of others nothing counts. `None` while that wasn't looked at, and where the
+    /// journals themselves say where they end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sealed: Option<Sealed>,
+    /// What the last recovery folded in. Later epochs hand it on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) recovered: Vec<Recovered>,
+}
+
+/// A journal that was folded into a checkpoint by somebody else than its writer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Recovered {
+    /// The number of its writer.
+    pub(crate) epoch: u64,
+    /// How many entries it had.
+    pub(crate) entries: u64,
+    /// The hex SHA-256 of the checkpoint.
+    pub(crate) result: String,
 }
 
 /// The signs of life of a writer.
@@ -123,11 +146,14 @@ impl Folder {
             Some(number) => self.epoch(*number)?,
             None => None,
         };
-        let raised = self.begin_epoch(inner, fence, &known, newest)?;
-        if raised.is_some() {
-            self.medium.end_epochs(self, &known, &inner.writer)?;
+        let sealed = newest.as_ref().and_then(|epoch| epoch.sealed.clone());
+        let Some((number, epoch)) = self.begin_epoch(inner, fence, &known, newest)? else { return Ok(None) };
+        let sealed = self.medium.end_epochs(self, &known, sealed, &inner.writer)?;
+        let epoch = Epoch { sealed, ..epoch };
+        if epoch.sealed.is_some() {
+            self.medium.restate(self, number, &epoch)?;
         }
-        Ok(raised)
+        Ok(Some((number, epoch)))
     }
 
     /// Begins a new epoch after those that are known, of which the newest is given, and leaves them as
@@ -139,10 +165,14 @@ impl Folder {
         known: &[u64],
         newest: Option<Epoch>,
     ) -> Result<Option<(u64, Epoch)>, StateError> {
-        let incarnation = newest.map_or_else(|| inner.around.entropy.uuid(), |epoch| epoch.incarnation);
+        let (incarnation, recovered) = match newest {
+            Some(epoch) => (epoch.incarnation, epoch.recovered),
+            None => (inner.around.entropy.uuid(), Vec::new()),
+        };
         let number = known.last().copied().unwrap_or_default() + 1;
         let nonce = inner.around.entropy.uuid();
-        let epoch = Epoch { incarnation, writer: inner.writer.clone(), nonce, ended: false };
+        let epoch =
+            Epoch { incarnation, writer: inner.writer.clone(), nonce, ended: false, sealed: None, recovered };
         let bytes = to_json(&self.epoch_file(number), &epoch)?;
         Ok(self.medium.create(&self.epoch_file(number), &bytes)?.then_some((number, epoch)))
     }

@@ -3,19 +3,20 @@
 use std::sync::Arc;
 
 use purlin_diag::Diagnostic;
+use purlin_formats::Checkpoint;
 use purlin_journal::refuse_if_invalid;
 use purlin_model::Snapshot;
 use purlin_ports::{LoadedStack, StackId, StateError};
 
 use super::at_once::{Task, all, both};
 use super::checkpoint::{self, Stored};
-use super::folder::{Epoch, Folder, Lease};
+use super::folder::{Epoch, Folder, Lease, Recovered};
 use super::layout::StackFile;
 use super::locks::{self, OwnLock};
-use super::medium::{Dropping, Guard, Journal, PlaceError};
+use super::medium::{Dropping, Guard, Journal, PlaceError, Segment};
 use super::recent::Parsed;
 use super::store::Inner;
-use super::takeover::{self, Look};
+use super::takeover::{self, Folded, Look};
 use super::unsent::{self, Unsent};
 
 /// What to do with what a dead writer left behind.
@@ -36,6 +37,8 @@ pub(crate) struct Hold {
     pub(crate) folder: Folder,
     pub(crate) epoch: u64,
     pub(crate) incarnation: String,
+    /// What is said of our epoch.
+    mark: Epoch,
     /// Our own journal.
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) stored: Arc<Stored>,
@@ -104,11 +107,38 @@ impl Hold {
 
     /// Folds in what was left behind.
     fn recover(&mut self) -> Result<(), StateError> {
-        let Some(mut folded) =
-            takeover::fold(&self.inner, &self.id, &self.folder, &self.stored, &self.base.snapshot)?
-        else {
+        for _ in 0..ATTEMPTS {
+            match self.recover_once() {
+                // A checkpoint may have been on its way for a long time.
+                Err(error) if error.diagnostic().code == CHANGED => self.read_again()?,
+                ended => return ended,
+            }
+        }
+        Err(self.changed())
+    }
+
+    fn read_again(&mut self) -> Result<(), StateError> {
+        let gone = || StateError::NotFound(self.id.clone());
+        let file = self.inner.layout.find(&self.id)?.ok_or_else(gone)?;
+        let stored = Stored::read(&self.inner, file)?.ok_or_else(gone)?;
+        let Checkpoint { snapshot, deployed, .. } = stored.parse()?;
+        self.base = LoadedStack { snapshot: Arc::new(snapshot), deployed, recovered: false };
+        self.stored = Arc::new(stored);
+        Ok(())
+    }
+
+    fn recover_once(&mut self) -> Result<(), StateError> {
+        let Folded { snapshot, announced } =
+            takeover::fold(&self.inner, &self.id, &self.folder, &self.stored, &self.base.snapshot)?;
+        let Some(mut folded) = snapshot else {
+            if announced {
+                // What a fenced writer is about to put goes on this checkpoint; it does not go on another.
+                let mut same = self.base.snapshot.as_ref().clone();
+                same.time = self.inner.around.clock.now();
+                self.rebase(&same, &[])?;
+            }
             self.drop_earlier()?;
-            return self.refuse_unsent();
+            return self.bring_in_unsent();
         };
         if !self.inner.options.disable_integrity_checks && refuse_if_invalid(&folded).is_err() {
             // The journals stay until somebody repairs the state.
@@ -118,17 +148,14 @@ impl Hold {
         }
         folded.time = self.inner.around.clock.now();
         let sha256 = || self.stored.sha256().to_owned();
-        let mut journals = self.inner.medium.unfinished(&self.folder, &sha256)?;
+        let mut journals = self.inner.medium.unfinished(&self.folder, &sha256)?.segments;
         let mut unsent = unsent::of(&self.inner, &self.id)?;
         unsent.retain(|unsent| unsent.complete(&mut journals));
         self.unsent = unsent;
-        let file = self.replace(Some(&folded))?;
+        let entries = |journal: &Segment| (journal.header.epoch, journal.entries.len() as u64);
+        self.rebase(&folded, &journals.iter().map(entries).collect::<Vec<_>>())?;
         self.unsent.clear();
-        let stored = Stored::read(&self.inner, file)?.ok_or_else(|| StateError::NotFound(self.id.clone()))?;
-        self.stored = Arc::new(stored);
-        let snapshot = Arc::new(self.stored.parse()?.snapshot);
-        self.base = LoadedStack { snapshot, deployed: true, recovered: true };
-        self.refuse_unsent()
+        self.bring_in_unsent()
     }
 
     /// Forgets the journals of earlier writers.
@@ -138,9 +165,21 @@ impl Hold {
         self.inner.medium.remove_all(left)
     }
 
-    /// Looks for entries that no store has taken. By now their journal is in the checkpoint, so they
-    /// are either in it as well or belong to a stack that has gone on without them.
-    fn refuse_unsent(&self) -> Result<(), StateError> {
+    /// Puts a state in place that has entries of others' journals, and goes on from there.
+    fn rebase(&mut self, snapshot: &Snapshot, journals: &[(u64, u64)]) -> Result<(), StateError> {
+        let file = self.replace_checkpoint(Some(snapshot), Some(journals))?;
+        let stored = Stored::read(&self.inner, file)?.ok_or_else(|| StateError::NotFound(self.id.clone()))?;
+        self.stored = Arc::new(stored);
+        self.mark.recovered = in_checkpoint(journals, self.stored.sha256());
+        let snapshot = Arc::new(self.stored.parse()?.snapshot);
+        self.base = LoadedStack { snapshot, deployed: true, recovered: true };
+        Ok(())
+    }
+
+    /// Looks for entries that no store has taken. By now their journal is in the checkpoint. So they are
+    /// either in it as well, or belong to a stack that has gone on without them; as long as nobody but
+    /// the recovery of their journal has changed it, they still go on it.
+    fn bring_in_unsent(&mut self) -> Result<(), StateError> {
         for unsent in unsent::of(&self.inner, &self.id)? {
             if unsent.is_done() {
                 unsent.remove();
@@ -148,9 +187,29 @@ impl Hold {
                 && self.lock.is_some()
                 && self.leftovers == Leftovers::Recover
             {
-                return Err(unsent.waiting());
+                self.submit(&unsent)?;
             }
         }
+        Ok(())
+    }
+
+    fn submit(&mut self, unsent: &Unsent) -> Result<(), StateError> {
+        let Some(known) = unsent.goes_on(&self.inner, &self.mark.recovered, self.stored.sha256()) else {
+            return Err(unsent.waiting());
+        };
+        let mut snapshot = self.base.snapshot.as_ref().clone();
+        unsent.submit(known, &mut snapshot);
+        if refuse_if_invalid(&snapshot).is_err() {
+            return Err(unsent.waiting());
+        }
+        snapshot.time = self.inner.around.clock.now();
+        // Others that go on the same checkpoint still do. So do these, should we die before the file is
+        // gone; bringing them in twice changes nothing.
+        let before = self.stored.sha256().to_owned();
+        let same = self.mark.recovered.iter().filter(|journal| journal.result == before);
+        let journals: Vec<_> = same.map(|journal| (journal.epoch, journal.entries)).collect();
+        self.rebase(&snapshot, &journals)?;
+        unsent.remove();
         Ok(())
     }
 
@@ -162,8 +221,18 @@ impl Hold {
     /// Replaces the checkpoint that was found, unless somebody else did so or took the stack over,
     /// and drops the journals. `None` is a stack that was never deployed.
     pub(crate) fn replace(&self, snapshot: Option<&Snapshot>) -> Result<StackFile, StateError> {
+        self.replace_checkpoint(snapshot, None)
+    }
+
+    /// The same. Of `journals` of others, by epoch and number of entries, it is noted that they are in
+    /// the new checkpoint.
+    fn replace_checkpoint(
+        &self,
+        snapshot: Option<&Snapshot>,
+        journals: Option<&[(u64, u64)]>,
+    ) -> Result<StackFile, StateError> {
         let inner = &self.inner;
-        let with_result = self.journal.wants_result();
+        let with_result = self.journal.wants_result() || journals.is_some();
         let new = checkpoint::draft(inner, &self.id, snapshot, with_result)?;
         // Should we die between putting the checkpoint in place and dropping the journals, this tells
         // that they are in it.
@@ -178,7 +247,15 @@ impl Hold {
             }
             self.refuse_changed()?;
         }
+        let result = new.sha256.clone();
         let put = checkpoint::put(inner, Some(&self.stored), new);
+        if put.is_ok()
+            && let Some(journals) = journals
+        {
+            let mark = Epoch { recovered: in_checkpoint(journals, &result), ..self.mark.clone() };
+            // Without it entries that come late are brought in by hand.
+            let _ = inner.medium.restate(&self.folder, self.epoch, &mark);
+        }
         drop(fence);
         let file = match put {
             Ok(file) => file,
@@ -213,7 +290,7 @@ impl Hold {
         let place = &self.stored.place;
         let message =
             format!("{place} was changed by somebody else while this operation ran; it was left as it is");
-        StateError::Unusable(Diagnostic::error("state-changed", message).with_hint(
+        StateError::Unusable(Diagnostic::error(CHANGED, message).with_hint(
             "what this operation did is in its journal: the next command lists what the checkpoint lacks",
         ))
     }
@@ -276,6 +353,15 @@ impl Hold {
     }
 }
 
+/// What is noted of journals, by epoch and number of entries, that are in a checkpoint.
+fn in_checkpoint(journals: &[(u64, u64)], result: &str) -> Vec<Recovered> {
+    let of = |(epoch, entries): &(u64, u64)| {
+        let (epoch, entries, result) = (*epoch, *entries, result.to_owned());
+        Recovered { epoch, entries, result }
+    };
+    journals.iter().map(of).collect()
+}
+
 /// What is still to be cleared away by a writer that writes no more.
 pub(crate) struct Retired {
     /// Whether there are journals that the checkpoint lacks.
@@ -323,7 +409,7 @@ impl Held<'_> {
                     hold.forget_the_dead()?;
                 }
             } else if leftovers != Leftovers::SetAside {
-                hold.refuse_unsent()?;
+                hold.bring_in_unsent()?;
             }
             Ok(hold)
         });
@@ -369,7 +455,8 @@ impl Held<'_> {
             journal: self.inner.medium.journal(&self.folder, self.number, &self.epoch),
             folder: self.folder,
             epoch: self.number,
-            incarnation: self.epoch.incarnation,
+            incarnation: self.epoch.incarnation.clone(),
+            mark: self.epoch,
             stored,
             base: LoadedStack { snapshot, deployed, recovered: false },
             lock: self.lock,
@@ -448,7 +535,7 @@ fn claim_unfenced(
         if look.is_clear() && ended {
             return Ok(Claimed { number, epoch, before: Before::Ended(known.clone()) });
         }
-        inner.medium.end_epochs(folder, &known, &inner.writer)?;
+        inner.medium.end_epochs(folder, &known, None, &inner.writer)?;
         show_life(inner, folder, next)?;
         Ok(Claimed { number, epoch, before: Before::Unknown })
     });
@@ -463,7 +550,10 @@ fn show_life(inner: &Inner, folder: &Folder, epoch: u64) -> Result<(), StateErro
     folder.write_json(&folder.lease_file(epoch), &lease)
 }
 
-/// How often to try to begin an epoch that somebody else begins as well.
+/// The code of what is said when the checkpoint isn't the one that was read.
+const CHANGED: &str = "state-changed";
+
+/// How often to try what somebody else does as well: to begin an epoch, to replace a checkpoint.
 const ATTEMPTS: usize = 10;
 
 fn outrun() -> StateError {

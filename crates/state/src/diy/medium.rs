@@ -11,7 +11,7 @@ use purlin_formats::JournalHeader;
 use purlin_journal::Entry;
 use purlin_ports::StateError;
 
-use super::folder::{Epoch, Folder, WriterMark};
+use super::folder::{Epoch, Folder, Sealed, WriterMark};
 
 /// What shows that what is kept at a place was replaced or written to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +72,15 @@ pub(crate) struct Segment {
     pub(crate) place: String,
     pub(crate) header: JournalHeader,
     pub(crate) entries: Vec<Entry>,
+}
+
+/// What journals hold that a checkpoint does not have.
+#[derive(Debug, Default)]
+pub(crate) struct Unfinished {
+    /// The journals, or parts of them, oldest first.
+    pub(crate) segments: Vec<Segment>,
+    /// Whether a writer that was fenced may still put a checkpoint on this one.
+    pub(crate) announced: bool,
 }
 
 /// Told whether a batch is kept for good. Called once, from any thread.
@@ -183,8 +192,18 @@ pub(crate) trait Medium: Send + Sync {
     fn is_current(&self, folder: &Folder, epoch: u64) -> bool;
 
     /// Ends earlier epochs, so that their writers can write no more, and forgets them. Called by the
-    /// writer of a later one.
-    fn end_epochs(&self, folder: &Folder, old: &[u64], by: &WriterMark) -> Result<(), StateError>;
+    /// writer of a later one. `sealed` is what the newest of them said of those before it; the result is
+    /// what is to be said now, see [`Epoch::sealed`].
+    fn end_epochs(
+        &self,
+        folder: &Folder,
+        old: &[u64],
+        sealed: Option<Sealed>,
+        by: &WriterMark,
+    ) -> Result<Option<Sealed>, StateError>;
+
+    /// Writes anew what its writer says of an epoch. Only while that is its own.
+    fn restate(&self, folder: &Folder, number: u64, epoch: &Epoch) -> Result<(), StateError>;
 
     /// The journal that an epoch's writer writes.
     fn journal(&self, folder: &Folder, number: u64, epoch: &Epoch) -> Arc<dyn Journal>;
@@ -195,9 +214,8 @@ pub(crate) trait Medium: Send + Sync {
     /// Whether journals are kept that may hold something.
     fn has_journals(&self, folder: &Folder) -> Result<bool, StateError>;
 
-    /// The journals, or parts of them, that a checkpoint does not have yet, oldest first. `sha256`
-    /// gives its hash.
-    fn unfinished(&self, folder: &Folder, sha256: &dyn Fn() -> String) -> Result<Vec<Segment>, StateError>;
+    /// What journals hold that a checkpoint does not have yet. `sha256` gives its hash.
+    fn unfinished(&self, folder: &Folder, sha256: &dyn Fn() -> String) -> Result<Unfinished, StateError>;
 
     /// Forgets the journals of all epochs up to one: they are in the checkpoint by now. Gives the keys
     /// of what counts for nothing any more and is still to be removed.

@@ -27,7 +27,7 @@ use super::options::{Compression, DiyOptions, Surroundings};
 use super::recent::{Parsed, Recent};
 use super::session::DiySession;
 use super::tags;
-use super::takeover::{self, Look};
+use super::takeover::{self, Folded, Look};
 use super::unsent;
 use super::upgrade::{self, LegacyStack, UpgradeReport};
 use crate::rename::renamed;
@@ -167,11 +167,13 @@ fn load(inner: &Inner, id: &StackId) -> Result<LoadedStack, StateError> {
         let Parsed { stored, snapshot: base, deployed } = parsed;
         let folded = match has_journals {
             true => takeover::fold(inner, id, &folder, &stored, &base),
-            false => Ok(None),
+            false => Ok(Folded::default()),
         };
         match folded {
-            Ok(None) => return Ok(LoadedStack { snapshot: base, deployed, recovered: false }),
-            Ok(Some(folded)) => {
+            Ok(Folded { snapshot: None, .. }) => {
+                return Ok(LoadedStack { snapshot: base, deployed, recovered: false });
+            }
+            Ok(Folded { snapshot: Some(folded), .. }) => {
                 return Ok(LoadedStack { snapshot: Arc::new(folded), deployed: true, recovered: true });
             }
             Err(error) => {
@@ -368,7 +370,7 @@ fn submit(inner: &Arc<Inner>, id: &StackId, file: &Path) -> Result<Vec<String>, 
             return Ok(Vec::new());
         }
         let mut snapshot = hold.base.snapshot.as_ref().clone();
-        let lines = unsent.submit(&mut snapshot);
+        let lines = unsent.submit(0, &mut snapshot);
         refuse_if_invalid(&snapshot).map_err(StateError::Unusable)?;
         snapshot.time = inner.around.clock.now();
         hold.replace(Some(&snapshot))?;

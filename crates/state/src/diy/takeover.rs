@@ -14,7 +14,7 @@ use super::at_once::both;
 use super::checkpoint::Stored;
 use super::folder::{Folder, Lease, WriterMark, numbers_in};
 use super::locks::{self, Lock};
-use super::medium::Segment;
+use super::medium::{Segment, Unfinished};
 use super::store::Inner;
 use super::unsent;
 
@@ -187,23 +187,32 @@ pub(crate) fn end_processes(inner: &Inner, leases: &[(u64, Lease)]) {
     }
 }
 
-/// Folds what journals hold on the checkpoint that they go on. `None` if they hold nothing that the
-/// checkpoint lacks.
+/// What journals make of a checkpoint.
+#[derive(Default)]
+pub(crate) struct Folded {
+    /// The state; `None` if they hold nothing that the checkpoint lacks.
+    pub(crate) snapshot: Option<Snapshot>,
+    /// Whether a writer that was fenced may still put a checkpoint on this one.
+    pub(crate) announced: bool,
+}
+
+/// Folds what journals hold on the checkpoint that they go on.
 pub(crate) fn fold(
     inner: &Inner,
     id: &StackId,
     folder: &Folder,
     stored: &Stored,
     base: &Arc<Snapshot>,
-) -> Result<Option<Snapshot>, StateError> {
-    let mut segments = inner.medium.unfinished(folder, &|| stored.sha256().to_owned())?;
+) -> Result<Folded, StateError> {
+    let Unfinished { mut segments, announced } =
+        inner.medium.unfinished(folder, &|| stored.sha256().to_owned())?;
     if !segments.is_empty() {
         for unsent in unsent::of(inner, id)? {
             unsent.complete(&mut segments);
         }
     }
     if segments.iter().all(|segment| segment.entries.is_empty()) {
-        return Ok(None);
+        return Ok(Folded { snapshot: None, announced });
     }
     let incarnation = folder.newest()?.map(|(_, epoch)| epoch.incarnation);
     let fits = |segment: &Segment| {
@@ -225,7 +234,7 @@ pub(crate) fn fold(
         }
         snapshot = Arc::new(fold.snapshot());
     }
-    Ok(Some(Arc::unwrap_or_clone(snapshot)))
+    Ok(Folded { snapshot: Some(Arc::unwrap_or_clone(snapshot)), announced })
 }
 
 /// The refusal to fold journals on a checkpoint that is not theirs. Says what they know and the

@@ -18,9 +18,10 @@ use purlin_model::{OperationKind, ResourceState, Snapshot, Urn};
 use purlin_ports::{StackId, StateError};
 use serde::{Deserialize, Serialize};
 
-use super::folder::to_json;
+use super::folder::{Recovered, WriterMark, to_json};
 use super::medium::Segment;
 use super::store::Inner;
+use super::takeover;
 
 const FORMAT: u64 = 1;
 
@@ -33,6 +34,9 @@ pub(crate) struct Owner {
     stack: String,
     epoch: u64,
     incarnation: String,
+    /// The process that writes the file.
+    #[serde(default)]
+    writer: Option<WriterMark>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -76,6 +80,7 @@ impl Keeper {
                 stack: id.to_string(),
                 epoch,
                 incarnation: incarnation.to_owned(),
+                writer: Some(inner.writer.clone()),
             },
             file: None,
             not_begun: HashSet::new(),
@@ -311,10 +316,19 @@ impl Unsent {
         Err(StateError::Unusable(Diagnostic::error("entries-other", message).with_hint(hint)))
     }
 
-    /// Brings the entries into a state that has gone on without them. Gives a line for each change.
-    pub(crate) fn submit(&self, snapshot: &mut Snapshot) -> Vec<String> {
+    /// How many of the operation's entries are in a checkpoint, if that is what became of its journal
+    /// and nobody has changed it since. Then the others go on it. `None` as well while more may come.
+    pub(crate) fn goes_on(&self, inner: &Inner, recovered: &[Recovered], sha256: &str) -> Option<u64> {
+        let writer = self.owner.writer.as_ref()?;
+        let own = recovered.iter().find(|own| own.epoch == self.owner.epoch && own.result == sha256)?;
+        takeover::is_dead(inner, writer).then_some(own.entries)
+    }
+
+    /// Brings the entries after so many of their operation into a state that lacks them. Gives a line
+    /// for each change.
+    pub(crate) fn submit(&self, after: u64, snapshot: &mut Snapshot) -> Vec<String> {
         let mut lines = Vec::new();
-        for Kept { entry, began, .. } in &self.entries {
+        for Kept { entry, began, .. } in self.entries.iter().filter(|kept| kept.number > after) {
             let Entry::End { changes, .. } = entry else { continue };
             for change in changes {
                 match change {
