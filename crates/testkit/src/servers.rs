@@ -77,6 +77,54 @@ impl Server {
     }
 }
 
+/// A backend: its URL, and the variables with the credentials that go with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backend {
+    /// The URL, as the command line takes it.
+    pub url: String,
+    /// The variables that say who asks.
+    pub variables: Vec<(&'static str, String)>,
+}
+
+impl Backend {
+    /// The value of one of its variables.
+    pub fn variable(&self, name: &str) -> Option<String> {
+        self.variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
+    }
+}
+
+impl Server {
+    /// A backend on such a server, below a prefix of the bucket that is there; on PostgreSQL in a
+    /// table of that name. Prefixes have letters, digits and hyphens.
+    ///
+    /// # Panics
+    ///
+    /// For a server that isn't a place for state.
+    pub fn backend(self, found: &Found, prefix: &str) -> Backend {
+        let Found { endpoint, authority, user, password, bucket } = found;
+        let (url, variables) = match self {
+            Server::S3 => (
+                format!("s3://{bucket}/{prefix}?region=us-east-1&endpoint={endpoint}&s3ForcePathStyle=true"),
+                vec![("AWS_ACCESS_KEY_ID", user.clone()), ("AWS_SECRET_ACCESS_KEY", password.clone())],
+            ),
+            Server::Postgres => {
+                let table = prefix.replace('-', "_");
+                let server = format!("{user}:{password}@{authority}/{bucket}");
+                (format!("postgres://{server}?sslmode=disable&table={table}"), Vec::new())
+            }
+            Server::Azure => (
+                format!("azblob://{bucket}/{prefix}?localemu=true&domain={authority}&protocol=http"),
+                vec![("AZURE_STORAGE_ACCOUNT", user.clone()), ("AZURE_STORAGE_KEY", password.clone())],
+            ),
+            Server::Gcs => {
+                (format!("gs://{bucket}/{prefix}"), vec![("STORAGE_EMULATOR_HOST", authority.clone())])
+            }
+            Server::AwsKms => panic!("no state is kept by {}", self.name()),
+        };
+        Backend { url, variables }
+    }
+}
+
 impl Found {
     fn parse(url: &str) -> Option<Found> {
         let (scheme, rest) = url.split_once("://")?;
