@@ -23,7 +23,7 @@ use crate::run::shown;
 use crate::servers::guard::Guarded;
 pub(crate) use crate::servers::kinds::Kind;
 use crate::servers::kinds::Ready;
-use crate::test_env::TestEnv;
+use crate::test_env::{TestEnv, VARIABLE};
 
 /// How long a server may take until it answers. Generous: machines are shared, and nothing is
 /// measured by it.
@@ -134,7 +134,7 @@ pub(crate) fn run(repo: &Repo, arguments: &[String]) -> Result<()> {
     let servers = Servers::start(repo, &env, &kinds)?;
     if let Some((program, rest)) = command.split_first() {
         let mut command = Command::new(program);
-        servers.tell(command.args(rest));
+        servers.tell(command.args(rest).env(VARIABLE, env.root()));
         let status = command.status().with_context(|| format!("`{}` can't be started", shown(&command)))?;
         if !status.success() {
             bail!("`{}` failed: {status}", shown(&command));

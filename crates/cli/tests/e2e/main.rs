@@ -21,6 +21,7 @@ mod packages;
 mod pending;
 mod plans;
 mod policies;
+mod race;
 mod random_sdks;
 mod sdks;
 mod stack_commands;

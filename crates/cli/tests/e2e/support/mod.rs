@@ -1,6 +1,7 @@
 //! A sealed surrounding for the binary, and what tests ask of it afterwards.
 
 mod calls;
+mod place;
 mod prepared;
 mod ran;
 mod s3;
@@ -8,6 +9,7 @@ mod sealed;
 mod terminal;
 
 pub(crate) use calls::Call;
+pub(crate) use place::Place;
 pub(crate) use prepared::{path as test_env, plugin};
 pub(crate) use ran::Ran;
 pub(crate) use s3::Bucket;
