@@ -34,7 +34,13 @@ usage: cargo xtask <task>
                                   measure planning alone; the last line is registrations a second
   bench up --resources N[,N...]   measure create, no-op, preview, refresh and destroy
            [--language yaml|python|node|go[,...]] [--provider builtin|plugin]
-           [--runs N] [--peer-up-to N] [--no-peer] [--no-build] [--output FILE]";
+           [--runs N] [--peer-up-to N] [--no-peer] [--no-build] [--output FILE]
+  bench state [--resources 200,2000] [--chain 100] [--latency 0,20,50] [--language yaml|python]
+              [--stores directory,s3,gcs,azure,postgres] [--runs N] [--trace]
+              [--peer-up-to N] [--no-peer] [--no-build] [--output FILE]
+                                  measure what keeping a state costs, by store and by how far away it is
+  bench state --large [--resources 100000] [--runs N] [--no-build] [--output FILE]
+                                  measure reading, exporting and editing a large state";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -4,9 +4,11 @@
 //! that answers at once. `floor provider <package> <count> <parallel>` sends a provider the calls
 //! that the phases of a stack's life make. Both print one line: seconds for the first, seconds of
 //! each phase for the second. The benchmark (`cargo xtask bench`) sets these beside what it measured.
+//! `floor proxy <http|postgres> <host:port>` is the way to a store, slower than it is.
 
 mod program;
 mod provider;
+mod proxy;
 
 use std::process::ExitCode;
 
@@ -15,7 +17,8 @@ type Problem = Box<dyn std::error::Error>;
 
 const USAGE: &str = "\
 usage: floor program <runtime> <folder> <parallel> <key=value>...
-       floor provider <package> <count> <parallel>";
+       floor provider <package> <count> <parallel>
+       floor proxy <http|postgres> <host:port>";
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -26,6 +29,12 @@ async fn main() -> ExitCode {
             program::measure(runtime, folder, parallel, config).await
         }
         ["provider", package, count, parallel] => provider::measure(package, count, parallel).await,
+        ["proxy", protocol, server] => {
+            return match proxy::serve(protocol, server) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(problem) => failed(&problem),
+            };
+        }
         _ => Err(USAGE.into()),
     };
     match result {
@@ -33,9 +42,11 @@ async fn main() -> ExitCode {
             println!("{line}");
             ExitCode::SUCCESS
         }
-        Err(problem) => {
-            eprintln!("floor: {problem}");
-            ExitCode::FAILURE
-        }
+        Err(problem) => failed(&problem),
     }
+}
+
+fn failed(problem: &Problem) -> ExitCode {
+    eprintln!("floor: {problem}");
+    ExitCode::FAILURE
 }

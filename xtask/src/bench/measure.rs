@@ -30,6 +30,8 @@ pub(crate) struct Measured {
     pub(crate) own_peak: u64,
     /// The most memory that the command and its descendants had at one time, in bytes.
     pub(crate) tree_peak: u64,
+    /// How many bytes the command itself has had written to disks.
+    pub(crate) written: u64,
 }
 
 /// What was seen of the processes while they ran.
@@ -50,15 +52,16 @@ pub(crate) fn measured(command: &mut Command, output: &std::path::Path) -> Resul
     let pid = Pid::from_child(&child);
     let number = pid.as_raw_nonzero().get();
     let ended = AtomicBool::new(false);
-    let (wall, last, samples) = thread::scope(|scope| {
+    let (wall, last, written, samples) = thread::scope(|scope| {
         let sampler = scope.spawn(|| sample(number, &ended));
         // The process stays a zombie, whose times can still be read.
         let waited = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT);
         let wall = start.elapsed().as_secs_f64();
         let last = times(number);
+        let io = std::fs::read_to_string(format!("/proc/{number}/io")).unwrap_or_default();
         ended.store(true, Ordering::Relaxed);
         let samples = sampler.join().unwrap_or_default();
-        waited.map(|_| (wall, last, samples))
+        waited.map(|_| (wall, last, number_of(&io, "write_bytes:"), samples))
     })?;
     let status = child.wait()?;
     if !status.success() {
@@ -75,6 +78,7 @@ pub(crate) fn measured(command: &mut Command, output: &std::path::Path) -> Resul
         tree_cpu: own_cpu + reaped.max(seen),
         own_peak: samples.own_peak,
         tree_peak: samples.tree_peak.max(samples.own_peak),
+        written,
     })
 }
 
@@ -84,9 +88,9 @@ fn sample(root: i32, ended: &AtomicBool) -> Samples {
         let mut together = 0;
         for pid in tree(root) {
             let Ok(status) = std::fs::read_to_string(format!("/proc/{pid}/status")) else { continue };
-            together += kilobytes(&status, "VmRSS:") * 1024;
+            together += number_of(&status, "VmRSS:") * 1024;
             if pid == root {
-                samples.own_peak = samples.own_peak.max(kilobytes(&status, "VmHWM:") * 1024);
+                samples.own_peak = samples.own_peak.max(number_of(&status, "VmHWM:") * 1024);
             }
             if let Some((own, reaped)) = times(pid) {
                 samples.cpu.insert(pid, own + if pid == root { 0.0 } else { reaped });
@@ -113,7 +117,8 @@ fn tree(root: i32) -> Vec<i32> {
     found
 }
 
-fn kilobytes(status: &str, field: &str) -> u64 {
+/// The number that a line of a file in `/proc` begins with.
+fn number_of(status: &str, field: &str) -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix(field));
     line.and_then(|line| line.split_whitespace().next()).and_then(|n| n.parse().ok()).unwrap_or(0)
 }
@@ -143,8 +148,8 @@ mod tests {
 
     #[test]
     fn memory_is_found_in_the_status() {
-        assert_eq!(kilobytes("Name:\tx\nVmHWM:\t  2048 kB\nVmRSS:\t 1024 kB\n", "VmRSS:"), 1024);
-        assert_eq!(kilobytes("Name:\tx\n", "VmRSS:"), 0);
+        assert_eq!(number_of("Name:\tx\nVmHWM:\t  2048 kB\nVmRSS:\t 1024 kB\n", "VmRSS:"), 1024);
+        assert_eq!(number_of("Name:\tx\n", "VmRSS:"), 0);
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: what things cost. `plan` measures the planner alone; `up` what a stack's life
-//! costs, beside what it can't cost less than.
+//! `cargo xtask bench`: what things cost. `plan` measures the planner alone; `state` what stores cost;
+//! `up` what a stack's life costs, beside what it can't cost less than.
 //!
 //! For each language and size a fresh stack is created, updated without a change, previewed,
 //! refreshed and destroyed by the release binary, and by the `pulumi` on `PATH` if there is one. The
@@ -12,6 +12,8 @@ mod measure;
 mod options;
 mod plan;
 mod stage;
+#[cfg(target_os = "linux")]
+mod state;
 mod table;
 
 use std::path::PathBuf;
@@ -62,6 +64,12 @@ pub(crate) fn run(repo: &Repo, arguments: &[String]) -> Result<()> {
     if !cfg!(target_os = "linux") {
         bail!("the benchmark reads /proc and runs on Linux only");
     }
+    #[cfg(target_os = "linux")]
+    if let Some((first, rest)) = arguments.split_first()
+        && first == "state"
+    {
+        return state::run(repo, rest, arguments);
+    }
     let options = Options::parse(arguments)?;
     let bench = Bench::prepare(repo, &options)?;
     let mut findings = Vec::new();
@@ -82,6 +90,23 @@ pub(crate) fn run(repo: &Repo, arguments: &[String]) -> Result<()> {
     Ok(())
 }
 
+/// Builds the release binaries, if asked to, and gives the folder with copies of them: a build
+/// meanwhile must not change what is measured.
+fn binaries(repo: &Repo, build: bool) -> Result<PathBuf> {
+    if build {
+        let mut build = cargo();
+        build.args(["build", "--release", "-p", "purlin", "-p", "purlin-floor"]).current_dir(repo.root());
+        passed_on(&mut build)?;
+    }
+    let binaries = repo.target().join("bench/bin");
+    fresh_folder(&binaries)?;
+    for name in ["purlin", "floor"] {
+        let built = repo.target().join("release").join(name);
+        std::fs::copy(&built, binaries.join(name)).with_context(|| built.display().to_string())?;
+    }
+    Ok(binaries)
+}
+
 /// Everything that the measurements need, ready.
 struct Bench<'a> {
     repo: &'a Repo,
@@ -97,18 +122,7 @@ struct Bench<'a> {
 
 impl<'a> Bench<'a> {
     fn prepare(repo: &'a Repo, options: &'a Options) -> Result<Bench<'a>> {
-        let mut build = cargo();
-        build.args(["build", "--release", "-p", "purlin", "-p", "purlin-floor"]).current_dir(repo.root());
-        if options.build {
-            passed_on(&mut build)?;
-        }
-        // Copies: a build meanwhile must not change what is measured.
-        let binaries = repo.target().join("bench/bin");
-        fresh_folder(&binaries)?;
-        for name in ["purlin", "floor"] {
-            let built = repo.target().join("release").join(name);
-            std::fs::copy(&built, binaries.join(name)).with_context(|| built.display().to_string())?;
-        }
+        let binaries = binaries(repo, options.build)?;
         let mut env = None;
         for language in &options.languages {
             match language {
@@ -163,7 +177,13 @@ impl<'a> Bench<'a> {
         resources: usize,
         memory: bool,
     ) -> Result<Stage> {
-        let around = Surroundings { repo: self.repo, provider: &self.provider, env: self.env.as_ref() };
+        let around = Surroundings {
+            repo: self.repo,
+            provider: &self.provider,
+            env: self.env.as_ref(),
+            backend: None,
+            chained: false,
+        };
         Stage::set(&around, engine, language, resources, memory)
     }
 

@@ -100,7 +100,8 @@ impl Options {
         match words.next() {
             Some("up") => {}
             _ => bail!(
-                "say what to measure: cargo xtask bench plan, or cargo xtask bench up --resources N[,N...]"
+                "say what to measure: cargo xtask bench plan, cargo xtask bench state, or cargo xtask bench up \
+                 --resources N[,N...]"
             ),
         }
         while let Some(flag) = words.next() {

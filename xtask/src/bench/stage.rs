@@ -51,6 +51,18 @@ pub(crate) struct Stage {
     pub(crate) resources: usize,
     pub(crate) provider: Provider,
     venv: Option<PathBuf>,
+    /// Where the state is, unless it is in a folder.
+    backend: Option<Backend>,
+    /// Whether each resource needs the one before it.
+    chained: bool,
+}
+
+/// A place for the state that is not a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Backend {
+    pub(crate) url: String,
+    /// Variables with credentials.
+    pub(crate) variables: Vec<(&'static str, String)>,
 }
 
 /// What all stages have in common.
@@ -58,6 +70,10 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) repo: &'a Repo,
     pub(crate) provider: &'a Provider,
     pub(crate) env: Option<&'a TestEnv>,
+    /// Where the state is, unless it is in a folder.
+    pub(crate) backend: Option<Backend>,
+    /// Whether each resource needs the one before it. (YAML only.)
+    pub(crate) chained: bool,
 }
 
 impl Stage {
@@ -81,7 +97,8 @@ impl Stage {
         }
         let venv = around.env.filter(|_| language == Language::Python).map(TestEnv::venv);
         let (engine, provider) = (engine.clone(), around.provider.clone());
-        let stage = Stage { engine, folder, state, language, resources, provider, venv };
+        let (backend, chained) = (around.backend.clone(), around.chained);
+        let stage = Stage { engine, folder, state, language, resources, provider, venv, backend, chained };
         stage.write_program(around.repo, around.env)?;
         Ok(stage)
     }
@@ -118,12 +135,16 @@ impl Stage {
         }
         for number in 0..self.resources {
             let payload = format!("{number:0>300}");
+            let previous = match number.checked_sub(1).filter(|_| self.chained) {
+                Some(before) => format!("        previous: ${{thing-{before}.result}}\n"),
+                None => String::new(),
+            };
             // Writing to a string can't fail.
             let _ = match self.provider.package() {
                 "random" => write!(
                     text,
                     "  thing-{number}:\n    type: random:index/randomString:RandomString\n    \
-                     properties:\n      length: 8\n      keepers:\n        payload: \"{payload}\"\n"
+                     properties:\n      length: 8\n      keepers:\n        payload: \"{payload}\"\n{previous}"
                 ),
                 _ => write!(
                     text,
@@ -152,11 +173,14 @@ impl Stage {
         path.push(":");
         path.push(std::env::var_os("PATH").unwrap_or_default());
         let home = self.folder.parent().unwrap_or(&self.folder).join("home");
+        let url = self.backend.as_ref().map(|backend| backend.url.clone());
+        let url = url.unwrap_or_else(|| format!("file://{}", self.state.display()));
         command
             .current_dir(self.program())
             .env("PATH", path)
             .env("PULUMI_HOME", home)
-            .env("PULUMI_BACKEND_URL", format!("file://{}", self.state.display()))
+            .env("PULUMI_BACKEND_URL", url)
+            .envs(self.backend.iter().flat_map(|backend| backend.variables.clone()))
             .env("PULUMI_CONFIG_PASSPHRASE", "bench")
             .env("PULUMI_SKIP_UPDATE_CHECK", "true")
             .env("PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION", "true")
@@ -171,14 +195,14 @@ impl Stage {
         command
     }
 
-    fn engine(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn engine(&self, arguments: &[&str]) -> Command {
         let mut command = self.command(self.engine.binary());
         command.args(arguments);
         command
     }
 
-    /// Takes the stack through its life.
-    pub(crate) fn live(&self) -> Result<Life> {
+    /// Makes the stack.
+    pub(crate) fn init(&self) -> Result<()> {
         captured(&mut self.engine(&["stack", "init", "dev"]))?;
         for (key, value) in self.config() {
             captured(&mut self.engine(&["config", "set", key, &value]))?;
@@ -187,30 +211,67 @@ impl Stage {
             // The program is compiled once; that is no cost of an operation.
             captured(&mut self.engine(&["preview"]))?;
         }
+        Ok(())
+    }
+
+    /// Runs one command of its life.
+    pub(crate) fn phase(&self, phase: &str) -> Result<Measured> {
+        let arguments: &[&str] = match phase {
+            "create" | "no-op" => &["up", "--yes", "--skip-preview"],
+            "preview" => &["preview"],
+            "refresh" => &["refresh", "--yes", "--skip-preview"],
+            _ => &["destroy", "--yes", "--skip-preview"],
+        };
+        let output = self.folder.join(format!("{phase}.txt"));
+        measured(&mut self.engine(arguments), &output).with_context(|| phase.to_owned())
+    }
+
+    /// Takes the stack through its life.
+    pub(crate) fn live(&self) -> Result<Life> {
+        self.init()?;
         let mut phases = [Measured::default(); 5];
         let mut checkpoint = 0;
         for (phase, slot) in PHASES.iter().zip(&mut phases) {
-            let arguments: &[&str] = match *phase {
-                "create" | "no-op" => &["up", "--yes", "--skip-preview"],
-                "preview" => &["preview"],
-                "refresh" => &["refresh", "--yes", "--skip-preview"],
-                _ => &["destroy", "--yes", "--skip-preview"],
-            };
-            let output = self.folder.join(format!("{phase}.txt"));
-            *slot = measured(&mut self.engine(arguments), &output).with_context(|| (*phase).to_owned())?;
+            *slot = self.phase(phase)?;
             if *phase == "create" {
-                let file = self.state.join(".pulumi/stacks/many/dev.json");
-                checkpoint = file.metadata().with_context(|| file.display().to_string())?.len();
-                self.check_checkpoint(&file)?;
+                let text = self.checkpoint()?;
+                checkpoint = text.len() as u64;
+                self.check_checkpoint(&text)?;
             }
         }
         Ok(Life { phases, checkpoint })
     }
 
+    /// The folder with the state, where it is in one.
+    pub(crate) fn state(&self) -> &Path {
+        &self.state
+    }
+
+    /// The stack's file, where the state is in a folder.
+    fn checkpoint(&self) -> Result<Vec<u8>> {
+        let file = self.state.join(".pulumi/stacks/many/dev.json");
+        std::fs::read(&file).with_context(|| file.display().to_string())
+    }
+
+    /// The resources of the state, checked: everything that was to be made was made.
+    pub(crate) fn resources(&self) -> Result<Vec<serde_json::Value>> {
+        let text = captured(&mut self.engine(&["stack", "export"]))?;
+        let mut state: serde_json::Value = serde_json::from_str(&text)?;
+        self.check_resources(&state["deployment"]["resources"])?;
+        match state["deployment"]["resources"].take() {
+            serde_json::Value::Array(resources) => Ok(resources),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    fn check_checkpoint(&self, text: &[u8]) -> Result<()> {
+        let state: serde_json::Value = serde_json::from_slice(text)?;
+        self.check_resources(&state["checkpoint"]["latest"]["resources"])
+    }
+
     /// Whether everything that was to be made was made: a benchmark of something else is worth nothing.
-    fn check_checkpoint(&self, file: &Path) -> Result<()> {
-        let state: serde_json::Value = serde_json::from_slice(&std::fs::read(file)?)?;
-        let resources = state["checkpoint"]["latest"]["resources"].as_array();
+    fn check_resources(&self, resources: &serde_json::Value) -> Result<()> {
+        let resources = resources.as_array();
         let things = resources.into_iter().flatten().filter(|r| r["custom"] == true);
         let things = things.filter(|r| r["type"].as_str().is_some_and(|t| !t.starts_with("pulumi:"))).count();
         anyhow::ensure!(things == self.resources, "{things} resources were made, not {}", self.resources);

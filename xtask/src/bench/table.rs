@@ -9,7 +9,7 @@ use super::stage::Engine;
 use super::{Finding, PHASES};
 use crate::run::captured;
 
-const MEGABYTE: f64 = 1_000_000.0;
+pub(crate) const MEGABYTE: f64 = 1_000_000.0;
 
 /// What the findings were found with.
 pub(crate) fn description(provider: &Provider, peer: Option<&Engine>) -> Result<String> {
@@ -44,12 +44,12 @@ pub(crate) fn report(description: &str, findings: &[Finding], arguments: &[Strin
 }
 
 /// The arguments that say what was measured, without those about files.
-fn shown(arguments: &[String]) -> String {
+pub(crate) fn shown(arguments: &[String]) -> String {
     let mut words = Vec::new();
     let mut all = arguments.iter().map(String::as_str);
     while let Some(word) = all.next() {
         match word {
-            "--no-build" => {}
+            "--no-build" | "--trace" => {}
             "--output" => drop(all.next()),
             word => words.push(word),
         }
@@ -57,17 +57,17 @@ fn shown(arguments: &[String]) -> String {
     words.join(" ")
 }
 
-fn seconds(value: f64) -> String {
+pub(crate) fn seconds(value: f64) -> String {
     if value < 10.0 { format!("{value:.2}") } else { format!("{value:.1}") }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "sizes are far below 2^52")]
-fn float(value: u64) -> f64 {
+pub(crate) fn float(value: u64) -> f64 {
     value as f64
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
-fn count(value: usize) -> f64 {
+pub(crate) fn count(value: usize) -> f64 {
     value as f64
 }
 
@@ -184,8 +184,14 @@ mod tests {
     use super::*;
 
     fn life(wall: f64, own_cpu: f64) -> Life {
-        let measured =
-            Measured { wall, own_cpu, tree_cpu: own_cpu, own_peak: 20_000_000, tree_peak: 90_000_000 };
+        let measured = Measured {
+            wall,
+            own_cpu,
+            tree_cpu: own_cpu,
+            own_peak: 20_000_000,
+            tree_peak: 90_000_000,
+            written: 0,
+        };
         Life { phases: [measured; 5], checkpoint: 260_000 }
     }
 

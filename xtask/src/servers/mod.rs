@@ -89,6 +89,11 @@ impl Servers {
         self.running.iter().map(|(kind, address, _)| (kind.variable(), address.as_str()))
     }
 
+    /// What the variable of a server holds, if it runs.
+    pub(crate) fn address(&self, kind: Kind) -> Option<&str> {
+        self.running.iter().find(|(running, ..)| *running == kind).map(|(_, address, _)| address.as_str())
+    }
+
     /// Tells a command where the servers are.
     pub(crate) fn tell(&self, command: &mut Command) {
         command.envs(self.variables());

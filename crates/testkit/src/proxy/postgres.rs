@@ -110,22 +110,42 @@ async fn opening(client: &mut Side) -> Result<Option<Vec<u8>>> {
     }
 }
 
-/// Adds the SQL of a message to what the request is called.
+/// Adds the SQL of a message, or `execute` and the first of its values, to what the request is called.
 fn name(message: &[u8], label: &mut String) {
     let texts: Vec<&[u8]> = message[5..].split(|byte| *byte == 0).collect();
     let text = match message[0] {
-        b'Q' => texts.first(),
+        b'Q' => texts.first().map(|text| String::from_utf8_lossy(text)),
         // The name of the statement comes first.
-        b'P' => texts.get(1),
-        b'B' => Some(&b"execute".as_slice()),
+        b'P' => texts.get(1).map(|text| String::from_utf8_lossy(text)),
+        b'B' => {
+            let value = String::from_utf8_lossy(first_value(&message[5..]).unwrap_or_default());
+            Some(format!("execute {value}").trim_end().to_owned().into())
+        }
         _ => None,
     };
     if let Some(text) = text {
         if !label.is_empty() {
             label.push_str("; ");
         }
-        label.push_str(&String::from_utf8_lossy(text));
+        label.push_str(&text);
     }
+}
+
+/// The first value that is bound to a statement. Before it come the names of portal and statement,
+/// and formats.
+fn first_value(mut rest: &[u8]) -> Option<&[u8]> {
+    for _ in 0..2 {
+        let end = rest.iter().position(|byte| *byte == 0)?;
+        rest = &rest[end + 1..];
+    }
+    let short =
+        |bytes: &[u8]| Some(usize::from(bytes.first().copied()?) << 8 | usize::from(bytes.get(1).copied()?));
+    rest = rest.get(2 + 2 * short(rest)?..)?;
+    if short(rest)? == 0 {
+        return None;
+    }
+    let length = number(rest.get(2..6)?) as usize;
+    rest.get(6..)?.get(..length)
 }
 
 async fn exchange(
