@@ -475,6 +475,11 @@ fn adopt_state_salt(
 pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), Diagnostic> {
     use std::io::Write as _;
     let failed = |e: std::io::Error| Diagnostic::error("file-write", format!("{}: {e}", path.display()));
+    open_private(path).and_then(|mut file| file.write_all(text.as_bytes())).map_err(failed)
+}
+
+/// Opens a file that may hold secrets, to write it anew: readable by its owner only.
+pub(crate) fn open_private(path: &Path) -> std::io::Result<std::fs::File> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
@@ -482,7 +487,7 @@ pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), Diagnostic> {
         use std::os::unix::fs::OpenOptionsExt as _;
         options.mode(0o600);
     }
-    options.open(path).and_then(|mut file| file.write_all(text.as_bytes())).map_err(failed)
+    options.open(path)
 }
 
 /// The manager for a preview of a stack that was never deployed: that of the settings, or one that

@@ -50,6 +50,18 @@ impl Output {
         }
     }
 
+    /// Writes data piece by piece, as it is. Once the reader has gone away, nothing is written any more.
+    pub(crate) fn data(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) {
+        let _guard = self.lock.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if self.is_closed() {
+            return;
+        }
+        let mut stream = io::stdout().lock();
+        if write(&mut stream).and_then(|()| stream.flush()).is_err() {
+            self.closed.store(true, Ordering::Relaxed);
+        }
+    }
+
     /// Writes a line.
     pub(crate) fn line(&self, text: impl AsRef<str>) {
         let mut text = text.as_ref().to_owned();

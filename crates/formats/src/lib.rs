@@ -24,6 +24,7 @@ mod why;
 pub use checkpoint::{
     Checkpoint, KNOWN_FEATURES, ParseOptions, WriteError, export_deployment, features_of, magic,
     migrate_provider_outputs, parse_checkpoint, parse_deployment, write_checkpoint, write_deployment,
+    write_export,
 };
 pub use decode::{BagDecoder, ValueDecoder};
 pub use digest::{DigestOptions, PreviewDigest};

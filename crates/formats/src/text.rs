@@ -278,61 +278,76 @@ fn string_end(bytes: &[u8], start: usize) -> usize {
 
 /// JSON laid out over lines, four spaces a level. The text is taken to be well-formed.
 pub fn indent(text: &str) -> String {
-    let bytes = text.as_bytes();
     let mut out = String::with_capacity(text.len() * 2);
-    let mut depth = 0usize;
-    let mut at = 0;
-    let line = |out: &mut String, depth: usize| {
-        out.push('\n');
-        for _ in 0..depth {
-            out.push_str("    ");
+    Indenter::default().push(text, &mut out);
+    out
+}
+
+/// Lays JSON out over lines, four spaces a level, piece by piece.
+#[derive(Debug, Default)]
+pub(crate) struct Indenter {
+    depth: usize,
+    /// Whether the last token opened an object or a list, which may turn out to be empty.
+    opened: bool,
+}
+
+/// A line break, and white space for as many levels as most texts have.
+const LINE: &str = "\n                                                                ";
+
+impl Indenter {
+    /// Appends a piece, which is made of whole tokens.
+    pub(crate) fn push(&mut self, text: &str, out: &mut String) {
+        let bytes = text.as_bytes();
+        let mut at = 0;
+        while at < bytes.len() {
+            let start = at;
+            let byte = bytes[start];
+            at += 1;
+            if matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
+                continue;
+            }
+            let closes = matches!(byte, b'}' | b']');
+            self.depth -= usize::from(closes && self.depth > 0);
+            if self.opened != closes {
+                self.line(out);
+            }
+            self.opened = matches!(byte, b'{' | b'[');
+            self.depth += usize::from(self.opened);
+            match byte {
+                b'"' => at = string_end(bytes, start),
+                b'{' | b'[' | b'}' | b']' => {}
+                b',' => {
+                    out.push(',');
+                    self.line(out);
+                    continue;
+                }
+                b':' => {
+                    out.push_str(": ");
+                    continue;
+                }
+                _ => {
+                    while at < bytes.len()
+                        && !matches!(bytes[at], b',' | b'}' | b']' | b':' | b'"' | b'{' | b'[')
+                        && !bytes[at].is_ascii_whitespace()
+                    {
+                        at += 1;
+                    }
+                }
+            }
+            out.push_str(&text[start..at]);
         }
-    };
-    while at < bytes.len() {
-        let start = at;
-        at += 1;
-        match bytes[start] {
-            b'"' => {
-                at = string_end(bytes, start);
-                out.push_str(&text[start..at]);
-            }
-            b'{' | b'[' => {
-                out.push_str(&text[start..at]);
-                let next = bytes[at..].iter().position(|b| !b.is_ascii_whitespace()).map(|skip| at + skip);
-                match next {
-                    Some(next) if matches!(bytes[next], b'}' | b']') => {
-                        out.push_str(&text[next..=next]);
-                        at = next + 1;
-                    }
-                    _ => {
-                        depth += 1;
-                        line(&mut out, depth);
-                    }
-                }
-            }
-            b'}' | b']' => {
-                depth = depth.saturating_sub(1);
-                line(&mut out, depth);
-                out.push_str(&text[start..at]);
-            }
-            b',' => {
-                out.push(',');
-                line(&mut out, depth);
-            }
-            b':' => out.push_str(": "),
-            b' ' | b'\n' | b'\r' | b'\t' => {}
-            _ => {
-                while at < bytes.len()
-                    && !matches!(bytes[at], b',' | b'}' | b']' | b':' | b'"' | b'{' | b'[')
-                    && !bytes[at].is_ascii_whitespace()
-                {
-                    at += 1;
-                }
-                out.push_str(&text[start..at]);
+    }
+
+    fn line(&self, out: &mut String) {
+        let width = self.depth * 4;
+        match LINE.get(..=width) {
+            Some(line) => out.push_str(line),
+            None => {
+                out.push_str(LINE);
+                out.extend(std::iter::repeat_n(' ', width + 1 - LINE.len()));
             }
         }
     }
-    out
 }
 
 #[cfg(test)]
@@ -433,6 +448,18 @@ mod tests {
         assert_eq!(compact(&lines), flat);
         assert_eq!(indent(&lines), lines);
         assert!(matches!(compact(flat), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn pieces_are_laid_out_as_the_whole() {
+        let pieces = ["{\"a\":[", "1,", "{}", "],\"b\"", ":{ ", " }", "", ",\"c\":[[", "]]}"];
+        let (mut indenter, mut out) = (Indenter::default(), String::new());
+        for piece in pieces {
+            indenter.push(piece, &mut out);
+        }
+        assert_eq!(out, indent(&pieces.concat()));
+        let (deep, levels) = ("[".repeat(20), 20);
+        assert!(indent(&(deep + "1")).ends_with(&format!("\n{}1", "    ".repeat(levels))));
     }
 
     #[test]

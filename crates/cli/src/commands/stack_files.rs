@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 
 use purlin_diag::Diagnostic;
-use purlin_formats::export_deployment;
+use purlin_formats::{WriteError, export_deployment, write_export};
 use purlin_model::urn::STACK_TYPE;
 use purlin_model::{PropertyValue, Snapshot};
 
@@ -114,27 +114,57 @@ pub(crate) async fn export(
     args: StackExportArgs,
 ) -> Result<(), CommandError> {
     let target = context.stack(named)?;
-    let mut text = match &args.version {
-        None => target.store.export(&target.id).await?,
+    let loaded = match &args.version {
+        None => target.store.load(&target.id).await?,
         Some(version) => {
             let version = version.parse().map_err(|_| {
                 Diagnostic::error("version-unknown", format!("'{version}' is no version"))
                     .with_hint("`stack history` lists the versions")
             })?;
-            let loaded = target.store.load_version(&target.id, version).await?;
-            export_deployment(loaded.deployed.then_some(&*loaded.snapshot)).map_err(|e| e.diagnostic())?
+            target.store.load_version(&target.id, version).await?
         }
     };
-    if args.show_secrets {
-        text = config_values::reveal(context, &target, &text).await?;
+    let snapshot = loaded.deployed.then_some(&*loaded.snapshot);
+    let file = args.file.as_ref().map(|path| context.ambient.cwd.join(path));
+    if !args.show_secrets {
+        return write_exported(context, file.as_deref(), snapshot);
     }
+    let text = export_deployment(snapshot).map_err(|error| error.diagnostic())?;
+    let mut text = config_values::reveal(context, &target, &text).await?;
     if !text.ends_with('\n') {
         text.push('\n');
     }
-    match &args.file {
+    match file {
         None => context.out.write(&text),
-        Some(path) => config_values::write_private(&context.ambient.cwd.join(path), &text)?,
+        Some(path) => config_values::write_private(&path, &text)?,
     }
+    Ok(())
+}
+
+/// Writes a deployment as it is kept, piece by piece: it may be large.
+fn write_exported(
+    context: &Context,
+    file: Option<&std::path::Path>,
+    snapshot: Option<&Snapshot>,
+) -> Result<(), CommandError> {
+    let Some(path) = file else {
+        let mut refused = Ok(());
+        context.out.data(|out| match write_export(out, snapshot) {
+            Err(WriteError::Io(error)) => Err(error),
+            written => {
+                refused = written.map_err(|error| error.diagnostic());
+                Ok(())
+            }
+        });
+        return Ok(refused?);
+    };
+    let failed =
+        |error: std::io::Error| Diagnostic::error("file-write", format!("{}: {error}", path.display()));
+    let mut out = config_values::open_private(path).map_err(failed)?;
+    write_export(&mut out, snapshot).map_err(|error| match error {
+        WriteError::Io(error) => failed(error),
+        error @ WriteError::Refused(_) => error.diagnostic(),
+    })?;
     Ok(())
 }
 

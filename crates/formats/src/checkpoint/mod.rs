@@ -8,7 +8,7 @@ mod write;
 pub use features::{KNOWN_FEATURES, features_of};
 pub use migrate::migrate_provider_outputs;
 pub use read::{Checkpoint, ParseOptions, parse_checkpoint, parse_deployment};
-pub use write::{WriteError, export_deployment, magic, write_checkpoint, write_deployment};
+pub use write::{WriteError, export_deployment, magic, write_checkpoint, write_deployment, write_export};
 
 /// Where a key that is carried through unread stands, and its name there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

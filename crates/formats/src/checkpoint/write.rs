@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::{Place, features_of};
 use crate::envelope_write::{STORED, push_resource};
 use crate::extension::push_extension;
-use crate::text::{Escape, ObjectWriter, indent, push_on_one_line, push_string, push_texts};
+use crate::text::{Escape, Indenter, ObjectWriter, push_on_one_line, push_string, push_texts};
 
 /// How much text is gathered before it is handed on.
 const CHUNK: usize = 128 * 1024;
@@ -108,11 +108,36 @@ pub fn write_deployment(out: &mut dyn Write, snapshot: Option<&Snapshot>) -> Res
 /// The text of an exported deployment as people see it, with a line break at its end.
 pub fn export_deployment(snapshot: Option<&Snapshot>) -> Result<String, WriteError> {
     let mut bytes = Vec::new();
-    write_deployment(&mut bytes, snapshot)?;
-    let flat = String::from_utf8(bytes).map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))?;
-    let mut text = indent(&flat);
-    text.push('\n');
-    Ok(text)
+    write_export(&mut bytes, snapshot)?;
+    Ok(String::from_utf8(bytes).map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))?)
+}
+
+/// Writes the same piece by piece, in pieces of some size.
+pub fn write_export(out: &mut dyn Write, snapshot: Option<&Snapshot>) -> Result<(), WriteError> {
+    let mut lines = Lines { out, indenter: Indenter::default(), text: String::new() };
+    write_deployment(&mut lines, snapshot)?;
+    Ok(lines.out.write_all(b"\n")?)
+}
+
+/// Lays out what comes in pieces of whole tokens.
+struct Lines<'o> {
+    out: &'o mut dyn Write,
+    indenter: Indenter,
+    text: String,
+}
+
+impl Write for Lines<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let piece = std::str::from_utf8(bytes).map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))?;
+        self.text.clear();
+        self.indenter.push(piece, &mut self.text);
+        self.out.write_all(self.text.as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
 }
 
 struct Chunks<'o> {
