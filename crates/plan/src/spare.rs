@@ -21,6 +21,7 @@ impl Planner {
             return;
         }
         let before = condemned.len();
+        let idle = self.condemn_carried(condemned);
         let targets = std::mem::take(&mut self.settings.targets);
         let mut all: Vec<Slot> =
             self.all_slots().into_iter().filter(|slot| self.entry(*slot).fate != Fate::Gone).collect();
@@ -51,11 +52,13 @@ impl Planner {
             };
             let kept = graph.with_needs(kept);
             condemned.retain(|(_, slot), _| over(*slot) || !kept.contains(slot));
+            self.spare_carried(condemned, &idle, &all);
         } else {
             let allowed: HashSet<&Urn> =
                 graph.with_dependents(named, false, |_| true).into_iter().map(urn).collect();
             let meant = |urn: &Urn| allowed.contains(urn) || targets.only.contains(urn);
             condemned.retain(|(_, slot), _| over(*slot) || meant(urn(*slot)));
+            self.spare_carried(condemned, &idle, &all);
             let along =
                 |slot: &Slot| !(targets.with_dependents || over(*slot) || targets.only.contains(urn(*slot)));
             unnamed
@@ -68,7 +71,9 @@ impl Planner {
         self.spare_providers(condemned, &all);
         let carried = std::mem::take(&mut self.scope.carried);
         let left = all.into_iter().filter(|slot| self.goes_on(*slot, condemned));
-        let unclaimed = carried.into_iter().filter(|slot| self.entry(*slot).claimed.is_none());
+        let stays =
+            |slot: &Slot| self.entry(*slot).claimed.is_none() && !condemned.contains_key(&self.rank(*slot));
+        let unclaimed = carried.into_iter().filter(stays);
         self.scope.left = left.chain(unclaimed).collect();
         unnamed.iter().for_each(|urn| self.say(unnamed_delete(urn)));
         if !unnamed.is_empty() {
@@ -77,6 +82,49 @@ impl Planner {
             if !self.settings.preview {
                 self.scope.left.clear();
                 condemned.clear();
+            }
+        }
+    }
+
+    /// Adds what was carried along and nothing has registered. Whether something needs it in the end does
+    /// not depend on who came first.
+    fn condemn_carried(&self, condemned: &mut Condemned) -> HashSet<Slot> {
+        let mut added = HashSet::new();
+        if self.settings.mode != Mode::Update {
+            return added;
+        }
+        for slot in &self.scope.carried {
+            let entry = self.entry(*slot);
+            let idle = entry.claimed.is_none() && !entry.state.is_provider() && entry.state.view_of.is_none();
+            let op = match entry.fate {
+                _ if !idle || entry.state.delete => None,
+                Fate::AwaitsReplacement => Some(StepOp::RemovePendingReplace),
+                Fate::Stands if entry.state.external => Some(StepOp::Discard),
+                Fate::Stands => Some(StepOp::Delete),
+                Fate::Gone | Fate::Condemned(_) => None,
+            };
+            if let Some(op) = op.filter(|_| !condemned.contains_key(&self.rank(*slot))) {
+                condemned.insert(self.rank(*slot), op);
+                added.insert(*slot);
+            }
+        }
+        added
+    }
+
+    /// Takes out what was carried along and what stays refers to, directly or by way of others.
+    fn spare_carried(&self, condemned: &mut Condemned, idle: &HashSet<Slot>, all: &[Slot]) {
+        if idle.is_empty() {
+            return;
+        }
+        let mut needed: HashSet<&Urn> = HashSet::new();
+        for slot in all.iter().rev() {
+            let state = &self.entry(*slot).state;
+            let rank = self.rank(*slot);
+            if idle.contains(slot) && needed.contains(&state.urn) {
+                condemned.remove(&rank);
+            }
+            if !condemned.contains_key(&rank) {
+                needed.extend(state.references());
             }
         }
     }

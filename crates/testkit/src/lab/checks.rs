@@ -99,10 +99,16 @@ fn lost(before: &Snapshot, ran: &Ran, cloud: &Cloud, memory: &mut Memory, found:
     let ids: BTreeSet<&str> = ran.state.resources.iter().map(|state| state.id.as_str()).collect();
     let mut intent: BTreeMap<&str, bool> = BTreeMap::new();
     let mut with: BTreeMap<&str, &Urn> = BTreeMap::new();
+    // What went before it could be taken along has taken along what was in it all the same.
+    let mut vanished: Vec<(&Urn, &Urn)> = Vec::new();
     for state in known(before, &ran.entries) {
         *intent.entry(&state.id).or_default() |= state.retain_on_delete || state.external;
         if let Some(urn) = &state.deleted_with {
             with.insert(&state.id, urn);
+            let gone = !state.id.is_empty() && !things.contains_key(&state.id);
+            if gone && !state.pending_replacement {
+                vanished.push((urn, &state.urn));
+            }
         }
     }
     // What is deleted with something that is retained is retained with it.
@@ -122,7 +128,7 @@ fn lost(before: &Snapshot, ran: &Ran, cloud: &Cloud, memory: &mut Memory, found:
     for (id, urn) in &with {
         *intent.entry(id).or_default() |= kept.contains(*urn);
     }
-    let gone = taken_along(&ran.acts, &things, &with, &memory.released);
+    let gone = taken_along(&ran.acts, &things, &with, &vanished, &memory.released);
     // What a cascade deleted with another is gone, although its state waits for a replacement.
     for state in ran.state.resources.iter().filter(|state| state.pending_replacement) {
         if with.get(state.id.as_str()).is_some_and(|urn| gone.contains(*urn)) {
@@ -169,6 +175,7 @@ fn taken_along(
     acts: &[Act],
     things: &BTreeMap<String, Thing>,
     with: &BTreeMap<&str, &Urn>,
+    vanished: &[(&Urn, &Urn)],
     released: &BTreeSet<String>,
 ) -> BTreeSet<Urn> {
     let deletes = acts.iter().filter(|act| act.kind == OperationKind::Deleting && act.effect);
@@ -178,11 +185,12 @@ fn taken_along(
     let exists = |urn: &Urn| things.iter().any(|thing| managed(thing, urn));
     gone.extend(with.values().filter(|urn| !exists(urn)).map(|urn| (*urn).clone()));
     loop {
-        let more: Vec<Urn> = things
+        let taken = things
             .iter()
             .filter(|(id, _)| with.get(id.as_str()).is_some_and(|urn| gone.contains(*urn)))
-            .filter_map(|(_, thing)| thing.urn.clone().filter(|urn| !gone.contains(urn)))
-            .collect();
+            .filter_map(|(_, thing)| thing.urn.as_ref());
+        let vanished = vanished.iter().filter(|(with, _)| gone.contains(*with)).map(|(_, urn)| *urn);
+        let more: Vec<Urn> = taken.chain(vanished).filter(|urn| !gone.contains(*urn)).cloned().collect();
         if more.is_empty() {
             return gone;
         }
