@@ -17,6 +17,7 @@ mod hooks;
 mod kill;
 mod languages;
 mod lifecycle;
+mod official;
 mod packages;
 mod pending;
 mod plans;

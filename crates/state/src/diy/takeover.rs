@@ -273,7 +273,7 @@ fn mismatch(segments: &[Segment], stored: &Stored, base: &Snapshot) -> StateErro
         message.push_str(&lines.join("\n"));
     }
     let hint = format!(
-        "to set the journal aside, rename {} to end in .aside, then run the commands above",
+        "`purlin state repair` sets the journal ({}) aside; then run the commands above",
         places.join(", ")
     );
     StateError::Unusable(Diagnostic::error("journal-base", message).with_hint(hint))
