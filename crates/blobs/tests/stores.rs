@@ -12,59 +12,24 @@ use purlin_blobs::{Surroundings, open};
 use purlin_ports::{BlobError, Blobs, Clock, Entropy, Put, StateStore};
 use purlin_state::conformance::check_store;
 use purlin_state::{DiyOptions, DiyStore, SystemProcesses, SystemTimer};
-use purlin_testkit::servers::{Found, Server};
+use purlin_testkit::servers::{Backend, Server};
 
 const KINDS: [Server; 3] = [Server::S3, Server::Gcs, Server::Azure];
 
-/// A backend: its URL, and the variables that go with it.
-#[derive(Clone)]
-struct Backend {
-    url: String,
-    variables: Vec<(&'static str, String)>,
+/// A prefix that no other test uses.
+fn on(server: Server, prefix: &str) -> Backend {
+    let found = server.find(|name| std::env::var(name).ok());
+    server.backend(&found, &format!("{prefix}-{}", std::process::id()))
 }
 
-impl Backend {
-    /// Below a prefix of the bucket that is there.
-    fn of(server: Server, found: &Found, prefix: &str) -> Backend {
-        let Found { endpoint, authority, user, password, bucket } = found;
-        let (url, variables) = match server {
-            Server::S3 => (
-                format!("s3://{bucket}/{prefix}?region=us-east-1&endpoint={endpoint}&s3ForcePathStyle=true"),
-                vec![("AWS_ACCESS_KEY_ID", user.clone()), ("AWS_SECRET_ACCESS_KEY", password.clone())],
-            ),
-            Server::Gcs => {
-                (format!("gs://{bucket}/{prefix}"), vec![("STORAGE_EMULATOR_HOST", authority.clone())])
-            }
-            Server::Postgres => {
-                let table = prefix.replace('-', "_");
-                let server = format!("{user}:{password}@{authority}/{bucket}");
-                (format!("postgres://{server}?sslmode=disable&table={table}"), Vec::new())
-            }
-            _ => (
-                format!("azblob://{bucket}/{prefix}?localemu=true&domain={authority}&protocol=http"),
-                vec![("AZURE_STORAGE_ACCOUNT", user.clone()), ("AZURE_STORAGE_KEY", password.clone())],
-            ),
-        };
-        Backend { url, variables }
-    }
-
-    fn on(server: Server, prefix: &str) -> Backend {
-        let found = server.find(|name| std::env::var(name).ok());
-        Backend::of(server, &found, &format!("{prefix}-{}", std::process::id()))
-    }
-
-    fn open(&self) -> Arc<dyn Blobs> {
-        let variable = |name: &str| {
-            self.variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
-        };
-        open(&self.url, &Surroundings { variable: &variable, home: None }).unwrap()
-    }
+fn opened(backend: &Backend) -> Arc<dyn Blobs> {
+    open(&backend.url, &Surroundings { variable: &|name| backend.variable(name), home: None }).unwrap()
 }
 
 #[tokio::test]
 async fn real_services_keep_the_promises_of_the_port() {
     for server in KINDS {
-        let kept = check_blobs(&*Backend::on(server, "port").open(), "below").await;
+        let kept = check_blobs(&*opened(&on(server, "port")), "below").await;
         assert_eq!(kept, Ok(()), "{server:?}");
     }
 }
@@ -72,7 +37,7 @@ async fn real_services_keep_the_promises_of_the_port() {
 #[tokio::test]
 async fn lists_that_come_in_several_answers_are_whole() {
     for server in KINDS {
-        let blobs = Backend::on(server, "many").open();
+        let blobs = opened(&on(server, "many"));
         let key = |number: u32| format!("k/{number:05}");
         for numbers in (0..1050).collect::<Vec<u32>>().chunks(50) {
             let put = |number: &u32| {
@@ -90,10 +55,10 @@ async fn lists_that_come_in_several_answers_are_whole() {
 #[tokio::test]
 async fn of_racing_writers_one_wins_in_every_round() {
     for server in KINDS {
-        let backend = Backend::on(server, "race");
+        let backend = on(server, "race");
         for round in 0..20 {
             let race = (0..4).map(|racer: u32| {
-                let (blobs, key) = (backend.open(), format!("round/{round}"));
+                let (blobs, key) = (opened(&backend), format!("round/{round}"));
                 async move { blobs.put(&key, racer.to_string().into_bytes(), &Put::IfAbsent).await }
             });
             let ends = join_all(race).await;
@@ -108,24 +73,20 @@ async fn of_racing_writers_one_wins_in_every_round() {
 #[tokio::test]
 async fn refusals_are_told_from_what_is_not_known() {
     for server in KINDS {
-        let mut nowhere = Backend::on(server, "x");
+        let mut nowhere = on(server, "x");
         nowhere.url = nowhere.url.replacen("/x-", "-that-is-not/x-", 1);
-        let error = nowhere.open().put("a", b"1".to_vec(), &Put::Always).await.unwrap_err();
+        let error = opened(&nowhere).put("a", b"1".to_vec(), &Put::Always).await.unwrap_err();
         assert!(matches!(error, BlobError::NoBucket(_) | BlobError::NotFound), "{server:?}: {error:?}");
-        let mut stranger = Backend::on(server, "x");
+        let mut stranger = on(server, "x");
         // Google's lets everybody in.
         if let Some((_, key)) = stranger.variables.get_mut(1) {
             *key = "bm90IHRoZSBrZXk=".to_owned();
-            let error = stranger.open().get("a").await.unwrap_err();
+            let error = opened(&stranger).get("a").await.unwrap_err();
             assert!(matches!(error, BlobError::Denied(_)), "{server:?}: {error:?}");
         }
         // A port that nobody listens on.
-        let gone = Found {
-            endpoint: "http://127.0.0.1:9".into(),
-            authority: "127.0.0.1:9".into(),
-            ..server.find(|name| std::env::var(name).ok())
-        };
-        let error = Backend::of(server, &gone, "x").open().get("a").await.unwrap_err();
+        let gone = server.find(|name| std::env::var(name).ok()).at("127.0.0.1:9".parse().unwrap());
+        let error = opened(&server.backend(&gone, "x")).get("a").await.unwrap_err();
         assert!(matches!(error, BlobError::Unknown(_)), "{server:?}: {error:?}");
     }
 }
@@ -160,7 +121,7 @@ async fn stacks_on_real_services_keep_the_promises_of_stores() {
         let stores = AtomicU64::new(0);
         let make = || {
             let number = stores.fetch_add(1, Ordering::Relaxed);
-            let backend = Backend::on(server, &format!("stacks{number}"));
+            let backend = on(server, &format!("stacks{number}"));
             let around = purlin_state::Surroundings {
                 clock: chance.clone(),
                 entropy: chance.clone(),
@@ -171,7 +132,7 @@ async fn stacks_on_real_services_keep_the_promises_of_stores() {
                 username: "ann".into(),
                 unsent: None,
             };
-            let store = DiyStore::open_bucket(&*backend.url, backend.open(), DiyOptions::default(), around);
+            let store = DiyStore::open_bucket(&*backend.url, opened(&backend), DiyOptions::default(), around);
             Arc::new(store.unwrap()) as Arc<dyn StateStore>
         };
         assert_eq!(check_store(&make).await, Ok(()), "{server:?}");

@@ -493,3 +493,30 @@ async fn compressed_checkpoints_have_the_names_that_the_ecosystem_gives_them() {
     assert_eq!(bytes[..2], [0x1f, 0x8b]);
     assert!(blobs.read(CHECKPOINT).is_none());
 }
+
+#[tokio::test]
+async fn a_stack_whose_making_was_cut_off_can_be_made_by_the_next() {
+    for at in 1.. {
+        let (world, blobs) = (World::new(), MemoryBlobs::new());
+        let writer = world.bucket_on(&blobs, "here", 2);
+        let count = AtomicU64::new(0);
+        blobs.answer(move |_| match count.fetch_add(1, Ordering::Relaxed) + 1 >= at {
+            true => Answer::Fail(BlobError::Denied("dead".into())),
+            false => Answer::Well,
+        });
+        let made = writer.create(&id()).await;
+        blobs.answer_well();
+        world.kill("here", 2);
+        let store = world.bucket_on(&blobs, "here", 3);
+        if store.list(None).await.unwrap().is_empty() {
+            assert!(made.is_err());
+            store.create(&id()).await.unwrap_or_else(|error| panic!("at {at}: {error}"));
+        }
+        let session = store.begin(&id(), info()).await.unwrap_or_else(|error| panic!("at {at}: {error}"));
+        session.abandon().await.unwrap();
+        assert!(blobs.keys().iter().all(|key| !key.contains("/locks/")), "at {at}: {:?}", blobs.keys());
+        if made.is_ok() {
+            break;
+        }
+    }
+}

@@ -3,6 +3,8 @@
 //! Each has a variable of its own, whose value is a URL with the credentials and the name of a
 //! bucket that is there. Tests share the bucket: each keeps to a prefix of its own.
 
+use std::net::SocketAddr;
+
 /// A server that tests talk to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Server {
@@ -126,6 +128,14 @@ impl Server {
 }
 
 impl Found {
+    /// The same behind another address, such as that of a proxy.
+    #[must_use]
+    pub fn at(&self, address: SocketAddr) -> Found {
+        let scheme = self.endpoint.split("://").next().unwrap_or_default();
+        let endpoint = format!("{scheme}://{address}");
+        Found { endpoint, authority: address.to_string(), ..self.clone() }
+    }
+
     fn parse(url: &str) -> Option<Found> {
         let (scheme, rest) = url.split_once("://")?;
         let (user, rest) = rest.rsplit_once('@')?;

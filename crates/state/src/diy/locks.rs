@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::folder::{WriterMark, to_json};
 use super::store::Inner;
+use super::takeover;
 
 /// What a lock holds. Other programs read the first four keys.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -26,6 +27,7 @@ pub(crate) struct LockContent {
 /// What our locks say in addition.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct OwnLock {
+    /// Zero for a stack that is only being made.
     pub(crate) epoch: u64,
     pub(crate) writer: WriterMark,
 }
@@ -38,6 +40,11 @@ pub(crate) struct Lock {
 }
 
 impl Lock {
+    /// Whether a dead process of this host has left it.
+    pub(crate) fn is_left_over(&self, inner: &Inner) -> bool {
+        self.content.purlin.as_ref().is_some_and(|own| takeover::is_dead(inner, &own.writer))
+    }
+
     /// Who holds it, as a line for people.
     pub(crate) fn describe(&self, inner: &Inner) -> String {
         let LockContent { pid, username, hostname, timestamp, .. } = &self.content;

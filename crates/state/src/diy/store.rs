@@ -21,7 +21,7 @@ use super::folder::{Folder, WriterMark};
 use super::history;
 use super::hold::{Hold, Leftovers};
 use super::layout::Layout;
-use super::locks;
+use super::locks::{self, OwnLock};
 use super::medium::{Medium, PlaceError};
 use super::options::{Compression, DiyOptions, Surroundings};
 use super::recent::{Parsed, Recent};
@@ -223,13 +223,17 @@ fn summary(inner: &Inner, id: StackId) -> Option<StackSummary> {
 fn create(inner: &Inner, id: &StackId) -> Result<(), StateError> {
     inner.layout.check()?;
     inner.medium.ready()?;
-    let others = locks::list(inner, id)?;
+    // What was cut off while it made the stack has left its lock, and no epoch.
+    let (left_over, others): (Vec<_>, Vec<_>) =
+        locks::list(inner, id)?.into_iter().partition(|lock| lock.is_left_over(inner));
     if !others.is_empty() {
         return Err(locks::refusal(inner, &others.iter().collect::<Vec<_>>()));
     }
-    let lock = locks::take(inner, id, None)?;
+    let own = OwnLock { epoch: 0, writer: inner.writer.clone() };
+    let lock = locks::take(inner, id, Some(own))?;
     let created = (|| {
-        let others: Vec<_> = locks::list(inner, id)?.into_iter().filter(|other| other.key != lock).collect();
+        let mut others = locks::list(inner, id)?;
+        others.retain(|other| other.key != lock && !other.is_left_over(inner));
         if !others.is_empty() {
             return Err(locks::refusal(inner, &others.iter().collect::<Vec<_>>()));
         }
@@ -239,7 +243,8 @@ fn create(inner: &Inner, id: &StackId) -> Result<(), StateError> {
         inner.layout.mark()?;
         Folder::of(inner, id).clear(inner)?;
         let new = checkpoint::draft(inner, id, None, false)?;
-        place_new(inner, id, new)
+        place_new(inner, id, new)?;
+        left_over.iter().try_for_each(|lock| locks::release(inner, &lock.key))
     })();
     locks::release(inner, &lock)?;
     created

@@ -12,7 +12,7 @@ use std::time::Duration;
 use purlin_blobs::MemoryBlobs;
 use purlin_journal::{Change, Entry, OpId, Slot};
 use purlin_model::{Bag, OperationKind, RawText, ResourceState, Snapshot, Urn};
-use purlin_ports::{Blobs, Clock, Entropy, StackId, UpdateInfo, UpdateOutcome};
+use purlin_ports::{Blobs, Clock, Entropy, StackId, StateError, UpdateInfo, UpdateOutcome};
 use purlin_state::{DiyOptions, DiyStore, LeaseTimes, Processes, Retries, Surroundings, Timer};
 
 /// What happens when somebody sleeps.
@@ -142,7 +142,16 @@ impl World {
     }
 
     pub(crate) fn store_in(&self, blobs: Arc<dyn Blobs>, host: &str, pid: u32) -> DiyStore {
-        DiyStore::open_bucket("s3://bucket/below", blobs, self.options, self.around(host, pid)).unwrap()
+        self.try_store_in(blobs, host, pid).unwrap()
+    }
+
+    pub(crate) fn try_store_in(
+        &self,
+        blobs: Arc<dyn Blobs>,
+        host: &str,
+        pid: u32,
+    ) -> Result<DiyStore, StateError> {
+        DiyStore::open_bucket("s3://bucket/below", blobs, self.options, self.around(host, pid))
     }
 
     fn around(&self, host: &str, pid: u32) -> Surroundings {
