@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use crate::official::official;
 use crate::support::{Ran, Sealed, copy_folder, files_below, repository};
 
 const FIXTURES: &str = "tests/fixtures/swap";
@@ -111,6 +112,17 @@ fn take_over(name: &str) {
         // Whoever takes the stack back finds neither a lock nor a journal.
         let left = files_below(&case.sealed.bucket().join(".pulumi/locks"));
         assert!(left.is_empty(), "{left:?}");
+    }
+    // And nothing to change.
+    if let Some(official) = official() {
+        for stack in case.stacks() {
+            let mut preview = case.sealed.command(&official);
+            preview.args(["preview", "--expect-no-changes", "--non-interactive"]);
+            preview.args(["--stack", text(&stack["stack"]), "--cwd", text(&stack["program"])]);
+            // It has its own `random` beside it.
+            preview.env("PULUMI_IGNORE_AMBIENT_PLUGINS", "false");
+            case.sealed.launch(preview, None).wait().exits(0);
+        }
     }
     // To look at what is left, or have another engine look at it.
     if let Some(keep) = std::env::var_os("PURLIN_TEST_KEEP") {
