@@ -50,7 +50,7 @@ fn play(server: Option<Server>) {
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     let Some((seed, work)) = points.get(at) else { break };
-                    if at > 0 && at % 50 == 0 {
+                    if at > 0 && at.is_multiple_of(50) {
                         println!("{at} of {} points on {server:?}", points.len());
                     }
                     let played = AssertUnwindSafe(|| Point::new(*seed, *work, &templates, &met).play());
