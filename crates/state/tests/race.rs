@@ -97,6 +97,11 @@ async fn of_racing_processes_one_commits_on_s3() {
 }
 
 #[tokio::test]
+async fn of_racing_processes_one_commits_on_google_cloud_storage() {
+    races_on(Server::Gcs).await;
+}
+
+#[tokio::test]
 async fn of_racing_processes_one_commits_on_azure() {
     races_on(Server::Azure).await;
 }
