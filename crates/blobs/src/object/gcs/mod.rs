@@ -21,6 +21,11 @@ use super::{CONNECT_TIMEOUT, TIMEOUT, client, prefix, retries, unusable};
 use crate::{BlobUrl, Surroundings};
 use requests::JsonObjects;
 
+/// What to do about credentials that can't be used.
+const CREDENTIALS: &str = "keys of service accounts are understood, and the file that `gcloud auth application-default \
+                           login` writes; for other credentials set GOOGLE_OAUTH_ACCESS_TOKEN (`gcloud auth \
+                           print-access-token` prints one)";
+
 /// The bucket that a URL names. Makes no request.
 pub(super) fn open(url: &BlobUrl, around: &Surroundings<'_>) -> Result<Arc<dyn Blobs>, Diagnostic> {
     url.refuse_unknown(&["anonymous", "access_id", "private_key_path", "universe_domain"])?;
@@ -76,7 +81,8 @@ fn credentials(url: &BlobUrl, around: &Surroundings<'_>) -> Result<GcpCredential
             builder = builder.with_application_credentials(path.to_string_lossy());
         }
     }
-    let store = builder.with_client_options(client(false)).build().map_err(|error| unusable(url, &error))?;
+    let store = builder.with_client_options(client(false)).build();
+    let store = store.map_err(|error| unusable(url, &error).with_hint(CREDENTIALS))?;
     Ok(Arc::clone(store.credentials()))
 }
 
@@ -112,5 +118,8 @@ mod tests {
             assert_eq!(refused.code, "backend-url", "{url}");
             assert!(refused.message.contains(names), "{}", refused.message);
         }
+        let federated = r#"{"type": "external_account", "audience": "x"}"#;
+        let refused = opened("gs://b", &[("GOOGLE_CREDENTIALS", federated)]).err().unwrap();
+        assert!(refused.hint.unwrap().contains("GOOGLE_OAUTH_ACCESS_TOKEN"));
     }
 }
