@@ -33,7 +33,7 @@ pub(crate) fn serve(protocol: &str, server: &str) -> Result<(), Problem> {
     writeln!(out, "{}", proxy.address())?;
     out.flush()?;
     for line in std::io::stdin().lock().lines() {
-        match line?.split_once(' ').map_or(("report", ""), |words| words) {
+        match line?.split_once(' ').unwrap_or(("report", "")) {
             ("latency", value) => {
                 proxy.set_latency(Duration::from_millis(value.parse()?));
                 proxy.forget();
