@@ -206,13 +206,13 @@ impl<'m> Point<'m> {
         assert_eq!(state.ids.len(), state.urns.len(), "{}: some are there twice: {state:?}", self.name());
     }
 
-    /// No lock, no lease, no journal, no process of earlier runs that could still change something.
+    /// No lock, no lease, no journal, no process of earlier runs that is still changing something.
     fn nothing_is_under_way(&self) {
         let left = self.stage.place.left_behind(&self.stage.sealed);
         assert!(left.is_empty(), "{}: left behind: {left:?}", self.name());
-        for pid in self.changing_processes() {
+        for pid in self.busy_processes() {
             let alive = self.is_alive(pid);
-            assert!(!alive, "{}: the provider {pid} of an earlier run is still alive", self.name());
+            assert!(!alive, "{}: the provider {pid} of an earlier run is still at work", self.name());
         }
     }
 
@@ -222,14 +222,34 @@ impl<'m> Point<'m> {
         String::from_utf8_lossy(&environment).contains(&*self.stage.sealed.cloud().to_string_lossy())
     }
 
-    /// Provider processes that were told to change something.
-    fn changing_processes(&self) -> BTreeSet<u64> {
+    /// What the provider noted of calls that change something.
+    fn changes(&self) -> Vec<Value> {
         let log = std::fs::read_to_string(self.stage.sealed.cloud().join("calls.log")).unwrap_or_default();
         let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        let changing = lines.filter(|line| {
+        let is_change = |line: &Value| {
             ["Create", "Update", "Delete"].iter().any(|m| line["method"] == *m) && line["preview"] != true
-        });
-        changing.filter_map(|line| line["pid"].as_u64()).collect()
+        };
+        lines.filter(is_change).collect()
+    }
+
+    /// Provider processes that were told to change something.
+    fn changing_processes(&self) -> BTreeSet<u64> {
+        self.changes().iter().filter_map(|line| line["pid"].as_u64()).collect()
+    }
+
+    /// Provider processes that were told to change something and have not answered yet. Others may
+    /// outlive an operation that is over.
+    fn busy_processes(&self) -> BTreeSet<u64> {
+        let mut calls = BTreeSet::new();
+        for line in self.changes() {
+            let number = |key: &str| Some((line["pid"].as_u64()?, line[key].as_u64()?));
+            match line["phase"].as_str() {
+                Some("start") => calls.extend(number("seq")),
+                Some("end") => drop(number("call").map(|call| calls.remove(&call))),
+                _ => {}
+            }
+        }
+        calls.into_iter().map(|(pid, _)| pid).collect()
     }
 
     fn name(&self) -> String {
