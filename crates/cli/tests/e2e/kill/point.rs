@@ -225,7 +225,9 @@ impl<'m> Point<'m> {
     /// What the provider noted of calls that change something.
     fn changes(&self) -> Vec<Value> {
         let log = std::fs::read_to_string(self.stage.sealed.cloud().join("calls.log")).unwrap_or_default();
-        let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        // A provider that is still alive may be writing its last line.
+        let whole = log.rfind('\n').map_or("", |end| &log[..end]);
+        let lines = whole.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
         let is_change = |line: &Value| {
             ["Create", "Update", "Delete"].iter().any(|m| line["method"] == *m) && line["preview"] != true
         };
