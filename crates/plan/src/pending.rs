@@ -34,6 +34,25 @@ impl Planner {
         self.pending_creates.iter().any(|(_, state)| state.urn == *urn)
     }
 
+    /// Refuses ids of pending creates that states of their names have: what such a create made is something
+    /// else, or was taken over since. Whether one was refused.
+    pub(crate) fn refuse_known_pending(&mut self) -> bool {
+        let known = |urn: &Urn, id: &str| {
+            let is_it = |state: &ResourceState| state.urn == *urn && state.id == id;
+            self.slots.iter().any(|entry| is_it(&entry.state) && !entry.state.pending_replacement)
+        };
+        let known = |(urn, id): &(&Urn, &String)| self.is_pending_create(urn) && known(urn, id);
+        let known = self.settings.import_pending.iter().filter(known);
+        let problems: Vec<Diagnostic> = known.map(|(urn, id)| already_known(urn, id)).collect();
+        let refused = !problems.is_empty();
+        for problem in problems {
+            self.fire(Rule::PendingKnown);
+            self.say(problem);
+        }
+        self.failed |= refused;
+        refused
+    }
+
     /// Reads what pending creates made and puts it into the list. The state that it was to replace
     /// waits for deletion.
     pub(crate) fn plan_pending(&mut self) {
@@ -57,6 +76,7 @@ impl Planner {
     pub(crate) fn adopt_import(&mut self, step: &Step, slot: Slot) {
         if step.op == StepOp::Import && step.res.is_none() {
             self.live.insert(step.urn.clone(), slot);
+            self.entry_mut(slot).new = false;
         }
     }
 
@@ -102,25 +122,16 @@ impl Planner {
     fn plan_pending_import(&mut self, index: u32, resource: &ResourceState) {
         let id = self.settings.import_pending.get(&resource.urn).cloned().unwrap_or_default();
         let live = self.live.get(&resource.urn).copied();
-        let (op, draft, after) = match live {
-            Some(old) if self.entry(old).state.id == id && !self.entry(old).state.pending_replacement => {
-                (StepOp::Same, Arc::clone(&self.entry(old).state), After::Stay(old))
-            }
-            _ => {
-                let draft =
-                    ResourceState { id, delete: false, pending_replacement: false, ..resource.clone() };
-                let draft = Arc::new(draft);
-                let slot = self.push_slot(Arc::clone(&draft), true);
-                let after = match live {
-                    Some(old) if self.entry(old).fate == Fate::Stands => After::PlaceAndMark { slot, old },
-                    replaces => After::Place { slot, replaces },
-                };
-                (StepOp::Import, draft, after)
-            }
+        let draft = ResourceState { id, delete: false, pending_replacement: false, ..resource.clone() };
+        let draft = Arc::new(draft);
+        let slot = self.push_slot(Arc::clone(&draft), true);
+        let after = match live {
+            Some(old) if self.entry(old).fate == Fate::Stands => After::PlaceAndMark { slot, old },
+            replaces => After::Place { slot, replaces },
         };
-        self.fire(if op == StepOp::Same { Rule::PendingKnown } else { Rule::PendingTakenIn });
+        self.fire(Rule::PendingTakenIn);
         let mut step = self.make_step(StepSeed {
-            op,
+            op: StepOp::Import,
             res: None,
             old: live,
             draft: Some(draft),
@@ -132,6 +143,13 @@ impl Planner {
         step.settles = Some(index);
         self.add_step(step);
     }
+}
+
+fn already_known(urn: &Urn, id: &str) -> Diagnostic {
+    let message = format!("the pending create of \"{urn}\" did not make '{id}': the state has that already");
+    let hint = "name what it made by the id that the cloud has for it; if it made nothing, or the state has it \
+                since, forget the create with `--clear-pending-creates`";
+    Diagnostic::error("pending-create-known", message).with_urn(urn.as_str()).with_hint(hint)
 }
 
 fn not_pending(urn: &Urn) -> Diagnostic {

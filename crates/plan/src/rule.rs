@@ -131,7 +131,7 @@ rules! {
     ListRefused => "listed and refused",
     /// What a pending create made is taken into the state.
     PendingTakenIn => "pending create taken in",
-    /// What a pending create made is in the state already.
+    /// What is said to be made by a pending create is in the state already, and refused.
     PendingKnown => "pending create known",
     /// What is said to be a pending create is none.
     PendingUnknown => "no such pending create",

@@ -418,7 +418,7 @@ impl Planner {
             self.stage = Stage::Deleting;
             return;
         }
-        if self.refuse_delete_hooks() {
+        if self.refuse_delete_hooks() || self.refuse_known_pending() {
             self.stage = Stage::Deleting;
             return;
         }
