@@ -276,6 +276,7 @@ impl Planner {
                 };
                 self.delete_first(slot, &along, cause);
             }
+            self.await_twins(&along.twins);
             let facts = self.facts_of_root(active.root);
             self.create_after_delete(active.root, active.old, facts);
         }

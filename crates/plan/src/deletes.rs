@@ -94,6 +94,7 @@ impl Planner {
                 }
             }
         }
+        self.await_twins(&along.twins);
     }
 
     /// A delete at the end of a run.

@@ -137,6 +137,37 @@ impl Steps {
         dropped
     }
 
+    /// What waits for a step waits for another as well, but for what that one waits for itself.
+    pub(crate) fn wait_also(&mut self, first: StepId, then: StepId) {
+        if !self.is_open(then) {
+            return;
+        }
+        for follower in self.followers.get(&first).cloned().unwrap_or_default() {
+            let waits = self.followers.get(&then).is_some_and(|all| all.contains(&follower));
+            if waits || self.leads_to(follower, then) {
+                continue;
+            }
+            if let Some((_, count)) = self.waiting.get_mut(&follower) {
+                *count += 1;
+                self.followers.entry(then).or_default().push(follower);
+            }
+        }
+    }
+
+    /// Whether a step is another, or the other waits for it, directly or not.
+    fn leads_to(&self, step: StepId, other: StepId) -> bool {
+        let mut seen = BTreeSet::from([step]);
+        let mut work = vec![step];
+        while let Some(id) = work.pop() {
+            if id == other {
+                return true;
+            }
+            let followers = self.followers.get(&id).into_iter().flatten().copied();
+            work.extend(followers.filter(|follower| seen.insert(*follower)));
+        }
+        false
+    }
+
     /// Takes out every step that is not running.
     pub(crate) fn drop_waiting(&mut self) -> Vec<Step> {
         self.followers.clear();

@@ -106,6 +106,13 @@ impl Twins {
         self.spared.contains_key(&slot)
     }
 
+    /// States that are forgotten, each with the one that calls the provider for it, in some fixed order.
+    fn forgotten(&self) -> Vec<(Slot, Slot)> {
+        let mut all: Vec<(Slot, Slot)> = self.spared.iter().map(|(slot, first)| (*slot, *first)).collect();
+        all.sort_unstable();
+        all
+    }
+
     /// Those that have to go before a state which calls the provider for them.
     pub(crate) fn before(&self, slot: Slot) -> impl Iterator<Item = Slot> {
         self.spared.iter().filter(move |(_, first)| **first == slot).map(|(spared, _)| *spared)
@@ -119,6 +126,17 @@ impl Planner {
         if was_imported(state) {
             let id = state.id.clone();
             self.imported.entry(id).or_default().push(slot);
+        }
+    }
+
+    /// What a state needs that is only forgotten stays until its thing has gone with another state, unless
+    /// that one, which is the newer, says that it is needed there.
+    pub(crate) fn await_twins(&mut self, twins: &Twins) {
+        for (slot, first) in twins.forgotten() {
+            let steps = self.delete_under_way(slot).zip(self.delete_under_way(first));
+            if let Some((forgotten, deleted)) = steps {
+                self.steps.wait_also(forgotten, deleted);
+            }
         }
     }
 

@@ -288,11 +288,28 @@ fn overtakes(before: &Snapshot, ran: &Ran, found: &mut Vec<String>) {
         for act in acts.iter().filter(changes) {
             let depends = states.get(act.id.as_str()).is_some_and(|state| refers(state, &gone.urn))
                 && (act.kind == OperationKind::Updating || still(&act.id, &gone.urn));
-            if depends && delete.started < act.ended {
+            if depends && delete.started < act.ended && !says_the_opposite(before, gone, &act.id) {
                 found.push(format!("'{}' was deleted before '{}', which depends on it", delete.id, act.id));
             }
         }
     }
+}
+
+/// Whether a state needs a thing of which two states tell: what an old copy of the thing says to have
+/// needed may need the thing now, and then the newer word counts.
+fn says_the_opposite(before: &Snapshot, state: &ResourceState, id: &str) -> bool {
+    let of_thing = || before.resources.iter().filter(|state| state.id == id);
+    if !of_thing().any(|state| state.delete) {
+        return false;
+    }
+    let live = |urn: &Urn| before.resources.iter().find(|state| state.urn == *urn && !state.delete);
+    let mut seen: BTreeSet<&Urn> = state.references().collect();
+    let mut work: Vec<&Urn> = seen.iter().copied().collect();
+    while let Some(urn) = work.pop() {
+        let further = live(urn).into_iter().flat_map(|state| state.references());
+        work.extend(further.filter(|urn| seen.insert(urn)));
+    }
+    of_thing().any(|state| !state.delete && seen.contains(&state.urn))
 }
 
 fn refers(state: &ResourceState, urn: &Urn) -> bool {
