@@ -7,7 +7,7 @@ mod world;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use purlin_blobs::{Answer, MemoryBlobs, RequestKind};
+use purlin_blobs::{Answer, MemoryBlobs, Request, RequestKind};
 use purlin_model::Snapshot;
 use purlin_ports::{BlobError, LoadedStack, StateError, StateStore};
 use purlin_state::{Compression, DiyOptions, DiyStore};
@@ -389,6 +389,66 @@ async fn dying_at_any_request_loses_nothing() {
         assert!(["a", "a b", "a b c"].contains(&&*names), "at {at}: {names}");
         session.abandon().await.unwrap();
     }
+}
+
+fn is_put(request: &Request) -> bool {
+    matches!(request.kind, RequestKind::Put { .. })
+}
+
+/// The last that a process sent may be done when nobody waits for it any more: while the next operation
+/// takes the stack, works, or ends.
+#[tokio::test]
+async fn what_a_dead_writer_had_sent_may_arrive_at_any_time() {
+    let (_world, blobs, store) = deployed(&["a"]).await;
+    blobs.clear_log();
+    operate(&store).await.unwrap();
+    let puts: Vec<Request> = blobs.log().into_iter().filter(is_put).collect();
+    let mut wrong = Vec::new();
+    for (at, request) in puts.iter().enumerate() {
+        for after in (at as u64 % 2..60).step_by(2) {
+            if let Err(error) = goes_on_while_that_arrives(at, after).await {
+                wrong.push(format!("{} ({at}) after {after}: {error}", request.key));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// A writer dies with a put on its way, which arrives after a number of other requests; the next one
+/// goes on.
+async fn goes_on_while_that_arrives(at: usize, after: u64) -> Result<(), String> {
+    let (world, blobs, _) = deployed(&["a"]).await;
+    let writer = world.bucket_on(&blobs, "here", 2);
+    let (mut puts, mut is_dead) = (0, false);
+    blobs.answer(move |request| {
+        if is_dead {
+            return Answer::Fail(BlobError::Denied("dead".into()));
+        }
+        is_dead = is_put(request) && puts == at;
+        puts += usize::from(is_put(request));
+        if is_dead { Answer::DoLater(after) } else { Answer::Well }
+    });
+    let _ = operate(&writer).await;
+    blobs.answer_well();
+    world.kill("here", 2);
+    let store = world.bucket_on(&blobs, "here", 3);
+    let says = |what: &'static str| move |error: StateError| format!("{what}: {error}");
+    let session = store.begin(&id(), info()).await.map_err(says("the next operation"))?;
+    let mut end = session.base().snapshot.as_ref().clone();
+    let names = resources(&end).join(" ");
+    if !["a", "a b", "a b c"].contains(&&*names) {
+        return Err(format!("the base has {names}"));
+    }
+    end.resources.push(Arc::new(resource("x")));
+    end.pending_operations.clear();
+    session.finish(&end, well()).await.map_err(says("its end"))?;
+    let loaded = store.load(&id()).await.map_err(says("what is left"))?;
+    let found = resources(&loaded.snapshot).join(" ");
+    if found != format!("{names} x") {
+        return Err(format!("{found} is left"));
+    }
+    let session = store.begin(&id(), info()).await.map_err(says("the operation after it"))?;
+    session.abandon().await.map_err(says("the operation after it"))
 }
 
 /// Rounds of a race; more with a variable.

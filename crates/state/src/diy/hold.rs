@@ -71,8 +71,7 @@ impl Hold {
         let (file, (look, ready)) = both(&*inner.medium, || inner.layout.find(id), look);
         let file = file?.ok_or_else(|| StateError::NotFound(id.clone()))?;
         ready?;
-        let look = takeover::wait_until_free(inner, id, &folder, look?)?;
-        let (lock, claimed) = claim(inner, id, &folder, &look)?;
+        let (look, (lock, claimed)) = claim_free(inner, id, &folder, look?)?;
         takeover::end_processes(inner, &look.leases);
         let Claimed { number, epoch, before } = claimed;
         let dead = look.lock_keys();
@@ -467,6 +466,30 @@ impl Held<'_> {
             earlier: matches!(self.before, Before::Unknown),
         })
     }
+}
+
+/// Takes the lock and begins an epoch as soon as nobody is changing the stack. `look` is what was seen
+/// first. Gives what was seen last.
+fn claim_free(
+    inner: &Inner,
+    id: &StackId,
+    folder: &Folder,
+    mut look: Look,
+) -> Result<(Look, (String, Claimed)), StateError> {
+    for _ in 0..ATTEMPTS {
+        look = takeover::wait_until_free(inner, id, folder, look)?;
+        let refused = match claim(inner, id, folder, &look) {
+            Err(StateError::Locked(refused)) => refused,
+            ended => return ended.map(|claimed| (look, claimed)),
+        };
+        // The last that a dead writer had sent may have arrived since we looked.
+        let now = Look::now(inner, id, folder)?;
+        if !now.has_more_of_the_dead(inner, folder, &look)? {
+            return Err(StateError::Locked(refused));
+        }
+        look = now;
+    }
+    Err(outrun())
 }
 
 /// Takes the lock and begins an epoch, if nobody came in between since the stack was found free.

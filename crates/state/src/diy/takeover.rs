@@ -75,6 +75,28 @@ impl Look {
         self.locks.is_empty() && self.leases.is_empty() && !self.has_journals && self.epochs.len() <= 1
     }
 
+    /// Whether there is something that wasn't there before, all of it from dead writers.
+    pub(crate) fn has_more_of_the_dead(
+        &self,
+        inner: &Inner,
+        folder: &Folder,
+        before: &Look,
+    ) -> Result<bool, StateError> {
+        let known = before.lock_keys();
+        let mut more: Vec<bool> = self
+            .locks
+            .iter()
+            .filter(|lock| !known.contains(&lock.key))
+            .map(|l| l.is_left_over(inner))
+            .collect();
+        let leases = self.leases.iter().filter(|lease| !before.leases.contains(lease));
+        more.extend(leases.map(|(_, lease)| is_dead(inner, &lease.writer)));
+        for number in self.epochs.iter().filter(|number| !before.epochs.contains(number)) {
+            more.extend(folder.epoch(*number)?.map(|epoch| is_dead(inner, &epoch.writer)));
+        }
+        Ok(!more.is_empty() && more.iter().all(|is_dead| *is_dead))
+    }
+
     /// The keys of the locks.
     pub(crate) fn lock_keys(&self) -> Vec<String> {
         self.locks.iter().map(|lock| lock.key.clone()).collect()
