@@ -2,7 +2,7 @@
 //! with configuration values and stored bags.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use purlin_diag::Diagnostic;
@@ -15,49 +15,14 @@ use purlin_ports::{BagCodec, SecretsManager, StackId};
 use purlin_project::config::ConfigMap;
 use purlin_project::{Project, StackSettings};
 use purlin_secrets::{
-    CloudManager, FixedPassphrase, KeyServices, NoPassphrase, PassphraseManager, PassphraseSource,
-    SealedBags, decrypt_text, encrypt_text, manager_from_state,
+    CloudManager, KeyServices, PassphraseManager, SealedBags, decrypt_text, encrypt_text, manager_from_state,
 };
 use zeroize::Zeroizing;
 
 use crate::ambient::SystemEntropy;
 use crate::context::{Context, Target};
 use crate::exit::CommandError;
-
-/// A passphrase in a file.
-struct FilePassphrase(PathBuf);
-
-impl PassphraseSource for FilePassphrase {
-    fn passphrase(&self) -> Result<Zeroizing<String>, Diagnostic> {
-        let text = std::fs::read_to_string(&self.0).map_err(|e| {
-            let message = format!("the passphrase file {} can't be read: {e}", self.0.display());
-            Diagnostic::error("passphrase-file", message)
-                .with_hint("PULUMI_CONFIG_PASSPHRASE_FILE must name a file that holds the passphrase")
-        })?;
-        Ok(Zeroizing::new(text.trim().to_owned()))
-    }
-}
-
-/// A passphrase that the user is asked for.
-struct AskedPassphrase;
-
-impl PassphraseSource for AskedPassphrase {
-    fn passphrase(&self) -> Result<Zeroizing<String>, Diagnostic> {
-        let question = "Enter your passphrase to unlock config/secrets";
-        inquire::Password::new(question)
-            .without_confirmation()
-            .prompt()
-            .map(Zeroizing::new)
-            .map_err(|_| Diagnostic::error("passphrase-missing", "no passphrase was given"))
-    }
-}
-
-/// Whether the user would be asked for a passphrase.
-pub(crate) fn asks_for_passphrase(context: &Context) -> bool {
-    let known = context.ambient.var("PULUMI_CONFIG_PASSPHRASE").is_some()
-        || context.ambient.non_empty("PULUMI_CONFIG_PASSPHRASE_FILE").is_some();
-    !known && context.interactive()
-}
+use crate::passphrases::passphrases;
 
 /// The managers in use by what they are made from, so that no key is derived and no key service
 /// asked twice.
@@ -77,6 +42,15 @@ impl Managers {
         let manager = make()?;
         known.insert(made_from, Arc::clone(&manager));
         Ok(manager)
+    }
+
+    /// The manager of a salt from now on, unless there is one.
+    pub(crate) fn set_for_salt(
+        &self,
+        salt: &str,
+        make: impl FnOnce() -> Result<Arc<dyn SecretsManager>, Diagnostic>,
+    ) -> Result<(), Diagnostic> {
+        self.known(salt.to_owned(), make).map(drop)
     }
 
     fn of_salt(&self, context: &Context, salt: &str) -> Result<Arc<dyn SecretsManager>, Diagnostic> {
@@ -116,21 +90,11 @@ pub(crate) fn manager_of_provider(
     Ok(manager?)
 }
 
-fn passphrase_salt(provider: &SecretsProvider) -> Option<String> {
+/// The salt of a manager with a passphrase.
+pub(crate) fn passphrase_salt(provider: &SecretsProvider) -> Option<String> {
     let state: serde_json::Value = serde_json::from_str(&provider.state).ok()?;
     let salt = state.get("salt")?.as_str()?;
     (provider.ty == "passphrase").then(|| salt.to_owned())
-}
-
-/// Where the passphrase comes from: the environment, a file, or the user.
-pub(crate) fn passphrases(context: &Context) -> Arc<dyn PassphraseSource> {
-    if let Some(passphrase) = context.ambient.var("PULUMI_CONFIG_PASSPHRASE") {
-        return Arc::new(FixedPassphrase::new(passphrase));
-    }
-    if let Some(file) = context.ambient.non_empty("PULUMI_CONFIG_PASSPHRASE_FILE") {
-        return Arc::new(FilePassphrase(context.ambient.cwd.join(file)));
-    }
-    if context.interactive() { Arc::new(AskedPassphrase) } else { Arc::new(NoPassphrase) }
 }
 
 /// Refuses secrets providers that there are no managers for.

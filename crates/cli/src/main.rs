@@ -10,6 +10,7 @@ mod exit;
 mod mailbox;
 mod operation;
 mod output;
+mod passphrases;
 mod plain;
 mod prompt;
 mod report;

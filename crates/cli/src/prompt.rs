@@ -19,9 +19,14 @@ fn gave_up() -> CommandError {
 }
 
 impl Context {
+    /// Whether everything is agreed to beforehand.
+    pub(crate) fn agrees(&self, yes: bool) -> bool {
+        yes || self.ambient.is_on("PULUMI_SKIP_CONFIRMATIONS")
+    }
+
     /// Asks for a yes or no; `--yes` answers beforehand.
     pub(crate) fn confirm(&self, question: &str, yes: bool, flag: &str) -> Result<(), CommandError> {
-        if yes || self.ambient.is_on("PULUMI_SKIP_CONFIRMATIONS") {
+        if self.agrees(yes) {
             return Ok(());
         }
         if !self.interactive() {
@@ -40,7 +45,7 @@ impl Context {
 
     /// Has the user repeat a word before something is thrown away.
     pub(crate) fn confirm_word(&self, warning: &str, word: &str, yes: bool) -> Result<(), CommandError> {
-        if yes || self.ambient.is_on("PULUMI_SKIP_CONFIRMATIONS") {
+        if self.agrees(yes) {
             return Ok(());
         }
         if !self.interactive() {

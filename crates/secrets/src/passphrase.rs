@@ -70,7 +70,10 @@ impl PassphraseSource for NoPassphrase {
 /// wrong passphrase the manager can be made, and every use fails.
 pub struct PassphraseManager {
     salt: String,
-    source: Arc<dyn PassphraseSource>,
+    /// Tried in order, until one fits.
+    sources: Vec<Arc<dyn PassphraseSource>>,
+    /// The stack that is named when none fits.
+    stack: Option<String>,
     entropy: Arc<dyn Entropy>,
     key: OnceCell<Result<Arc<LessSafeKey>, Diagnostic>>,
 }
@@ -83,9 +86,25 @@ impl PassphraseManager {
         source: Arc<dyn PassphraseSource>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, Diagnostic> {
+        Self::open_with_any(salt, vec![source], entropy)
+    }
+
+    /// The same with several passphrases, one of which may fit. They are asked for in order, each only
+    /// when those before it are wrong.
+    pub fn open_with_any(
+        salt: impl Into<String>,
+        sources: Vec<Arc<dyn PassphraseSource>>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, Diagnostic> {
         let salt = salt.into();
         parse_salt(&salt)?;
-        Ok(PassphraseManager { salt, source, entropy, key: OnceCell::new() })
+        Ok(PassphraseManager { salt, sources, stack: None, entropy, key: OnceCell::new() })
+    }
+
+    /// The same manager, which names a stack when its passphrase is wrong or missing.
+    #[must_use]
+    pub fn of_stack(self, stack: impl Into<String>) -> Self {
+        PassphraseManager { stack: Some(stack.into()), ..self }
     }
 
     /// A manager with a new salt, for a stack that has none.
@@ -104,7 +123,8 @@ impl PassphraseManager {
         })
         .await?;
         let salt = format!("v1:{encoded}:{check}");
-        Ok(PassphraseManager { salt, source, entropy, key: OnceCell::new_with(Some(Ok(Arc::new(key)))) })
+        let key = OnceCell::new_with(Some(Ok(Arc::new(key))));
+        Ok(PassphraseManager { salt, sources: vec![source], stack: None, entropy, key })
     }
 
     /// The salt as settings and state hold it.
@@ -114,16 +134,18 @@ impl PassphraseManager {
 
     async fn key(&self) -> Result<Arc<LessSafeKey>, Diagnostic> {
         let found = self.key.get_or_init(|| async {
-            let (salt, source) = (self.salt.clone(), Arc::clone(&self.source));
-            blocking(move || {
+            let (salt, sources, stack) = (self.salt.clone(), self.sources.clone(), self.stack.clone());
+            let found = blocking(move || {
                 let (salt, check) = parse_salt(&salt)?;
-                let key = derive(&source.passphrase()?, &salt)?;
-                match open(&key, check) {
-                    Ok(text) if *text == CHECK => Ok(Arc::new(key)),
-                    _ => Err(wrong_passphrase()),
+                for source in &sources {
+                    let key = derive(&source.passphrase()?, &salt)?;
+                    if open(&key, check).is_ok_and(|text| *text == CHECK) {
+                        return Ok(Arc::new(key));
+                    }
                 }
-            })
-            .await
+                Err(wrong_passphrase(sources.len()))
+            });
+            found.await.map_err(|problem| of_stack(problem, stack.as_deref()))
         });
         found.await.clone()
     }
@@ -140,9 +162,24 @@ async fn blocking<T: Send + 'static>(
     })
 }
 
-fn wrong_passphrase() -> Diagnostic {
-    Diagnostic::error("passphrase-wrong", "incorrect passphrase")
+fn wrong_passphrase(tried: usize) -> Diagnostic {
+    let message = if tried > 1 { "none of the passphrases fits" } else { "incorrect passphrase" };
+    Diagnostic::error("passphrase-wrong", message)
         .with_hint("check PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE")
+}
+
+/// Says which of several stacks it is about.
+fn of_stack(mut problem: Diagnostic, stack: Option<&str>) -> Diagnostic {
+    if let Some(stack) = stack {
+        problem.message = format!("stack {stack}: {}", problem.message);
+        if problem.code == "passphrase-wrong" {
+            let hint = "where two stacks have two passphrases, PULUMI_CONFIG_PASSPHRASE may be one of them, and the \
+                        other may be in the file that PULUMI_CONFIG_PASSPHRASE_FILE names; in a terminal you are \
+                        asked for them";
+            problem.hint = Some(hint.to_owned());
+        }
+    }
+    problem
 }
 
 /// The salt's bytes and the check text.

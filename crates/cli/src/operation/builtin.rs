@@ -103,7 +103,7 @@ impl Prepared<'_> {
             stack_outputs: Arc::new(OtherStacks {
                 store: Arc::clone(&self.target.store),
                 project: self.target.id.project.clone(),
-                passphrases: crate::config_values::passphrases(self.context),
+                passphrases: crate::passphrases::passphrases(self.context),
                 key_services: crate::config_values::key_services(self.context),
             }),
             environment: self.context.ambient.env().clone(),

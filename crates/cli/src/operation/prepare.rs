@@ -96,7 +96,7 @@ impl<'c> Prepared<'c> {
     /// Begins to make sure that the stack's secrets can be used, for what a provider answers may have
     /// to be encrypted. Previews need it only if they come upon a secret.
     pub(crate) async fn unlock(&self) -> Result<Unlocking, CommandError> {
-        let asks = crate::config_values::asks_for_passphrase(self.context);
+        let asks = crate::passphrases::asks_for_passphrase(self.context);
         if self.flags.preview_only && !asks {
             return Ok(Unlocking(None));
         }
@@ -222,7 +222,7 @@ impl<'c> Prepared<'c> {
 /// Begins to derive the key that the settings' secrets have, which takes longer than most of what
 /// else a command does. Whoever needs it waits for it, and learns then what is wrong.
 fn unlock_early(context: &Context, flags: &Flags, settings: &StackSettings) {
-    if flags.preview_only || crate::config_values::asks_for_passphrase(context) {
+    if flags.preview_only || crate::passphrases::asks_for_passphrase(context) {
         return;
     }
     if let Ok(Some(manager)) = crate::config_values::manager_of_settings(context, settings) {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Ran, Sealed};
+use crate::support::{PASSPHRASE, Ran, Sealed, Terminal};
 
 const UP: [&str; 3] = ["up", "--yes", "--skip-preview"];
 
@@ -170,6 +170,61 @@ fn resources_move_to_another_stack_with_their_provider_and_secrets() {
     };
     sealed.write("Pulumi.yaml", &without("second"));
     sealed.run(["preview", "--expect-no-changes", "--stack", "dev"]).exits(0);
+}
+
+/// Stacks with a passphrase each; the first one has resources.
+fn with_two_passphrases() -> Sealed {
+    let mut sealed = deployed();
+    sealed.set("PULUMI_CONFIG_PASSPHRASE", "the other");
+    sealed.run(["stack", "init", "prod", "--no-select"]).exits(0);
+    sealed.run(["config", "set", "x", "y", "--secret", "--stack", "prod"]).exits(0);
+    // From here on its state names its manager.
+    let program = std::fs::read_to_string(sealed.directory().join("Pulumi.yaml")).unwrap();
+    sealed.write("Pulumi.yaml", "name: shop\nruntime: yaml\noutputs: { out: { 'fn::secret': hush } }\n");
+    sealed.run(["up", "--yes", "--skip-preview", "--stack", "prod"]).exits(0);
+    sealed.write("Pulumi.yaml", &program);
+    sealed.set("PULUMI_CONFIG_PASSPHRASE", PASSPHRASE);
+    sealed
+}
+
+/// The secret has moved, and only the destination's passphrase opens it.
+fn has_moved_to_the_other_passphrase(mut sealed: Sealed) {
+    let export = ["stack", "export", "--stack", "prod", "--show-secrets"];
+    sealed.unset("PULUMI_CONFIG_PASSPHRASE_FILE");
+    sealed.set("PULUMI_CONFIG_PASSPHRASE", PASSPHRASE);
+    complains(sealed.run(export), 1, "incorrect passphrase");
+    sealed.set("PULUMI_CONFIG_PASSPHRASE", "the other");
+    let shown = sealed.run(export).exits(0);
+    assert!(shown.stdout.contains("\"plaintext\": \"\\\"tok\\\"\""), "{shown}");
+}
+
+#[test]
+fn resources_move_between_stacks_with_two_passphrases() {
+    let mut sealed = with_two_passphrases();
+    let arguments = ["state", "move", &urn("dev", "second"), "--dest", "prod", "--yes"];
+    let before = ["dev", "prod"].map(|stack| sealed.checkpoint("shop", stack));
+    let refused = sealed.run(arguments).exits(1);
+    assert!(refused.stderr.contains("stack organization/shop/prod: incorrect passphrase"), "{refused}");
+    assert!(refused.stderr.contains("PULUMI_CONFIG_PASSPHRASE_FILE"), "{refused}");
+    assert_eq!(["dev", "prod"].map(|stack| sealed.checkpoint("shop", stack)), before);
+    let file = sealed.root().join("passphrase");
+    std::fs::write(&file, "the other\n").unwrap();
+    sealed.set("PULUMI_CONFIG_PASSPHRASE_FILE", &file);
+    sealed.run(arguments).exits(0);
+    has_moved_to_the_other_passphrase(sealed);
+}
+
+#[test]
+fn who_moves_in_a_terminal_is_asked_for_the_passphrase_that_is_missing() {
+    let sealed = with_two_passphrases();
+    let mut terminal =
+        Terminal::start(&sealed, ["state", "move", &urn("dev", "second"), "--dest", "prod", "--yes"]);
+    terminal.shows("Enter your passphrase to unlock config/secrets for stack organization/shop/prod");
+    terminal.types("no\r");
+    terminal.shows("That passphrase is wrong. Enter your passphrase");
+    terminal.types("the other\r");
+    terminal.exits(0);
+    has_moved_to_the_other_passphrase(sealed);
 }
 
 #[test]

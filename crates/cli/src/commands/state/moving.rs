@@ -19,6 +19,7 @@ use crate::args::StateMoveArgs;
 use crate::config_values;
 use crate::context::{Context, Target};
 use crate::exit::CommandError;
+use crate::passphrases;
 use crate::report;
 
 /// Moves resources.
@@ -39,27 +40,15 @@ pub(crate) async fn move_between(
         source: Arc::clone(&source.store.load(&source.id).await?.snapshot),
         dest: Arc::clone(&dest.store.load(&dest.id).await?.snapshot),
     };
-    refuse_if_invalid(&before.source)?;
-    refuse_if_invalid(&before.dest)?;
-    let providers = ProviderInputs::read(context, &before).await?;
-    let mut moved = plan(&before, &dest, &args, &providers)?;
-    show(context, &source, &dest, &moved);
+    passphrases::of_stack(context, &source.id, &before.source)?;
+    passphrases::of_stack(context, &dest.id, &before.dest)?;
+    let plan = Plan::make(context, &dest, &args, before).await?;
+    show(context, &source, &dest, &plan.moved);
     context.confirm("Do you want to perform this move?", args.yes, "--yes")?;
-    let manager = destination_manager(context, &dest, &before).await?;
-    if before.source.secrets_provider.is_some() {
-        let old = config_values::manager_of_state(context, &before.source, None).await?;
-        let arriving = moved.arrived.iter().map(|index| Arc::clone(&moved.dest.resources[*index])).collect();
-        let anew = config_values::recrypt_states(arriving, old.as_ref(), manager.as_ref()).await?;
-        for (index, state) in moved.arrived.iter().zip(anew) {
-            moved.dest.resources[*index] = state;
-        }
-    }
-    if moved.dest.secrets_provider.is_none() {
-        moved.dest.secrets_provider = Some(manager.provider());
-    }
-    refuse_if_invalid(&moved.source)?;
-    refuse_if_invalid(&moved.dest)?;
-    write(context, (&source, &dest), &before, moved).await?;
+    let manager = destination_manager(context, &dest, &plan.before).await?;
+    // Whoever has to be asked for a passphrase is asked before the stacks are held.
+    plan.encrypted(context, &manager).await?;
+    write(context, (&source, &dest), &args, &plan, &manager).await?;
     context.out.line(format!("Successfully moved resources from {} to {}", source.id, dest.id));
     Ok(())
 }
@@ -70,33 +59,79 @@ struct Both {
     dest: Arc<Snapshot>,
 }
 
-fn plan(
-    before: &Both,
-    dest: &Target,
-    args: &StateMoveArgs,
-    providers: &ProviderInputs,
-) -> Result<Moved, CommandError> {
-    let same_provider = |a: &ResourceState, b: &ResourceState| {
-        providers.source.get(&a.urn).is_some_and(|inputs| providers.dest.get(&b.urn) == Some(inputs))
-    };
-    Ok(move_resources(&MoveRequest {
-        source: &before.source,
-        dest: &before.dest,
-        to: (&dest.id.project, &dest.id.name),
-        urns: &args.urns,
-        include_parents: args.include_parents,
-        same_provider: &same_provider,
-    })?)
+/// What a move makes of two states.
+struct Plan {
+    before: Both,
+    moved: Moved,
+}
+
+impl Plan {
+    async fn make(
+        context: &Context,
+        dest: &Target,
+        args: &StateMoveArgs,
+        before: Both,
+    ) -> Result<Plan, CommandError> {
+        refuse_if_invalid(&before.source)?;
+        refuse_if_invalid(&before.dest)?;
+        let providers = ProviderInputs::read(context, &before).await?;
+        let same_provider = |a: &ResourceState, b: &ResourceState| {
+            providers.source.get(&a.urn).is_some_and(|inputs| providers.dest.get(&b.urn) == Some(inputs))
+        };
+        let moved = move_resources(&MoveRequest {
+            source: &before.source,
+            dest: &before.dest,
+            to: (&dest.id.project, &dest.id.name),
+            urns: &args.urns,
+            include_parents: args.include_parents,
+            same_provider: &same_provider,
+        })?;
+        Ok(Plan { before, moved })
+    }
+
+    /// Whether it is what the user has seen of another one.
+    fn looks_like(&self, other: &Plan) -> bool {
+        let seen = |moved: &Moved| {
+            let Moved { urns, missing, broken_source, broken_dest, resumed, .. } = moved.clone();
+            (urns, missing, broken_source, broken_dest, resumed)
+        };
+        seen(&self.moved) == seen(&other.moved)
+    }
+
+    /// The states to be, with secrets that the destination can read.
+    async fn encrypted(
+        &self,
+        context: &Context,
+        manager: &Arc<dyn SecretsManager>,
+    ) -> Result<Moved, CommandError> {
+        let mut moved = self.moved.clone();
+        if self.before.source.secrets_provider.is_some() {
+            let old = config_values::manager_of_state(context, &self.before.source, None).await?;
+            let arriving: Vec<_> =
+                moved.arrived.iter().map(|index| Arc::clone(&moved.dest.resources[*index])).collect();
+            let anew = config_values::recrypt_states(arriving, old.as_ref(), manager.as_ref()).await?;
+            for (index, state) in moved.arrived.iter().zip(anew) {
+                moved.dest.resources[*index] = state;
+            }
+        }
+        if moved.dest.secrets_provider.is_none() {
+            moved.dest.secrets_provider = Some(manager.provider());
+        }
+        refuse_if_invalid(&moved.source)?;
+        refuse_if_invalid(&moved.dest)?;
+        Ok(moved)
+    }
 }
 
 /// Writes both states: under both locks, the destination first.
 async fn write(
     context: &Context,
     (source, dest): (&Target, &Target),
-    before: &Both,
-    moved: Moved,
+    args: &StateMoveArgs,
+    plan: &Plan,
+    manager: &Arc<dyn SecretsManager>,
 ) -> Result<(), CommandError> {
-    let urns: Vec<&str> = moved.urns.iter().map(Urn::as_str).collect();
+    let urns: Vec<&str> = plan.moved.urns.iter().map(Urn::as_str).collect();
     let message = format!("state move from {} to {}: {}", source.id, dest.id, urns.join(" "));
     let into = dest.store.begin(&dest.id, edit_info(context, "state-edit", message.clone()).await).await?;
     let from = match source.store.begin(&source.id, edit_info(context, "state-edit", message).await).await {
@@ -106,13 +141,15 @@ async fn write(
             return Err(error.into());
         }
     };
-    if *into.base().snapshot != *before.dest || *from.base().snapshot != *before.source {
-        into.abandon().await?;
-        from.abandon().await?;
-        let problem = Diagnostic::error("state-changed", "somebody changed one of the stacks meanwhile")
-            .with_hint("nothing was moved; run the command again");
-        return Err(problem.into());
-    }
+    let held = Both { source: Arc::clone(&from.base().snapshot), dest: Arc::clone(&into.base().snapshot) };
+    let moved = match plan_held(context, (source, dest), args, plan, (held, manager)).await {
+        Ok(moved) => moved,
+        Err(problem) => {
+            into.abandon().await?;
+            from.abandon().await?;
+            return Err(problem);
+        }
+    };
     if moved.resumed {
         into.abandon().await?;
     } else if let Err(problem) = finish(into.as_ref(), moved.dest).await {
@@ -129,6 +166,31 @@ async fn write(
         }
         problem
     })
+}
+
+/// Plans the move anew on what is held. That may be newer than what was read before: taking a stack
+/// recovers what a writer left that was cut off, and what such a writer had sent may have arrived since.
+async fn plan_held(
+    context: &Context,
+    (source, dest): (&Target, &Target),
+    args: &StateMoveArgs,
+    shown: &Plan,
+    (held, manager): (Both, &Arc<dyn SecretsManager>),
+) -> Result<Moved, CommandError> {
+    let plan = Plan::make(context, dest, args, held).await?;
+    if !plan.looks_like(shown) {
+        if !context.agrees(args.yes) {
+            let problem = Diagnostic::error("state-changed", "somebody changed one of the stacks meanwhile")
+                .with_hint("nothing was moved; run the command again");
+            return Err(problem.into());
+        }
+        show(context, source, dest, &plan.moved);
+    }
+    if plan.before.dest.secrets_provider == shown.before.dest.secrets_provider {
+        return plan.encrypted(context, manager).await;
+    }
+    let manager = destination_manager(context, dest, &plan.before).await?;
+    plan.encrypted(context, &manager).await
 }
 
 async fn finish(session: &dyn UpdateSession, snapshot: Snapshot) -> Result<(), CommandError> {

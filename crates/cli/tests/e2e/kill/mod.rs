@@ -6,11 +6,14 @@
 //! by itself.
 //!
 //! `PURLIN_KILL_POINTS` sets the number of points on all stores together, `PURLIN_KILL_FIRST` the first
-//! one. A part of a thousand runs with the other tests; CONTRIBUTING.md says how to run them all.
+//! one, and `PURLIN_KILL_WORK` (such as `move`) leaves out those of other work. A part of a thousand runs
+//! with the other tests; CONTRIBUTING.md says how to run them all.
 
+mod moves;
 mod point;
 mod work;
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -33,7 +36,16 @@ fn points(server: Option<Server>) -> Vec<(u64, Work)> {
     let stores = STORES.len() as u64;
     let own = |seed: &u64| STORES[usize::try_from(seed % stores).unwrap()] == server;
     let work = |seed: u64| Work::MIX[usize::try_from(seed / stores).unwrap() % Work::MIX.len()];
-    (first..first + count).filter(own).map(|seed| (seed, work(seed))).collect()
+    let only = std::env::var("PURLIN_KILL_WORK").ok();
+    let wanted = |work: Work| only.as_ref().is_none_or(|name| *name == format!("{work:?}").to_lowercase());
+    let points = (first..first + count).filter(own).map(|seed| (seed, work(seed)));
+    points.filter(|(_, work)| wanted(*work)).collect()
+}
+
+/// What a point that failed said.
+fn said(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
 }
 
 /// Plays points in as many threads as the machine is good for. They wait for most of their time.
@@ -54,17 +66,17 @@ fn play(server: Option<Server>) {
                         println!("{at} of {} points on {server:?}", points.len());
                     }
                     let played = AssertUnwindSafe(|| Point::new(*seed, *work, &templates, &met).play());
-                    if catch_unwind(played).is_err() {
-                        failed.lock().unwrap().push(format!("{work:?} {seed}"));
+                    if let Err(panic) = catch_unwind(played) {
+                        failed.lock().unwrap().push(format!("{work:?} {seed}: {}", said(&*panic)));
                     }
                 }
             });
         }
     });
     let failed = failed.into_inner().unwrap();
-    assert!(failed.is_empty(), "{} of {} points failed: {failed:?}", failed.len(), points.len());
+    assert!(failed.is_empty(), "{} of {} points failed:\n{}", failed.len(), points.len(), failed.join("\n"));
     println!("{} points: {met:?}", points.len());
-    if points.len() >= 50 {
+    if points.len() >= 50 && std::env::var_os("PURLIN_KILL_WORK").is_none() {
         met.is_worth_it(points.len());
     }
 }

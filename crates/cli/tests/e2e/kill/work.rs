@@ -112,7 +112,7 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    fn new(server: Option<Server>, name: &str) -> Stage {
+    pub(super) fn new(server: Option<Server>, name: &str) -> Stage {
         let mut sealed = Sealed::new();
         sealed.install("faultcloud", "1.0.0");
         let place = Place::new(server, name);
