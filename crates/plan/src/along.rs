@@ -26,13 +26,13 @@ pub(crate) struct Along {
 
 /// Whether what is deleted with a state shares its fate. What is retained keeps what is inside it:
 /// whoever keeps a cluster does not want its databases deleted. What was only read takes nothing
-/// along, and neither does what waits for its replacement if that may have been made: nobody knows
-/// whether it is inside that. Nor does a component in whose place something real is made: it would
-/// go with that.
+/// along, and neither does what waits for its replacement, or a component, if something real of its
+/// name may have been made: nobody knows whether it is inside that. Nor does a component in whose place
+/// something real is made: it would go with that.
 fn takes_along(planner: &Planner, slot: Slot) -> bool {
     let entry = planner.entry(slot);
     let state = &entry.state;
-    let made_again = state.pending_replacement && planner.may_exist.contains(&state.urn);
+    let made_again = (state.pending_replacement || !state.custom) && planner.may_exist.contains(&state.urn);
     let made_real = !state.custom
         && planner.settings.mode == Mode::Update
         && entry.claimed.is_some_and(|res| planner.get(res).goal.custom);
