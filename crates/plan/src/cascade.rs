@@ -85,25 +85,22 @@ impl Planner {
         while !self.stopping {
             if self.cascades.active.is_none() {
                 let Some(root) = self.cascades.queue.pop_front() else { return };
-                if !self.start_cascade(root) {
-                    continue;
-                }
-            }
-            if !self.decide_members() {
+                self.start_cascade(root);
+            } else if self.decide_members() {
+                self.end_cascade();
+            } else {
                 return;
             }
-            self.end_cascade();
         }
     }
 
-    /// Finds who may have to go. `false` if the root's old state goes already, with another's
-    /// cascade: then it is only created anew.
-    fn start_cascade(&mut self, root: ResId) -> bool {
-        let Some(old) = self.get(root).old else { return false };
+    /// Finds who may have to go. Where the root's old state goes already, with another's cascade, there is
+    /// no new one: it is only created anew.
+    fn start_cascade(&mut self, root: ResId) {
+        let Some(old) = self.get(root).old else { return };
         if self.is_recreated(old) {
             let facts = self.facts_of_root(root);
-            self.create_after_delete(root, old, facts);
-            return false;
+            return self.create_after_delete(root, old, facts);
         }
         self.index_dependents();
         let urn = self.entry(old).state.urn.clone();
@@ -132,7 +129,6 @@ impl Planner {
             condemned_urns: set_of(urn),
             asked: None,
         });
-        true
     }
 
     /// Whether it is settled what becomes of a registration, as far as a cascade cares.

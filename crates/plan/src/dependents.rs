@@ -55,9 +55,9 @@ impl Planner {
     }
 }
 
-fn note<T: Copy + PartialEq>(index: &mut QuickMap<Urn, Vec<T>>, urn: &Urn, item: T) {
+/// Whoever refers to something twice may be noted twice: those who ask count each once.
+fn note<T>(index: &mut QuickMap<Urn, Vec<T>>, urn: &Urn, item: T) {
     match index.get_mut(urn) {
-        Some(items) if items.last() == Some(&item) => {}
         Some(items) => items.push(item),
         None => {
             index.insert(urn.clone(), vec![item]);

@@ -174,9 +174,8 @@ impl Planner {
         let owner = owner(step, outcome);
         let before = step.old.map_or_else(|| step.urn.clone(), |old| self.entry(old).state.urn.clone());
         let mut alive = self.views.of.remove(&before).unwrap_or_default();
-        if before != step.urn {
-            alive.extend(self.views.of.remove(&step.urn).unwrap_or_default());
-        }
+        // Under the same name there is nothing left.
+        alive.extend(self.views.of.remove(&step.urn).unwrap_or_default());
         let state = match outcome {
             StepOutcome::Done(state) => state.as_deref(),
             StepOutcome::Partial(state) => Some(&**state),
@@ -361,7 +360,7 @@ impl Planner {
             return false;
         }
         let live = self.live.get(&owner.urn).copied().or_else(|| self.resource_by_urn(&owner.urn)?.slot);
-        owner.delete && live.is_some_and(|slot| slot != old && self.entry(slot).fate != Fate::Gone)
+        live.is_some_and(|slot| slot != old && self.entry(slot).fate != Fate::Gone)
     }
 
     fn find_view(&self, alive: &[Slot], urn: &Urn, marked: bool) -> Option<Slot> {

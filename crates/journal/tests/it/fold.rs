@@ -549,3 +549,16 @@ fn only_children_whose_names_derive_from_it_are_renamed_along() {
     settle(&mut fold, vec![place(3, to.clone(), Some(0))]);
     assert_eq!(fold.state(Slot(1)).unwrap().urn, child("derived", &to.urn).urn);
 }
+
+#[test]
+fn what_refers_to_a_copy_that_waits_with_it_is_not_touched_when_the_other_is_renamed() {
+    let waiting = |mut state: ResourceState| {
+        state.delete = true;
+        state
+    };
+    let base = snapshot([waiting(state("a", &[])), state("a", &[]), waiting(state("b", &["a"]))]);
+    let mut fold = Fold::new(Arc::clone(&base));
+    settle(&mut fold, vec![place(3, state("new", &[]), Some(1))]);
+    assert!(Arc::ptr_eq(fold.state(Slot(2)).unwrap(), &base.resources[2]));
+    assert_eq!(fold.problems(), []);
+}

@@ -188,3 +188,15 @@ fn a_replacement_of_what_was_half_made_says_so() {
     let property = PropertyCause { property: "size".into(), from: Vec::new() };
     assert_eq!(cause("size"), Some(Cause::Properties(vec![property])));
 }
+
+#[test]
+fn a_refresh_is_of_the_old_state_also_where_the_program_says_what_that_becomes() {
+    let mut old = known("t:m:R", "a", None);
+    old.extension_ref = "old".into();
+    let settings = Settings { run_program: true, ..Settings::new(STACK, PROJECT, Mode::Refresh, false) };
+    let mut driver = Driver::with(settings, vec![old], &["a"]);
+    driver.register(0, goal("t:m:R", "a", None), None);
+    let step = driver.take("a");
+    assert_eq!((step.op, step.extension_ref.as_str()), (StepOp::Refresh, "old"));
+    assert_eq!(step.draft.map(|draft| draft.extension_ref.clone()), Some(String::new()));
+}

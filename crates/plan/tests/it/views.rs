@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use purlin_model::event::StepOp;
 use purlin_model::{ResourceState, Urn};
-use purlin_plan::{After, Input, Mode, PublishedView, Rule, StepOutcome, ViewStep};
+use purlin_plan::{After, Input, Mode, PublishedView, Rule, Step, StepOutcome, ViewStep};
 
 use crate::questions::{Driver, goal};
 use crate::support::{keys, replace_facts, same_facts, update_facts, urn};
@@ -230,4 +230,24 @@ fn only_steps_of_owners_bear_on_views_of_which_nothing_is_said() {
     driver.register(0, goal("t:m:R", "a", None), None);
     let a = driver.take("a");
     assert!(!driver.planner.bears_on_views(&a, 0) && driver.planner.bears_on_views(&a, 2));
+}
+
+#[test]
+fn a_copy_that_waits_and_is_gone_takes_only_views_that_wait_with_it() {
+    let mut waiting = base().remove(0);
+    (waiting.delete, waiting.id) = (true, "a-old".into());
+    let mut left = view("w");
+    left.delete = true;
+    let gone = |states: Vec<ResourceState>, waits: bool| {
+        let mut driver = Driver::new(Mode::Refresh, states, &["a"]);
+        let is = |step: &Step| driver.planner.state(step.old.unwrap()).delete == waits;
+        let at = driver.held.iter().position(is).unwrap();
+        let step = driver.held.remove(at);
+        lines(&driver.planner.settle_views(&step, &StepOutcome::Done(None), &[]))
+    };
+    let live = base().remove(0);
+    let both = vec![live.clone(), view("v"), waiting, left.clone()];
+    assert_eq!(gone(both, true), ["delete w remove old"]);
+    // Without such a copy what waits is that of the one that there is.
+    assert_eq!(gone(vec![live, view("v"), left], false), ["delete v remove old", "delete w remove old"]);
 }
