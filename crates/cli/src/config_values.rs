@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 
 use crate::ambient::SystemEntropy;
 use crate::context::{Context, Target};
-use crate::exit::CommandError;
+use crate::exit::{CommandError, Failure};
 use crate::passphrases::passphrases;
 
 /// The managers in use by what they are made from, so that no key is derived and no key service
@@ -80,9 +80,6 @@ pub(crate) fn manager_of_provider(
     if let Some(salt) = passphrase_salt(provider) {
         return Ok(context.managers.of_salt(context, &salt)?);
     }
-    if &*provider.ty == "cloud" {
-        refuse_override(context)?;
-    }
     let made_from = format!("{} {}", provider.ty, provider.state);
     let manager = context.managers.known(made_from, || {
         manager_from_state(provider, passphrases(context), &key_services(context), Arc::new(SystemEntropy))
@@ -113,19 +110,30 @@ pub(crate) fn manager_of_settings(
 ) -> Result<Option<Arc<dyn SecretsManager>>, CommandError> {
     check_secrets_provider(settings.secrets_provider())?;
     if let Some(url) = key_service_of(settings) {
-        refuse_override(context)?;
+        let url = overridden(context, url)?;
         let Some(key) = settings.encrypted_key() else { return Ok(None) };
-        return Ok(Some(context.managers.of_key(context, url, key)?));
+        return Ok(Some(context.managers.of_key(context, &url, key)?));
     }
     let Some(salt) = settings.encryption_salt() else { return Ok(None) };
     Ok(Some(context.managers.of_salt(context, salt)?))
 }
 
-/// Another key service than settings and state name would make secrets that nobody else can read.
-pub(crate) fn refuse_override(context: &Context) -> Result<(), CommandError> {
-    match context.ambient.non_empty("PULUMI_CLOUD_SECRET_OVERRIDE") {
-        Some(_) => Err(CommandError::unsupported("PULUMI_CLOUD_SECRET_OVERRIDE")),
-        None => Ok(()),
+/// The key service that stands for the one that settings or a flag name: `PULUMI_CLOUD_SECRET_OVERRIDE`
+/// names another one, such as the same key by another way. States are opened by the one that they name.
+pub(crate) fn overridden(context: &Context, url: &str) -> Result<String, CommandError> {
+    const NAME: &str = "PULUMI_CLOUD_SECRET_OVERRIDE";
+    match context.ambient.non_empty(NAME) {
+        None => Ok(url.to_owned()),
+        Some(other) if KeyServices::is_url(&other) => Ok(other.into()),
+        Some(other) => {
+            let message = format!("{NAME} is '{other}', which is not the URL of a key service");
+            let hint =
+                "unset it, or set it to an awskms://, azurekeyvault://, gcpkms:// or hashivault:// URL";
+            Err(CommandError::new(
+                Failure::Usage,
+                Diagnostic::error("key-service-url", message).with_hint(hint),
+            ))
+        }
     }
 }
 
@@ -153,9 +161,10 @@ pub(crate) async fn new_manager(
     context: &Context,
     settings: &mut StackSettings,
 ) -> Result<Arc<dyn SecretsManager>, CommandError> {
-    if let Some(url) = key_service_of(settings).map(str::to_owned) {
-        refuse_override(context)?;
+    if let Some(url) = key_service_of(settings) {
+        let url = overridden(context, url)?;
         let manager = CloudManager::create(&url, &key_services(context), Arc::new(SystemEntropy)).await?;
+        settings.set_secrets_provider(Some(manager.url()))?;
         settings.set_encrypted_key(Some(manager.encrypted_key()))?;
         settings.set_encryption_salt(None)?;
         return Ok(Arc::new(manager));

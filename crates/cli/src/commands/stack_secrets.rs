@@ -75,8 +75,8 @@ impl Fresh {
 pub(crate) fn new_manager(context: &Context, provider: &str) -> Result<NewManager, CommandError> {
     config_values::check_secrets_provider(Some(provider))?;
     if KeyServices::is_url(provider) {
-        config_values::refuse_override(context)?;
-        return Ok(NewManager::KeyService(provider.to_owned(), config_values::key_services(context)));
+        let url = config_values::overridden(context, provider)?;
+        return Ok(NewManager::KeyService(url, config_values::key_services(context)));
     }
     if context.interactive() {
         let first =

@@ -14,6 +14,7 @@ mod bad_input;
 mod commands;
 mod container;
 mod hooks;
+mod key_services;
 mod kill;
 mod languages;
 mod lifecycle;
