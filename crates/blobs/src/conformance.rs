@@ -9,6 +9,7 @@ type Check = Result<(), String>;
 pub async fn check_blobs(blobs: &dyn Blobs, below: &str) -> Result<(), String> {
     puts(blobs, &format!("{below}/puts")).await?;
     conditions(blobs, &format!("{below}/conditions")).await?;
+    deletes(blobs, &format!("{below}/deletes")).await?;
     lists(blobs, &format!("{below}/lists")).await
 }
 
@@ -60,6 +61,25 @@ async fn conditions(blobs: &dyn Blobs, below: &str) -> Check {
     let refused = put("7", Put::IfMatch(unknown)).await;
     ensure(refused.is_err(), "a version that never was can't be replaced")?;
     fine(blobs.delete(&key).await, "what is there is deleted")
+}
+
+async fn deletes(blobs: &dyn Blobs, below: &str) -> Check {
+    ensure(blobs.deletes_at_once() > 0, "at least one key is deleted at once")?;
+    let key = |name: &str| format!("{below}/{name}");
+    let names = ["one.json", "a/two & <three>", "a/two", "b%20c", "stays"];
+    for name in names {
+        fine(blobs.put(&key(name), name.into(), &Put::Always).await, "bytes are put")?;
+    }
+    fine(blobs.delete_all(&[]).await, "nothing is deleted")?;
+    let mut keys: Vec<String> = names[..4].iter().map(|name| key(name)).collect();
+    keys.insert(2, key("never was"));
+    fine(blobs.delete_all(&keys).await, "several keys are deleted, one of which isn't there")?;
+    let left = fine(blobs.list(&key("")).await, "keys are listed")?;
+    let left: Vec<&str> = left.iter().map(|info| info.key.as_str()).collect();
+    ensure(left == [key("stays")], &format!("what is deleted together is gone, and only that: {left:?}"))?;
+    fine(blobs.delete_all(&keys).await, "what is gone can be deleted together")?;
+    fine(blobs.delete_all(&[key("stays")]).await, "one key is deleted like several")?;
+    ensure(blobs.get(&key("stays")).await == Err(BlobError::NotFound), "and is gone")
 }
 
 async fn lists(blobs: &dyn Blobs, below: &str) -> Check {

@@ -17,7 +17,7 @@ pub enum RequestKind {
         /// Whether it has one.
         conditional: bool,
     },
-    /// A `delete`.
+    /// A `delete`, or one of several keys, of which the first is named.
     Delete,
     /// A `list`.
     List,
@@ -243,6 +243,18 @@ impl Blobs for MemoryBlobs {
     async fn delete(&self, key: &str) -> Result<(), BlobError> {
         self.request(RequestKind::Delete, key, None, |held| {
             held.blobs.remove(key);
+            Ok(())
+        })
+    }
+
+    fn deletes_at_once(&self) -> usize {
+        1000
+    }
+
+    async fn delete_all(&self, keys: &[String]) -> Result<(), BlobError> {
+        let first = keys.first().map(String::as_str).unwrap_or_default();
+        self.request(RequestKind::Delete, first, None, |held| {
+            held.blobs.retain(|key, _| !keys.contains(key));
             Ok(())
         })
     }

@@ -292,6 +292,16 @@ impl Blobs for PostgresBlobs {
         query.execute(pool).await.map(drop).map_err(failed)
     }
 
+    fn deletes_at_once(&self) -> usize {
+        1000
+    }
+
+    async fn delete_all(&self, keys: &[String]) -> Result<(), BlobError> {
+        let pool = self.ready().await?;
+        let query = sqlx::query(self.sql("DELETE FROM {} WHERE key = ANY($1)")).bind(keys);
+        query.execute(pool).await.map(drop).map_err(failed)
+    }
+
     async fn list(&self, prefix: &str) -> Result<Vec<BlobInfo>, BlobError> {
         let pool = self.ready().await?;
         let statement = "SELECT key, octet_length(data->>'data')::bigint, right(data->>'data', 2), \

@@ -103,6 +103,20 @@ pub trait Blobs: Send + Sync {
     /// Removes what is kept under a key. Nothing need be there.
     async fn delete(&self, key: &str) -> Result<(), BlobError>;
 
+    /// How many keys [`Blobs::delete_all`] takes in one request. One where the service has none for several.
+    fn deletes_at_once(&self) -> usize {
+        1
+    }
+
+    /// Removes what is kept under several keys, as many as the service takes in one request. None of
+    /// them need be there. If it fails, some may be gone.
+    async fn delete_all(&self, keys: &[String]) -> Result<(), BlobError> {
+        for key in keys {
+            self.delete(key).await?;
+        }
+        Ok(())
+    }
+
     /// Puts what is kept under one key under another as well, over what is there. Services that can do
     /// it without sending the bytes back and forth should.
     async fn copy(&self, from: &str, to: &str) -> Result<(), BlobError> {

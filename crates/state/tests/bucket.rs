@@ -60,6 +60,25 @@ async fn a_finished_operation_leaves_what_the_ecosystem_knows() {
 }
 
 #[tokio::test]
+async fn the_objects_of_a_journal_go_in_one_request() {
+    let (_world, blobs, store) = deployed(&["a"]).await;
+    let session = store.begin(&id(), info()).await.unwrap();
+    for op in 1..=20 {
+        session.append(begin(op, "b")).wait().await.unwrap();
+        session.append(created(op, op, "b")).wait().await.unwrap();
+    }
+    let in_journal = |key: &String| key.contains("/journal.");
+    assert!(blobs.keys().iter().filter(|key| in_journal(key)).count() > 20);
+    blobs.clear_log();
+    session.finish(&snapshot(&["a", "b"]), well()).await.unwrap();
+    let log = blobs.log();
+    let deletes =
+        log.iter().filter(|request| request.kind == RequestKind::Delete && in_journal(&request.key));
+    assert_eq!(deletes.count(), 1, "{log:#?}");
+    assert!(!blobs.keys().iter().any(in_journal));
+}
+
+#[tokio::test]
 async fn a_writer_that_died_is_recovered() {
     let (world, blobs, store) = deployed(&["a"]).await;
     dies(&world, &blobs, "here", 7).await;

@@ -48,6 +48,8 @@ pub(super) fn conditional(error: &Error, condition: &Put) -> BlobError {
     if says(&[
         "ExpiredToken",
         "InvalidAccessKeyId",
+        // Of one object among several.
+        "AccessDenied",
         "SignatureDoesNotMatch",
         "invalid_grant",
         "AuthenticationFailed",

@@ -27,11 +27,19 @@ use objects::Objects;
 pub(crate) fn open(url: &BlobUrl, around: &Surroundings<'_>) -> Result<Arc<dyn Blobs>, Diagnostic> {
     match url.scheme.as_str() {
         #[cfg(feature = "s3")]
-        "s3" => Ok(Arc::new(Objects { store: s3::open(url, around)?, prefix: prefix(url) })),
+        "s3" => Ok(Arc::new(Objects {
+            store: s3::open(url, around)?,
+            prefix: prefix(url),
+            deletes_at_once: 1000,
+        })),
         #[cfg(feature = "gcs")]
         "gs" => gcs::open(url, around),
         #[cfg(feature = "azure")]
-        "azblob" => Ok(Arc::new(Objects { store: azure::open(url, around)?, prefix: prefix(url) })),
+        "azblob" => Ok(Arc::new(Objects {
+            store: azure::open(url, around)?,
+            prefix: prefix(url),
+            deletes_at_once: 256,
+        })),
         other => {
             let message = format!("this build has no backend for {other}:// URLs");
             let _ = around;

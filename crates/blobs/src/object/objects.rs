@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures::TryStreamExt as _;
+use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, UpdateVersion};
 use purlin_ports::{Blob, BlobError, BlobInfo, BlobTag, Blobs, Put};
@@ -16,6 +16,8 @@ pub(super) struct Objects {
     pub(super) store: Arc<dyn ObjectStore>,
     /// Empty, or ends in `/`.
     pub(super) prefix: String,
+    /// How many objects the service removes in one request.
+    pub(super) deletes_at_once: usize,
 }
 
 impl Objects {
@@ -58,6 +60,24 @@ impl Blobs for Objects {
             Ok(()) | Err(BlobError::NotFound) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    fn deletes_at_once(&self) -> usize {
+        self.deletes_at_once
+    }
+
+    async fn delete_all(&self, keys: &[String]) -> Result<(), BlobError> {
+        let paths = keys.iter().map(|key| self.path(key)).collect::<Result<Vec<Path>, BlobError>>()?;
+        let mut ends = self.store.delete_stream(futures::stream::iter(paths.into_iter().map(Ok)).boxed());
+        let mut wrong = None;
+        // The answer speaks of each object.
+        while let Some(end) = ends.next().await {
+            match end.map_err(|error| plain(&error)) {
+                Ok(_) | Err(BlobError::NotFound) => {}
+                Err(error) => wrong = Some(error),
+            }
+        }
+        wrong.map_or(Ok(()), Err)
     }
 
     async fn copy(&self, from: &str, to: &str) -> Result<(), BlobError> {

@@ -216,21 +216,37 @@ impl Requests {
         .await
     }
 
-    /// Removes many keys.
+    /// Removes many keys, in as few requests as the service allows.
     pub(crate) async fn delete_all(&self, keys: Vec<String>) -> Result<(), StateError> {
+        let together = self.shared.blobs.deletes_at_once().max(1);
+        let parts: Vec<Vec<String>> = keys.chunks(together).map(<[String]>::to_vec).collect();
         let requests = self.clone();
-        let removed = self.all(keys, move |key| {
+        let removed = self.all(parts, move |keys| {
             let requests = requests.clone();
-            async move { requests.delete(&key).await }
+            async move {
+                match keys.as_slice() {
+                    [key] => requests.delete(key).await,
+                    keys => requests.delete_together(keys).await,
+                }
+            }
         });
         removed.await.map(drop)
     }
 
-    /// Does something with many keys, several at once. Gives the answers in order.
-    async fn all<T: Send + 'static, F: Future<Output = Result<T, StateError>> + Send + 'static>(
+    /// Removes several keys in one request, which may be made any number of times.
+    async fn delete_together(&self, keys: &[String]) -> Result<(), StateError> {
+        let first = keys.first().map(String::as_str).unwrap_or_default();
+        match self.again("remove", first, || self.shared.blobs.delete_all(keys)).await {
+            Ok(()) | Err(BlobError::NotFound) => Ok(()),
+            Err(error) => Err(failed("remove", &self.place(first), &error)),
+        }
+    }
+
+    /// Does something with each of many, several at once. Gives the answers in order.
+    async fn all<K, T: Send + 'static, F: Future<Output = Result<T, StateError>> + Send + 'static>(
         &self,
-        keys: Vec<String>,
-        mut act: impl FnMut(String) -> F,
+        keys: Vec<K>,
+        mut act: impl FnMut(K) -> F,
     ) -> Result<Vec<T>, StateError> {
         let mut answers = Vec::with_capacity(keys.len());
         let mut running = VecDeque::new();
