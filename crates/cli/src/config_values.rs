@@ -124,7 +124,7 @@ pub(crate) fn overridden(context: &Context, url: &str) -> Result<String, Command
     const NAME: &str = "PULUMI_CLOUD_SECRET_OVERRIDE";
     match context.ambient.non_empty(NAME) {
         None => Ok(url.to_owned()),
-        Some(other) if KeyServices::is_url(&other) => Ok(other.into()),
+        Some(other) if KeyServices::is_url(other) => Ok(other.into()),
         Some(other) => {
             let message = format!("{NAME} is '{other}', which is not the URL of a key service");
             let hint =
