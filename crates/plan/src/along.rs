@@ -69,17 +69,14 @@ impl Along {
         // What stays real for another's sake keeps what is inside it.
         let takes = |slot: Slot| takes_along(planner, slot) && !along.twins.spares(slot);
         let mut by_urn: HashMap<(&Urn, bool), Slot> = HashMap::new();
-        // A component stands for nothing real where something real of its name stays.
-        let mut staying: HashSet<(&Urn, bool)> = slots
+        // A component stands for nothing real where something real of its name stays, or was only read.
+        let others = real_besides(planner, slots, &with);
+        let staying: HashSet<&Urn> = slots
             .iter()
             .filter(|slot| !takes(**slot))
-            .map(|slot| (&planner.entry(*slot).state.urn, left(slot)))
+            .chain(&others)
+            .map(|slot| &planner.entry(*slot).state.urn)
             .collect();
-        let others = real_besides(planner, slots, &with);
-        staying.extend(others.iter().flat_map(|slot| {
-            let urn = &planner.entry(*slot).state.urn;
-            [(urn, true), (urn, false)]
-        }));
         // Of two old copies nobody knows which was made with which.
         let spared = slots.iter().filter(|slot| along.twins.spares(**slot));
         let left_besides: HashSet<&Urn> = others
@@ -90,9 +87,8 @@ impl Along {
             .collect();
         for slot in slots {
             let state = &planner.entry(*slot).state;
-            let name = (&state.urn, left(slot));
-            if takes(*slot) && (state.custom || !staying.contains(&name)) {
-                by_urn.insert(name, *slot);
+            if takes(*slot) && (state.custom || !staying.contains(&state.urn)) {
+                by_urn.insert((&state.urn, left(slot)), *slot);
             }
         }
         let places: HashMap<Slot, usize> = slots.iter().copied().zip(0..).collect();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use purlin_journal::{Change, Entry, check_integrity};
 use purlin_model::event::{EngineEvent, StepOp};
-use purlin_model::{OperationKind, ResourceState, Snapshot, Urn};
+use purlin_model::{OperationKind, ProviderRef, ResourceState, Snapshot, Urn};
 
 use super::cloud::{Act, Cloud, Thing};
 use super::operation::Ran;
@@ -57,7 +57,7 @@ pub fn check(before: &Snapshot, ran: &Ran, cloud: &Cloud, cleared: bool, memory:
     note_forgotten(before, cleared, memory);
     note_unknown(ran, memory);
     lost(before, ran, cloud, memory, &mut found);
-    let shared = shared(before);
+    let shared = shared(before, &ran.entries);
     memory.vague.extend(shared.iter().map(|id| (*id).to_owned()));
     ghosts(&ran.state, cloud, memory, &mut found);
     doubles(&ran.acts, &shared, &mut found);
@@ -198,23 +198,47 @@ fn taken_along(
     }
 }
 
-/// The ids that two names of a state have: edits and lists of imports can make such a state, and warn of
-/// it. Where one of the two was taken over by its program, a run knows what it has.
-fn shared(before: &Snapshot) -> BTreeSet<&str> {
+/// The ids that two names of a state have: edits, lists of imports and imports by way of another provider
+/// can make such a state. Where one of the two was taken over by its program, a run knows what it has,
+/// unless the providers are others: these may well have things of one id each.
+fn shared<'a>(before: &'a Snapshot, entries: &'a [Entry]) -> BTreeSet<&'a str> {
     let managed = |state: &&ResourceState| state.custom && !state.external && !state.id.is_empty();
     let imported = |state: &ResourceState| state.import_id == state.id;
     let mut known: BTreeMap<&str, &ResourceState> = BTreeMap::new();
     let mut shared = BTreeSet::new();
-    for state in before.resources.iter().map(|state| &**state).filter(managed) {
+    let taken_over = beside(entries).filter(|state| imported(state));
+    for state in before.resources.iter().map(|state| &**state).chain(taken_over).filter(managed) {
         if let Some(other) = known.insert(&state.id, state)
             && other.urn != state.urn
-            && !imported(state)
-            && !imported(other)
+            && !((imported(state) || imported(other)) && one_provider(state, other))
         {
             shared.insert(state.id.as_str());
         }
     }
     shared
+}
+
+/// What an operation put beside what there was.
+fn beside(entries: &[Entry]) -> impl Iterator<Item = &ResourceState> {
+    let changes = entries.iter().flat_map(|entry| match entry {
+        Entry::End { changes, .. } => changes.as_slice(),
+        Entry::Begin { .. } => &[],
+    });
+    changes.filter_map(|change| match change {
+        Change::Place { state, replaces: None, .. } => Some(&**state),
+        _ => None,
+    })
+}
+
+/// Whether two states have one provider, or providers of one package that nobody registered.
+fn one_provider(one: &ResourceState, other: &ResourceState) -> bool {
+    let is_default = |provider: &ProviderRef| {
+        let name = provider.urn().name();
+        name == "default" || name.starts_with("default_")
+    };
+    one.provider.as_ref().zip(other.provider.as_ref()).is_some_and(|(one, other)| {
+        one == other || (is_default(one) && is_default(other) && one.package() == other.package())
+    })
 }
 
 /// What is in the state exists, unless something took it away.
@@ -273,6 +297,10 @@ fn overtakes(before: &Snapshot, ran: &Ran, found: &mut Vec<String>) {
         .filter(|state| !state.id.is_empty())
         .map(|state| (state.id.as_str(), &**state))
         .collect();
+    // Nothing is done for what was only read, so what is done is for another state of its id.
+    let managed = before.resources.iter().filter(|state| !state.external && !state.id.is_empty());
+    let managed: BTreeMap<&str, &ResourceState> =
+        managed.map(|state| (state.id.as_str(), &**state)).collect();
     // What an operation wrote may have let go of it.
     let still = |id: &str, urn: &Urn| {
         let latest = known(before, &ran.entries).filter(|state| state.id == id).last();
@@ -289,7 +317,7 @@ fn overtakes(before: &Snapshot, ran: &Ran, found: &mut Vec<String>) {
         }
         let changes = |act: &&Act| act.kind != OperationKind::Creating && act.id != delete.id;
         for act in acts.iter().filter(changes) {
-            let depends = states.get(act.id.as_str()).is_some_and(|state| refers(state, &gone.urn))
+            let depends = managed.get(act.id.as_str()).is_some_and(|state| refers(state, &gone.urn))
                 && (act.kind == OperationKind::Updating || still(&act.id, &gone.urn));
             if depends && delete.started < act.ended && !says_the_opposite(before, gone, &act.id) {
                 found.push(format!("'{}' was deleted before '{}', which depends on it", delete.id, act.id));
