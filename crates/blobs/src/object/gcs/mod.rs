@@ -1,42 +1,35 @@
 //! Google Cloud Storage, by its JSON interface.
 //!
-//! Credentials come, in this order, from `GOOGLE_CREDENTIALS` (the text of a key, or the path of a file
-//! with one), `GOOGLE_OAUTH_ACCESS_TOKEN`, `GOOGLE_APPLICATION_CREDENTIALS`, the file that `gcloud`
-//! leaves, and the metadata service; the library that talks to other services of this kind finds
-//! tokens by them. `STORAGE_EMULATOR_HOST` names a server for tests, which asks for none. Of the URL's
-//! options `anonymous` and `universe_domain` are known; `access_id` and `private_key_path` only sign
+//! `STORAGE_EMULATOR_HOST` names a server for tests, which asks for no credentials. Of the URL's options
+//! `anonymous` and `universe_domain` are known; `access_id` and `private_key_path` only sign
 //! links, which nothing here makes.
 
 mod answers;
 mod requests;
+mod tokens;
 
 use std::sync::Arc;
 
-use object_store::gcp::{GcpCredentialProvider, GoogleCloudStorageBuilder};
 use purlin_diag::Diagnostic;
 use purlin_ports::Blobs;
 use url::Url;
 
-use super::{CONNECT_TIMEOUT, TIMEOUT, client, prefix, retries, unusable};
+use super::{CONNECT_TIMEOUT, TIMEOUT, prefix};
 use crate::{BlobUrl, Surroundings};
 use requests::JsonObjects;
-
-/// What to do about credentials that can't be used.
-const CREDENTIALS: &str = "keys of service accounts are understood, and the file that `gcloud auth application-default \
-                           login` writes; for other credentials set GOOGLE_OAUTH_ACCESS_TOKEN (`gcloud auth \
-                           print-access-token` prints one)";
+use tokens::Tokens;
 
 /// The bucket that a URL names. Makes no request.
 pub(super) fn open(url: &BlobUrl, around: &Surroundings<'_>) -> Result<Arc<dyn Blobs>, Diagnostic> {
     url.refuse_unknown(&["anonymous", "access_id", "private_key_path", "universe_domain"])?;
     let emulator = (around.variable)("STORAGE_EMULATOR_HOST").filter(|host| !host.is_empty());
-    let (endpoint, credentials) = match emulator {
+    let (endpoint, tokens) = match emulator {
         Some(host) => (if host.contains("://") { host } else { format!("http://{host}") }, None),
         None => {
             let domain = url.option("universe_domain").unwrap_or("googleapis.com");
             let anonymous = url.flag("anonymous")? || url.option("access_id") == Some("-");
-            let credentials = (!anonymous).then(|| credentials(url, around)).transpose()?;
-            (format!("https://storage.{domain}"), credentials)
+            let tokens = (!anonymous).then(|| Tokens::of(url, around)).transpose()?;
+            (format!("https://storage.{domain}"), tokens)
         }
     };
     let refuse = |why: String| {
@@ -59,31 +52,7 @@ pub(super) fn open(url: &BlobUrl, around: &Surroundings<'_>) -> Result<Arc<dyn B
         .build()
         .map_err(|error| refuse(error.to_string()))?;
     let (bucket, prefix) = (url.host.clone(), prefix(url));
-    Ok(Arc::new(JsonObjects { http, endpoint, credentials, bucket, prefix }))
-}
-
-/// Where tokens come from.
-fn credentials(url: &BlobUrl, around: &Surroundings<'_>) -> Result<GcpCredentialProvider, Diagnostic> {
-    let variable = |name: &str| (around.variable)(name).filter(|value| !value.is_empty());
-    let mut builder = GoogleCloudStorageBuilder::new().with_bucket_name(&url.host).with_retry(retries());
-    if let Some(key) = variable("GOOGLE_CREDENTIALS") {
-        builder = match key.trim_start().starts_with('{') {
-            true => builder.with_service_account_key(key),
-            false => builder.with_service_account_path(key),
-        };
-    } else if let Some(token) = variable("GOOGLE_OAUTH_ACCESS_TOKEN") {
-        builder = builder.with_bearer_token(token);
-    } else if let Some(path) = variable("GOOGLE_APPLICATION_CREDENTIALS") {
-        builder = builder.with_application_credentials(path);
-    } else if let Some(home) = around.home {
-        let path = home.join(".config/gcloud/application_default_credentials.json");
-        if path.is_file() {
-            builder = builder.with_application_credentials(path.to_string_lossy());
-        }
-    }
-    let store = builder.with_client_options(client(false)).build();
-    let store = store.map_err(|error| unusable(url, &error).with_hint(CREDENTIALS))?;
-    Ok(Arc::clone(store.credentials()))
+    Ok(Arc::new(JsonObjects { http, endpoint, tokens, bucket, prefix }))
 }
 
 #[cfg(test)]
@@ -118,8 +87,5 @@ mod tests {
             assert_eq!(refused.code, "backend-url", "{url}");
             assert!(refused.message.contains(names), "{}", refused.message);
         }
-        let federated = r#"{"type": "external_account", "audience": "x"}"#;
-        let refused = opened("gs://b", &[("GOOGLE_CREDENTIALS", federated)]).err().unwrap();
-        assert!(refused.hint.unwrap().contains("GOOGLE_OAUTH_ACCESS_TOKEN"));
     }
 }

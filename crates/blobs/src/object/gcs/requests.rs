@@ -4,7 +4,6 @@
 //! nothing there.
 
 use async_trait::async_trait;
-use object_store::gcp::GcpCredentialProvider;
 use object_store::path::Path;
 use purlin_ports::{Blob, BlobError, BlobInfo, BlobTag, Blobs, Put};
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
@@ -13,7 +12,8 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::answers::{Listed, Rewritten, Written, lost, refused};
-use crate::object::errors::{bad_key, plain};
+use super::tokens::Tokens;
+use crate::object::errors::bad_key;
 
 /// The objects below a prefix of a bucket.
 pub(super) struct JsonObjects {
@@ -21,7 +21,7 @@ pub(super) struct JsonObjects {
     /// Without a path.
     pub(super) endpoint: Url,
     /// `None` where nobody asks for any.
-    pub(super) credentials: Option<GcpCredentialProvider>,
+    pub(super) tokens: Option<Tokens>,
     pub(super) bucket: String,
     /// Empty, or ends in `/`.
     pub(super) prefix: String,
@@ -47,11 +47,8 @@ impl JsonObjects {
 
     /// Makes a request, once. Gives the answer if it is a good one. `condition` is that of a put.
     async fn ask(&self, request: RequestBuilder, condition: Option<&Put>) -> Result<Response, BlobError> {
-        let request = match &self.credentials {
-            Some(provider) => {
-                let credential = provider.get_credential().await.map_err(|error| plain(&error))?;
-                request.bearer_auth(&credential.bearer)
-            }
+        let request = match &self.tokens {
+            Some(tokens) => request.bearer_auth(tokens.get().await?),
             None => request,
         };
         let answer = request.send().await.map_err(|error| lost(&error))?;
