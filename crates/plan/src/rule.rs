@@ -209,7 +209,7 @@ rules! {
     ViewGoes => "view goes along",
     /// A view waits for deletion with its owner, or is replaced itself.
     ViewMarked => "view waits for deletion",
-    /// A view goes wrong and stays what it was.
+    /// A view goes wrong and stays what it was, unless its resource is gone.
     ViewFailed => "view failed",
     /// Hooks before a step are called.
     HookedBefore => "hooked before",

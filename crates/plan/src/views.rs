@@ -197,9 +197,13 @@ impl Planner {
                 steps.push(ViewStep { published: Some(index), ..done });
             }
         }
-        let rest: Vec<Slot> = alive.iter().copied().filter(|slot| !touched.contains(slot)).collect();
+        // What went wrong can't outlive its owner.
+        let ends = matches!(owner, Owner::Replaced | Owner::Gone);
+        let rest: Vec<Slot> = alive.iter().copied().filter(|slot| ends || !touched.contains(slot)).collect();
         for slot in rest {
-            steps.extend(self.follow(step, owner, placing, slot, &mut alive));
+            let done = self.follow(step, owner, placing, slot, &mut alive);
+            // Of what went wrong enough has been shown.
+            steps.extend(done.map(|done| ViewStep { shown: done.shown && !touched.contains(&slot), ..done }));
         }
         if !alive.is_empty() {
             let named = owner == Owner::Stays && !matches!(outcome, StepOutcome::Failed);

@@ -251,3 +251,11 @@ fn a_copy_that_waits_and_is_gone_takes_only_views_that_wait_with_it() {
     // Without such a copy what waits is that of the one that there is.
     assert_eq!(gone(vec![live, view("v"), left], false), ["delete v remove old", "delete w remove old"]);
 }
+
+#[test]
+fn a_view_that_went_wrong_does_not_outlive_its_owner() {
+    let mut failed = published(StepOp::Delete, "v");
+    failed.failed = true;
+    let found = end(&mut run(StepOp::Delete), Ends::Well, &[failed]);
+    assert_eq!(found, ["delete v old #0", "delete v remove old hidden", "delete w remove old"]);
+}

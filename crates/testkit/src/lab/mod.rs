@@ -161,15 +161,18 @@ pub struct Lab {
     plan: Option<Arc<UpdatePlan>>,
 }
 
-/// What is said of pending creates by the names of their resources, by URN. Names that are not
-/// pending stand for resources of the usual type.
-fn pending_urns(named: &[(String, String)], state: &Snapshot) -> BTreeMap<Urn, String> {
-    let urn = |name: &String| {
-        let mut pending = state.pending_operations.iter().map(|pending| &pending.resource.urn);
-        let known = pending.find(|urn| urn.name() == name).cloned();
-        known.unwrap_or_else(|| Urn::new(STACK, PROJECT, None, "t:m:R", name))
+/// What is said of pending creates by the names of their resources, by URN. Of several of one name that is
+/// meant which made the thing. Names that are not pending stand for resources of the usual type.
+fn pending_urns(named: &[(String, String)], state: &Snapshot, cloud: &Cloud) -> BTreeMap<Urn, String> {
+    let things = cloud.things();
+    let urn = |name: &String, id: &String| {
+        let maker = things.get(id).and_then(|thing| thing.urn.as_ref());
+        let pending = state.pending_operations.iter().map(|pending| &pending.resource.urn);
+        let pending: Vec<&Urn> = pending.filter(|urn| urn.name() == name).collect();
+        let known = pending.iter().find(|urn| Some(**urn) == maker).or(pending.first());
+        known.map_or_else(|| Urn::new(STACK, PROJECT, None, "t:m:R", name), |urn| (*urn).clone())
     };
-    named.iter().map(|(name, id)| (urn(name), id.clone())).collect()
+    named.iter().map(|(name, id)| (urn(name, id), id.clone())).collect()
 }
 
 impl Lab {
@@ -215,6 +218,7 @@ impl Lab {
     /// Runs an operation on the state; its state is that of the next.
     pub fn operate(&mut self, operation: &Operation) -> Result<Ran, String> {
         let before = Arc::clone(&self.state);
+        let pending = pending_urns(&operation.import_pending, &before, &self.cloud);
         let bench = Bench {
             cloud: &mut self.cloud,
             codec: &self.codec,
@@ -223,7 +227,7 @@ impl Lab {
             program: (!operation.programless).then_some(&self.program),
         };
         let mut operation = operation.clone();
-        operation.settings.plan.import_pending = pending_urns(&operation.import_pending, &before);
+        operation.settings.plan.import_pending = pending;
         if operation.follows_plan {
             let plan = self.plan.clone().ok_or("no operation has recorded a plan")?;
             operation.settings.plan.update_plan = Some(plan);
