@@ -20,6 +20,8 @@ pub enum FoldError {
     NoSuchSlot(Slot),
     /// A pending operation of the base is named that it does not have.
     NoSuchPending(u32),
+    /// What a journal goes on with does not fit the snapshot.
+    NotContinued(&'static str),
 }
 
 impl fmt::Display for FoldError {
@@ -30,6 +32,7 @@ impl fmt::Display for FoldError {
             FoldError::SlotTaken(slot) => write!(f, "state {} is added twice", slot.0),
             FoldError::NoSuchSlot(slot) => write!(f, "there is no state {}", slot.0),
             FoldError::NoSuchPending(index) => write!(f, "there is no pending operation {index}"),
+            FoldError::NotContinued(why) => write!(f, "it does not go on from the state: {why}"),
         }
     }
 }

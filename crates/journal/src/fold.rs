@@ -15,21 +15,24 @@ use crate::integrity::{self, IntegrityProblem};
 use crate::references::{self, Fate};
 
 /// One state of the list.
-#[derive(Clone, Debug)]
-struct Cell {
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Cell {
     /// The state; `None` once it is gone.
-    state: Option<Arc<ResourceState>>,
+    pub(crate) state: Option<Arc<ResourceState>>,
     /// Its place in the run's order, if it has one.
-    place: Option<u32>,
+    pub(crate) place: Option<u32>,
 }
 
 /// What became of a name that states may still refer to.
-#[derive(Clone, Debug)]
-enum Gone {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Gone {
     /// It has another name now.
     Renamed(Urn),
     /// It was removed.
-    Removed { parent: Option<Urn> },
+    Removed {
+        /// The parent that it had.
+        parent: Option<Urn>,
+    },
 }
 
 /// Where a state stands: smaller comes first. The run's order comes before the rest of the base.
@@ -48,21 +51,24 @@ pub(crate) enum Position {
 /// the base did.
 #[derive(Clone, Debug)]
 pub struct Fold {
-    base: Arc<Snapshot>,
-    base_cells: Vec<Cell>,
-    new_cells: QuickMap<Slot, Cell>,
-    order: Vec<Slot>,
+    pub(crate) base: Arc<Snapshot>,
+    pub(crate) base_cells: Vec<Cell>,
+    pub(crate) new_cells: QuickMap<Slot, Cell>,
+    pub(crate) order: Vec<Slot>,
     /// New views of states that stand where the base has them.
-    behind: QuickMap<Slot, Vec<Slot>>,
-    living: usize,
-    next_slot: u32,
-    by_urn: QuickMap<Urn, Vec<Slot>>,
-    referrers: ReverseIndex,
-    gone: QuickMap<Urn, Gone>,
-    begun: BTreeMap<OpId, PendingOperation>,
-    cleared: HashSet<u32>,
+    pub(crate) behind: QuickMap<Slot, Vec<Slot>>,
+    pub(crate) living: usize,
+    pub(crate) next_slot: u32,
+    pub(crate) by_urn: QuickMap<Urn, Vec<Slot>>,
+    pub(crate) referrers: ReverseIndex,
+    pub(crate) gone: QuickMap<Urn, Gone>,
+    pub(crate) begun: BTreeMap<OpId, PendingOperation>,
+    /// The pending operations of the base that no entry has cleared, by their places there.
+    pub(crate) pending: BTreeMap<u32, PendingOperation>,
+    /// How many pending operations the base had.
+    pub(crate) pending_count: u32,
     /// The extensions of the base and of this run, by their references.
-    extensions: BTreeMap<String, Arc<Extension>>,
+    pub(crate) extensions: BTreeMap<String, Arc<Extension>>,
 }
 
 impl Fold {
@@ -85,7 +91,8 @@ impl Fold {
             referrers: ReverseIndex::default(),
             gone: QuickMap::default(),
             begun: BTreeMap::new(),
-            cleared: HashSet::new(),
+            pending: (0..).zip(base.pending_operations.iter().cloned()).collect(),
+            pending_count: u32::try_from(base.pending_operations.len()).unwrap_or(u32::MAX),
             extensions: base.extensions.clone(),
             base,
         }
@@ -168,11 +175,6 @@ impl Fold {
         self.begun.iter().map(|(op, pending)| (*op, pending))
     }
 
-    /// The pending operations of the base that no entry has cleared, with their places there.
-    pub fn base_pending(&self) -> impl Iterator<Item = (u32, &PendingOperation)> {
-        (0u32..).zip(&self.base.pending_operations).filter(|(index, _)| !self.cleared.contains(index))
-    }
-
     /// The snapshot at the end of a run that went well. Operations that have begun and not ended are
     /// pending; of those of the base only creates stay, since a later success of the same resource
     /// settles all others.
@@ -190,7 +192,7 @@ impl Fold {
         let mut resources = Vec::with_capacity(self.living);
         resources.extend(self.states().map(|(_, state)| Arc::clone(state)));
         let begun = self.begun.values();
-        let kept = self.base_pending().map(|(_, pending)| pending).filter(|pending| keep(pending));
+        let kept = self.pending.values().filter(|pending| keep(pending));
         let pending_operations: Vec<PendingOperation> = begun.chain(kept).cloned().collect();
         let extensions = self.used_extensions(&resources, &pending_operations);
         Snapshot {
@@ -337,7 +339,7 @@ impl Fold {
                 | Change::MarkPendingReplacement { slot }
                 | Change::Remove { slot } => Some(slot),
                 Change::ClearPending { index } => {
-                    if *index as usize >= self.base.pending_operations.len() {
+                    if *index >= self.pending_count {
                         return Err(FoldError::NoSuchPending(*index));
                     }
                     None
@@ -365,9 +367,7 @@ impl Fold {
                 self.mark(*slot, |state| &mut state.pending_replacement)
             }
             Change::Remove { slot } => self.remove(*slot),
-            Change::ClearPending { index } => {
-                self.cleared.insert(*index);
-            }
+            Change::ClearPending { index } => drop(self.pending.remove(index)),
             Change::Extend { extension } => {
                 self.extensions.insert(extension.reference.clone(), Arc::clone(extension));
             }

@@ -10,9 +10,11 @@ mod fold;
 mod index;
 mod integrity;
 mod references;
+mod resume;
 
 pub use entry::{Change, Entry, OpId};
 pub use error::FoldError;
-pub use fold::Fold;
+pub use fold::{Fold, Gone};
 pub use integrity::{IntegrityProblem, Rule, check_integrity, refuse_if_invalid};
 pub use purlin_model::Slot;
+pub use resume::Continuation;

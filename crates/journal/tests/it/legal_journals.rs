@@ -278,11 +278,20 @@ proptest! {
         prop_assert_eq!(result.resources.len(), run.fold.slot_count());
         prop_assert_eq!(run.fold.begun().count(), result.pending_operations.len());
 
-        let mut again = Fold::new(base);
+        let mut again = Fold::new(Arc::clone(&base));
         for entry in &run.entries {
             again.apply(entry).unwrap();
         }
-        prop_assert_eq!(again.snapshot(), result, "folding again gives the same");
+        prop_assert_eq!(again.snapshot(), result.clone(), "folding again gives the same");
+
+        let mut resumed = Fold::new(Arc::clone(&base));
+        for entry in &run.entries {
+            resumed = Fold::resume(Arc::new(resumed.snapshot()), &resumed.continuation()).unwrap();
+            resumed.apply(entry).unwrap();
+        }
+        prop_assert_eq!(resumed.snapshot(), result, "going on from a checkpoint at each entry does as well");
+        prop_assert_eq!(resumed.finish(), run.fold.finish());
+        prop_assert_eq!(resumed.continuation(), run.fold.continuation());
         for (slot, state) in run.fold.states() {
             let found = if state.delete { run.fold.deleted(&state.urn).any(|s| s == slot) } else { run.fold.live(&state.urn) == Some(slot) };
             prop_assert!(found, "{} is found by its name", state.urn);
