@@ -7,7 +7,9 @@ use purlin_diag::Diagnostic;
 use purlin_journal::{Change, Entry, OpId};
 use purlin_model::{Extension, OperationKind, ResourceState, Slot};
 use serde::de::{DeserializeSeed, IgnoredAny};
+use serde_json::value::RawValue;
 
+use crate::continued::Continued;
 use crate::envelope_read::resource;
 use crate::envelope_write::{STORED, Style, push_resource};
 use crate::extension::{ExtensionParser, push_extension};
@@ -15,9 +17,15 @@ use crate::history::{ConfigText, push_config, read_config};
 use crate::reader::{ListSeed, Member, Members, ObjectParser, Reader, Text, or_default};
 use crate::text::{Escape, ObjectWriter};
 
-/// The version of the format that is written, and the newest that is read. In the first one lines had
-/// no numbers and no checksums; see [`crate::mark_line`].
-pub const JOURNAL_FORMAT: u32 = 2;
+/// The newest version of the format. In the first one lines had no numbers and no checksums; see
+/// [`crate::mark_line`]. In the third one a journal may go on in the middle of an operation; one that
+/// begins with its operation is written in the second.
+pub const JOURNAL_FORMAT: u32 = 3;
+
+/// The version that a journal is written in.
+fn format_of(header: &JournalHeader) -> u32 {
+    if header.continues.is_some() { JOURNAL_FORMAT } else { 2 }
+}
 
 /// The first line of a journal: what it is a journal of.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -34,6 +42,8 @@ pub struct JournalHeader {
     pub started: String,
     /// What is recorded about the operation.
     pub info: OperationInfo,
+    /// What it goes on from, if the checkpoint was written on the way.
+    pub continues: Option<Continued>,
 }
 
 /// What is recorded about an operation when it begins.
@@ -54,7 +64,7 @@ pub fn encode_header(header: &JournalHeader) -> String {
     let mut out = String::new();
     let mut line = ObjectWriter::begin(&mut out, Escape::Plain);
     let mut object = ObjectWriter::begin(line.key("header"), Escape::Plain);
-    object.integer("format", JOURNAL_FORMAT);
+    object.integer("format", format_of(header));
     object.text("base", &header.base);
     object.text("incarnation", &header.incarnation);
     object.integer("epoch", header.epoch);
@@ -70,6 +80,9 @@ pub fn encode_header(header: &JournalHeader) -> String {
     environment.end();
     push_config(info.key("config"), &header.info.config);
     info.end();
+    if let Some(continued) = &header.continues {
+        object.raw("continues", &continued.encode());
+    }
     object.end();
     line.end();
     out
@@ -171,6 +184,7 @@ impl<'s> ObjectParser<'s> for HeaderParser {
             "writer" => header.writer = member.value()?,
             "started" => header.started = member.value()?,
             "info" => header.info = member.seeded(Members(InfoParser::default()))?,
+            "continues" => header.continues = Some(Continued::decode(member.value::<&'s RawValue>()?.get())?),
             _ => drop(member.value::<IgnoredAny>()?),
         }
         Ok(())

@@ -4,6 +4,7 @@
 //! touch is written as it was read: bags stay slices of the text that they were read from.
 
 mod checkpoint;
+mod continued;
 mod decode;
 mod digest;
 mod encode;
@@ -26,6 +27,7 @@ pub use checkpoint::{
     migrate_provider_outputs, parse_checkpoint, parse_deployment, write_checkpoint, write_deployment,
     write_export,
 };
+pub use continued::Continued;
 pub use decode::{BagDecoder, ValueDecoder};
 pub use digest::{DigestOptions, PreviewDigest};
 pub use encode::{BagEncoder, MASK, MAX_DEPTH, PendingSecret};

@@ -109,12 +109,13 @@ fn headers_go_there_and_back_and_newer_formats_are_refused() {
             ]
             .into(),
         },
+        continues: None,
     };
     let line = encode_header(&header);
     assert!(!line.contains('\n'));
     assert_eq!(decode_header(&line).unwrap(), header);
-    let current = format!("\"format\":{JOURNAL_FORMAT},");
-    let with = |format: u32| line.replace(&current, &format!("\"format\":{format},"));
+    let current = "\"format\":2,";
+    let with = |format: u32| line.replace(current, &format!("\"format\":{format},"));
     assert_eq!(decode_header(&with(1)).unwrap(), header, "an older one is read");
     for other in [0, JOURNAL_FORMAT + 1] {
         assert_eq!(decode_header(&with(other)).unwrap_err().code, "journal-format");
