@@ -11,6 +11,9 @@ use purlin_ports::{Durable, LoadedStack, StateError, UpdateOutcome, UpdateSessio
 use super::gate::Gate;
 use super::level::{Level, Riser};
 
+/// After how many entries there is a checkpoint on the way.
+const CHECKPOINT_EVERY: usize = 7;
+
 struct Inner {
     fold: Fold,
     entries: Vec<Entry>,
@@ -190,6 +193,17 @@ impl Inner {
             self.violations.push(format!("after entry {number}: {problem}"));
         }
         self.entries.push(entry);
+        if number.is_multiple_of(CHECKPOINT_EVERY) {
+            self.checkpoint(number);
+        }
+    }
+
+    /// Goes on from a checkpoint, as the stores do in operations that take long.
+    fn checkpoint(&mut self, number: usize) {
+        match Fold::resume(Arc::new(self.fold.snapshot()), &self.fold.continuation()) {
+            Ok(resumed) => self.fold = resumed,
+            Err(error) => self.violations.push(format!("no checkpoint after entry {number}: {error}")),
+        }
     }
 }
 
@@ -211,7 +225,10 @@ impl UpdateSession for Session {
 
     async fn finish(&self, snapshot: &Snapshot, _: UpdateOutcome) -> Result<(), StateError> {
         let mut inner = lock(&self.inner);
-        if inner.fold.finish().resources != snapshot.resources {
+        let written = |folded: Snapshot| {
+            folded.resources == snapshot.resources && folded.pending_operations == snapshot.pending_operations
+        };
+        if !written(inner.fold.finish()) && !written(inner.fold.snapshot()) {
             inner.violations.push("what is written is not what the journal says".into());
         }
         inner.finished = Some(Arc::new(snapshot.clone()));
