@@ -10,7 +10,7 @@ use futures::future::join_all;
 use purlin_blobs::conformance::check_blobs;
 use purlin_blobs::{Surroundings, open};
 use purlin_ports::{BlobError, Blobs, Clock, Entropy, Put, StateStore};
-use purlin_state::conformance::check_store;
+use purlin_state::conformance::{Checkpoints, check_store};
 use purlin_state::{DiyOptions, DiyStore, SystemProcesses, SystemTimer};
 use purlin_testkit::servers::{Backend, Server};
 
@@ -117,24 +117,28 @@ impl Clock for Counting {
 #[tokio::test]
 async fn stacks_on_real_services_keep_the_promises_of_stores() {
     let chance = Arc::new(Counting::default());
+    let stores = AtomicU64::new(0);
     for server in [Server::S3, Server::Gcs, Server::Azure, Server::Postgres] {
-        let stores = AtomicU64::new(0);
-        let make = || {
-            let number = stores.fetch_add(1, Ordering::Relaxed);
-            let backend = on(server, &format!("stacks{number}"));
-            let around = purlin_state::Surroundings {
-                clock: chance.clone(),
-                entropy: chance.clone(),
-                timer: Arc::new(SystemTimer::start()),
-                processes: Arc::new(SystemProcesses::new("here")),
-                pid: std::process::id(),
-                hostname: "here".into(),
-                username: "ann".into(),
-                unsent: None,
+        for (checkpoints, journal_bytes) in [(Checkpoints::AtTheEnd, None), (Checkpoints::OnTheWay, Some(1))]
+        {
+            let make = || {
+                let number = stores.fetch_add(1, Ordering::Relaxed);
+                let backend = on(server, &format!("stacks{number}"));
+                let around = purlin_state::Surroundings {
+                    clock: chance.clone(),
+                    entropy: chance.clone(),
+                    timer: Arc::new(SystemTimer::start()),
+                    processes: Arc::new(SystemProcesses::new("here")),
+                    pid: std::process::id(),
+                    hostname: "here".into(),
+                    username: "ann".into(),
+                    unsent: None,
+                };
+                let options = DiyOptions { journal_bytes, ..DiyOptions::default() };
+                let store = DiyStore::open_bucket(&*backend.url, opened(&backend), options, around);
+                Arc::new(store.unwrap()) as Arc<dyn StateStore>
             };
-            let store = DiyStore::open_bucket(&*backend.url, opened(&backend), DiyOptions::default(), around);
-            Arc::new(store.unwrap()) as Arc<dyn StateStore>
-        };
-        assert_eq!(check_store(&make).await, Ok(()), "{server:?}");
+            assert_eq!(check_store(checkpoints, &make).await, Ok(()), "{server:?}, {checkpoints:?}");
+        }
     }
 }

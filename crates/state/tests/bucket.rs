@@ -15,8 +15,16 @@ use world::*;
 
 const CHECKPOINT: &str = ".pulumi/stacks/shop/dev.json";
 
+/// Checkpoints at the end only, and one after each batch of entries.
+const JOURNAL_BYTES: [Option<u64>; 2] = [None, Some(1)];
+
 async fn deployed(names: &[&str]) -> (World, MemoryBlobs, DiyStore) {
-    let (world, blobs) = (World::new(), MemoryBlobs::new());
+    deployed_with(names, None).await
+}
+
+async fn deployed_with(names: &[&str], journal_bytes: Option<u64>) -> (World, MemoryBlobs, DiyStore) {
+    let options = DiyOptions { journal_bytes, ..DiyOptions::default() };
+    let (world, blobs) = (World::with(options), MemoryBlobs::new());
     let store = world.bucket_on(&blobs, "here", 1);
     store.create(&id()).await.unwrap();
     let session = store.begin(&id(), info()).await.unwrap();
@@ -335,11 +343,17 @@ async fn operate(store: &DiyStore) -> Result<(), StateError> {
 
 #[tokio::test]
 async fn whatever_happens_to_whichever_request_no_operation_ends_in_a_wrong_state() {
-    let (_world, blobs, store) = deployed(&["a"]).await;
+    for journal_bytes in JOURNAL_BYTES {
+        whatever_happens_to_whichever_request(journal_bytes).await;
+    }
+}
+
+async fn whatever_happens_to_whichever_request(journal_bytes: Option<u64>) {
+    let (_world, blobs, store) = deployed_with(&["a"], journal_bytes).await;
     blobs.clear_log();
     operate(&store).await.unwrap();
     let requests = blobs.log().len() as u64;
-    assert!(requests <= 32, "{requests} requests: {:#?}", blobs.log());
+    assert!(requests <= 32 || journal_bytes.is_some(), "{requests} requests: {:#?}", blobs.log());
     let faults = [
         Answer::Fail(BlobError::Unknown("503".into())),
         Answer::LoseReply,
@@ -350,7 +364,7 @@ async fn whatever_happens_to_whichever_request_no_operation_ends_in_a_wrong_stat
     ];
     for fault in faults {
         for at in 1..=requests {
-            let (world, blobs, _) = deployed(&["a"]).await;
+            let (world, blobs, _) = deployed_with(&["a"], journal_bytes).await;
             let writer = world.bucket_on(&blobs, "here", 2);
             let count = Arc::new(AtomicU64::new(0));
             let (counted, wrong) = (Arc::clone(&count), fault.clone());
@@ -381,12 +395,18 @@ async fn whatever_happens_to_whichever_request_no_operation_ends_in_a_wrong_stat
 
 #[tokio::test]
 async fn dying_at_any_request_loses_nothing() {
-    let (_world, blobs, store) = deployed(&["a"]).await;
+    for journal_bytes in JOURNAL_BYTES {
+        dying_at_any_request(journal_bytes).await;
+    }
+}
+
+async fn dying_at_any_request(journal_bytes: Option<u64>) {
+    let (_world, blobs, store) = deployed_with(&["a"], journal_bytes).await;
     blobs.clear_log();
     operate(&store).await.unwrap();
     let requests = blobs.log().len() as u64;
     for at in 1..=requests + 1 {
-        let (world, blobs, _) = deployed(&["a"]).await;
+        let (world, blobs, _) = deployed_with(&["a"], journal_bytes).await;
         let writer = world.bucket_on(&blobs, "there", 2);
         let count = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&count);
@@ -479,7 +499,13 @@ fn rounds(usual: u64) -> u64 {
 /// refused, commit, or are fenced. What one of them has committed must never be lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn what_one_of_racing_writers_has_committed_is_never_lost() {
-    let (world, blobs, _) = deployed(&["a"]).await;
+    for journal_bytes in JOURNAL_BYTES {
+        race(journal_bytes).await;
+    }
+}
+
+async fn race(journal_bytes: Option<u64>) {
+    let (world, blobs, _) = deployed_with(&["a"], journal_bytes).await;
     let (mut committed, mut fenced, mut refused) = (vec!["a".to_owned()], 0, 0);
     for round in 0..rounds(25) {
         let racers: Vec<_> = [11, 12, 13]
@@ -521,8 +547,8 @@ async fn what_one_of_racing_writers_has_committed_is_never_lost() {
 /// A holder that is paused while others count it as dead, and wakes up later.
 #[tokio::test]
 async fn a_holder_that_wakes_up_after_its_lease_expired_commits_nothing() {
-    for acts_after in 0..4 {
-        let (world, blobs, store) = deployed(&["a"]).await;
+    for (acts_after, journal_bytes) in (0..4).flat_map(|after| JOURNAL_BYTES.map(|bytes| (after, bytes))) {
+        let (world, blobs, store) = deployed_with(&["a"], journal_bytes).await;
         let old = world.bucket_on(&blobs, "there", 7).begin(&id(), info()).await.unwrap();
         if acts_after >= 1 {
             old.append(begin(1, "b")).wait().await.unwrap();

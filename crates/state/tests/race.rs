@@ -2,7 +2,8 @@
 //! under who holds them.
 //!
 //! A round has attempts. In each both begin at the same time; who gets the stack waits until the other
-//! has had its answer, and then goes on. A round ends when one has committed. What has to be true:
+//! has had its answer, and then goes on. A round ends when one has committed. In every second round
+//! their journals are put into the checkpoint after each batch. What has to be true:
 //!
 //! - Of two that race at most one commits, and after at most ten attempts one has.
 //! - What a writer was promised is in the state, what it was told to have committed as well.
@@ -48,7 +49,7 @@ fn racer() {
 async fn races(ground: Ground) {
     let setting = |name: &str, usual| std::env::var(name).map_or(usual, |text| text.parse::<u64>().unwrap());
     let (first, count) = (setting("PURLIN_RACE_FIRST", 0), setting("PURLIN_RACE_ROUNDS", USUAL));
-    let judge: Arc<dyn StateStore> = Arc::new(ground.store("judge"));
+    let judge: Arc<dyn StateStore> = Arc::new(ground.store("judge", None));
     let mut met: BTreeMap<Seen, u64> = BTreeMap::new();
     for number in first..first + count {
         let stack = format!("s{}", number / ROUNDS_OF_A_STACK);

@@ -19,7 +19,7 @@ use purlin_diag::Severity;
 use purlin_journal::{Change, Entry, OpId, Slot};
 use purlin_model::OperationKind;
 use purlin_ports::{Blobs, StackId, StateError, StateStore};
-use purlin_state::DiyStore;
+use purlin_state::{DiyOptions, DiyStore};
 use purlin_testkit::proxy::{Fault, Protocol, Proxy};
 use purlin_testkit::servers::{Found, Server};
 use world::*;
@@ -66,6 +66,8 @@ impl Hit {
 enum Operation {
     /// `b` and `c` are made, `a` is deleted.
     Update,
+    /// The same, and the journal is put into the checkpoint after every batch.
+    LongUpdate,
     /// `a` is taken out of the state.
     Edit,
     /// `i` takes the place of `a`.
@@ -76,8 +78,9 @@ enum Operation {
     Create,
 }
 
-const OPERATIONS: [Operation; 6] = [
+const OPERATIONS: [Operation; 7] = [
     Operation::Update,
+    Operation::LongUpdate,
     Operation::Edit,
     Operation::Import,
     Operation::Rename,
@@ -105,7 +108,7 @@ fn other() -> StackId {
 impl Operation {
     async fn run(self, store: &DiyStore, told: &mut Told) -> Result<(), StateError> {
         match self {
-            Operation::Update => update(store, told).await?,
+            Operation::Update | Operation::LongUpdate => update(store, told).await?,
             Operation::Edit => {
                 let session = store.begin(&id(), info()).await?;
                 session.finish(&snapshot(&["z"]), well()).await?;
@@ -180,7 +183,7 @@ fn judge(operation: Operation, told: &Told, dev: &Seen, prod: &Seen) -> Result<(
         now == after || (!told.well && now == before)
     };
     let fits = match operation {
-        Operation::Update => return judge_update(told, dev),
+        Operation::Update | Operation::LongUpdate => return judge_update(told, dev),
         Operation::Edit => either([&before, &none], [&exactly("z"), &none]),
         Operation::Import => either([&before, &none], [&exactly("i z"), &none]),
         Operation::Remove => either([&before, &none], [&none, &none]),
@@ -238,13 +241,15 @@ struct Case {
 }
 
 impl Case {
-    async fn new(server: Server) -> Case {
+    async fn new(server: Server, operation: Operation) -> Case {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let prefix = format!("faults-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let found = server.find(|name| std::env::var(name).ok());
         let protocol = if server == Server::Postgres { Protocol::Postgres } else { Protocol::Http };
         let proxy = Proxy::start(&found.authority, protocol).unwrap();
-        let case = Case { world: World::new(), server, found, prefix, proxy };
+        let journal_bytes = (operation == Operation::LongUpdate).then_some(1);
+        let world = World::with(DiyOptions { journal_bytes, ..DiyOptions::default() });
+        let case = Case { world, server, found, prefix, proxy };
         let store = case.honest("here", 1);
         store.create(&id()).await.unwrap();
         let session = store.begin(&id(), info()).await.unwrap();
@@ -310,7 +315,7 @@ impl Case {
 }
 
 async fn hit(server: Server, operation: Operation, hit: Hit, at: u64) -> Result<(), String> {
-    let case = Case::new(server).await;
+    let case = Case::new(server, operation).await;
     hit.set(server, &case.proxy, at);
     let (told, ended) = case.run(operation).await;
     case.proxy.behave();
@@ -331,7 +336,7 @@ async fn every_request(server: Server) {
     let all = std::env::var("PURLIN_FAULTS").is_ok_and(|value| value == "all");
     let mut cases = Vec::new();
     for operation in OPERATIONS {
-        let case = Case::new(server).await;
+        let case = Case::new(server, operation).await;
         let (told, ended) = case.run(operation).await;
         ended.unwrap();
         case.check(operation, &told).await.unwrap();

@@ -39,12 +39,17 @@ struct Progress {
     part: u64,
     /// The lines of the part.
     lines: Lines,
+    /// How many bytes they have.
+    written: u64,
+    /// The number of the object from which on all count.
+    first: u64,
 }
 
 impl ObjectJournal {
     pub(crate) fn new(requests: Requests, entropy: Arc<dyn Entropy>, journal: String, epoch: u64) -> Self {
         let lines = Lines::default();
-        let progress = Progress { next: 1, durable: 0, ahead: BTreeSet::new(), part: 1, lines };
+        let progress =
+            Progress { next: 1, durable: 0, ahead: BTreeSet::new(), part: 1, lines, written: 0, first: 1 };
         ObjectJournal { requests, entropy, journal, epoch, progress: Arc::new(Mutex::new(progress)) }
     }
 
@@ -101,6 +106,7 @@ impl Journal for ObjectJournal {
     ) -> Result<(), StateError> {
         let mut progress = self.progress();
         let text = progress.lines.batch(header, entries, Before::Lines)?;
+        progress.written += text.len() as u64;
         let batch = self.batch(progress.next, &progress, Kind::Entries, text.into_bytes());
         progress.next += 1;
         drop(progress);
@@ -141,11 +147,27 @@ impl Journal for ObjectJournal {
             progress.ahead.clear();
             progress.part += 1;
             progress.lines = Lines::default();
+            progress.written = 0;
             Ok(())
         })
     }
 
     fn wants_result(&self) -> bool {
         true
+    }
+
+    fn written(&self) -> u64 {
+        self.progress().written
+    }
+
+    fn go_on(&self) {
+        let mut progress = self.progress();
+        let (first, last) = (progress.first, progress.durable);
+        progress.first = last;
+        drop(progress);
+        let keys = (first..last).map(|number| keys::object(&self.journal, number)).collect();
+        let requests = self.requests.clone();
+        // What is left is removed at the end.
+        self.requests.spawn(async move { drop(requests.delete_all(keys).await) });
     }
 }

@@ -24,12 +24,10 @@ impl Listed {
         self.numbers.iter().map(|number| keys::object(&self.journal, *number)).collect()
     }
 
-    /// The first number that no object has.
-    fn first_free(&self) -> u64 {
-        (1..)
-            .zip(&self.numbers)
-            .find(|(at, number)| at != *number)
-            .map_or(self.numbers.len() as u64 + 1, |(at, _)| at)
+    /// The first number from `start` on that no object has.
+    fn first_free(&self, start: u64) -> u64 {
+        let later = self.numbers.iter().copied().filter(|number| *number >= start);
+        (start..).zip(later).take_while(|(at, number)| at == number).count() as u64 + start
     }
 }
 
@@ -41,15 +39,20 @@ pub(crate) async fn seal(
     nonce: String,
     folded: bool,
 ) -> Result<u64, StateError> {
-    // A seal that was there before may have lost what came before it.
+    // A seal that was there before may have lost what came before it, and so may what announces a
+    // checkpoint: everything before that was there.
+    let mut start = 1;
     for number in listed.numbers.iter().rev() {
-        if let Some(batch) = object(requests, &listed.journal, *number).await?
-            && matches!(batch.kind, Kind::Seal { .. })
-        {
-            return Ok(*number);
+        match object(requests, &listed.journal, *number).await?.map(|batch| batch.kind) {
+            Some(Kind::Seal { .. }) => return Ok(*number),
+            Some(Kind::Finish(_)) => {
+                start = *number;
+                break;
+            }
+            _ => {}
         }
     }
-    let mut number = listed.first_free();
+    let mut number = listed.first_free(start);
     // A seal in a gap would hide what is missing.
     for later in listed.numbers.iter().filter(|later| **later > number) {
         if object(requests, &listed.journal, *later).await?.is_some_and(|batch| batch.durable >= number) {
@@ -139,8 +142,9 @@ fn fold_batches(place: &str, batches: &[Batch], sha256: &str) -> Result<Read, St
     if batches.iter().any(|batch| matches!(batch.kind, Kind::Seal { folded: true, .. })) {
         return Ok(Read::default());
     }
+    let (start, batches) = since_checkpoint(batches, sha256);
     let counting: Vec<&Batch> =
-        (1..).zip(batches).take_while(|(at, b)| *at == b.number).map(|(_, b)| b).collect();
+        (start..).zip(batches).take_while(|(at, b)| *at == b.number).map(|(_, b)| b).collect();
     let mut read = Read::default();
     let mut parts: Vec<(u64, Vec<u8>)> = Vec::new();
     let mut finished = 0;
@@ -167,7 +171,7 @@ fn fold_batches(place: &str, batches: &[Batch], sha256: &str) -> Result<Read, St
             }
         }
     }
-    let missing = counting.len() as u64 + 1;
+    let missing = counting.len() as u64 + start;
     let promised = batches.iter().any(|batch| batch.number > missing && batch.durable >= missing);
     if !sealed && promised {
         return Err(gap(place, missing));
@@ -176,6 +180,21 @@ fn fold_batches(place: &str, batches: &[Batch], sha256: &str) -> Result<Read, St
         read.segments.extend(segment::parse(place, text)?);
     }
     Ok(read)
+}
+
+/// Where a journal begins to count, and what it has from there on. When its writer went on from a
+/// checkpoint, what it wrote before may be gone.
+fn since_checkpoint<'b>(batches: &'b [Batch], sha256: &str) -> (u64, &'b [Batch]) {
+    let in_place = |(at, batch): &(usize, &Batch)| match &batch.kind {
+        Kind::Finish(result) => {
+            result == sha256 || batches[*at..].iter().any(|later| later.part > batch.part)
+        }
+        _ => false,
+    };
+    match batches.iter().enumerate().rev().find(in_place) {
+        Some((at, batch)) => (batch.number, &batches[at..]),
+        None => (1, batches),
+    }
 }
 
 fn gap(place: &str, missing: u64) -> StateError {

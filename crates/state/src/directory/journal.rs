@@ -26,6 +26,7 @@ pub(crate) struct FileJournal {
 pub(crate) struct Open {
     file: Option<File>,
     lines: Lines,
+    written: u64,
 }
 
 impl Journal for FileJournal {
@@ -50,6 +51,7 @@ impl Journal for FileJournal {
             files::sync_folder(&folder).doing("write", &path)?;
         }
         open.file = Some(file);
+        open.written += text.len() as u64;
         drop(open);
         // Whoever ended this epoch reads the journal only after that: what was written before is
         // found, and what comes after must not be promised.
@@ -73,5 +75,14 @@ impl Journal for FileJournal {
     fn wants_result(&self) -> bool {
         // What can't be told now is told when the record is written.
         self.disk.has_journals(&self.folder).unwrap_or(true)
+    }
+
+    fn written(&self) -> u64 {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).written
+    }
+
+    fn go_on(&self) {
+        // Whoever put the checkpoint in place has removed the file.
+        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = Open::default();
     }
 }

@@ -24,6 +24,7 @@ pub(crate) struct Stored {
     /// The bytes, where they aren't those of the text.
     raw: Option<Vec<u8>>,
     text: Arc<str>,
+    length: u64,
     sha256: OnceLock<String>,
 }
 
@@ -45,12 +46,18 @@ impl Stored {
         let text = String::from_utf8(bytes).map_err(|error| {
             damaged(format!("it is not text from byte {} on", error.utf8_error().valid_up_to()))
         })?;
-        Ok(Some(Stored { file, stamp, place, raw, text: text.into(), sha256: OnceLock::new() }))
+        let length = text.len() as u64;
+        Ok(Some(Stored { file, stamp, place, raw, text: text.into(), length, sha256: OnceLock::new() }))
     }
 
     /// The hex SHA-256 of the file.
     pub(crate) fn sha256(&self) -> &str {
         self.sha256.get_or_init(|| hex(&Sha256::digest(self.raw.as_deref().unwrap_or(self.text.as_bytes()))))
+    }
+
+    /// Whether another is in its place by now.
+    pub(crate) fn is_replaced(&self, inner: &Inner) -> Result<bool, StateError> {
+        Ok(inner.medium.stamp(&self.file.key)?.as_ref() != Some(&self.stamp))
     }
 
     pub(crate) fn parse(&self) -> Result<Checkpoint, StateError> {
@@ -63,6 +70,17 @@ impl Stored {
 
     pub(crate) fn text(&self) -> &str {
         &self.text
+    }
+
+    /// How many bytes of text it has.
+    pub(crate) fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// The same, without the text: what it is known by, and no more.
+    pub(crate) fn without_text(self) -> Stored {
+        let sha256 = OnceLock::from(self.sha256().to_owned());
+        Stored { raw: None, text: "".into(), sha256, ..self }
     }
 }
 
@@ -143,16 +161,17 @@ impl Write for Hashing<'_> {
     }
 }
 
-/// Puts a new checkpoint in its place. What was there before becomes the `.bak` file; there is no
-/// moment without a checkpoint. `before` is what was there, if something was.
+/// Puts a new checkpoint in its place. With `backup`, what was there before becomes the `.bak` file;
+/// there is no moment without a checkpoint. `before` is what was there, if something was.
 pub(crate) fn put(
     inner: &Inner,
     before: Option<&Stored>,
     new: NewCheckpoint,
+    backup: bool,
 ) -> Result<StackFile, PlaceError> {
     let NewCheckpoint { draft, file, .. } = new;
     let medium = &inner.medium;
-    if let Some(before) = before {
+    if backup && let Some(before) = before {
         keep_as_backup(inner, &before.file).map_err(PlaceError::Failed)?;
     }
     let onto = match before {

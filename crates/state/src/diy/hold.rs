@@ -1,6 +1,7 @@
 //! Holding a stack: its lock and its epoch, from taking to release.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use purlin_diag::Diagnostic;
 use purlin_formats::Checkpoint;
@@ -9,7 +10,7 @@ use purlin_model::Snapshot;
 use purlin_ports::{LoadedStack, StackId, StateError};
 
 use super::at_once::{Task, all, both};
-use super::checkpoint::{self, Stored};
+use super::checkpoint::{self, NewCheckpoint, Stored};
 use super::folder::{Epoch, Folder, Lease, Recovered};
 use super::layout::StackFile;
 use super::locks::{self, OwnLock};
@@ -41,7 +42,8 @@ pub(crate) struct Hold {
     mark: Epoch,
     /// Our own journal.
     pub(crate) journal: Arc<dyn Journal>,
-    pub(crate) stored: Arc<Stored>,
+    /// The checkpoint that is in place.
+    stored: Mutex<Arc<Stored>>,
     pub(crate) base: LoadedStack,
     /// Our own lock, if one was taken.
     lock: Option<String>,
@@ -51,7 +53,10 @@ pub(crate) struct Hold {
     /// checkpoint it would be invalid.
     unwritten: bool,
     /// What to do with journals that were left behind.
-    leftovers: Leftovers,
+    pub(super) leftovers: Leftovers,
+    /// Whether there was a checkpoint on the way, so that what was there before the operation has
+    /// become the backup.
+    pub(super) on_the_way: AtomicBool,
     /// Entries of those journals that only this machine has, as long as the checkpoint lacks them.
     unsent: Vec<Unsent>,
     /// Whether earlier writers may have left something.
@@ -109,11 +114,24 @@ impl Hold {
         for _ in 0..ATTEMPTS {
             match self.recover_once() {
                 // A checkpoint may have been on its way for a long time.
-                Err(error) if error.diagnostic().code == CHANGED => self.read_again()?,
+                Err(error)
+                    if error.diagnostic().code == CHANGED || self.stored().is_replaced(&self.inner)? =>
+                {
+                    self.read_again()?;
+                }
                 ended => return ended,
             }
         }
         Err(self.changed())
+    }
+
+    /// The checkpoint that is in place.
+    pub(crate) fn stored(&self) -> Arc<Stored> {
+        Arc::clone(&self.stored.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn set_stored(&self, stored: Stored) {
+        *self.stored.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(stored);
     }
 
     fn read_again(&mut self) -> Result<(), StateError> {
@@ -122,13 +140,13 @@ impl Hold {
         let stored = Stored::read(&self.inner, file)?.ok_or_else(gone)?;
         let Checkpoint { snapshot, deployed, .. } = stored.parse()?;
         self.base = LoadedStack { snapshot: Arc::new(snapshot), deployed, recovered: false };
-        self.stored = Arc::new(stored);
+        self.set_stored(stored);
         Ok(())
     }
 
     fn recover_once(&mut self) -> Result<(), StateError> {
         let Folded { snapshot, announced } =
-            takeover::fold(&self.inner, &self.id, &self.folder, &self.stored, &self.base.snapshot)?;
+            takeover::fold(&self.inner, &self.id, &self.folder, &self.stored(), &self.base.snapshot)?;
         let Some(mut folded) = snapshot else {
             if announced {
                 // What a fenced writer is about to put goes on this checkpoint; it does not go on another.
@@ -146,12 +164,14 @@ impl Hold {
             return Ok(());
         }
         folded.time = self.inner.around.clock.now();
-        let sha256 = || self.stored.sha256().to_owned();
+        let sha256 = || self.stored().sha256().to_owned();
         let mut journals = self.inner.medium.unfinished(&self.folder, &sha256)?.segments;
         let mut unsent = unsent::of(&self.inner, &self.id)?;
-        unsent.retain(|unsent| unsent.complete(&mut journals));
+        unsent.retain(|unsent| {
+            unsent.is_of_life(&self.incarnation) && unsent.complete(&mut journals, self.stored().sha256())
+        });
         self.unsent = unsent;
-        let entries = |journal: &Segment| (journal.header.epoch, journal.entries.len() as u64);
+        let entries = |journal: &Segment| (journal.header.epoch, journal.last());
         self.rebase(&folded, &journals.iter().map(entries).collect::<Vec<_>>())?;
         self.unsent.clear();
         self.bring_in_unsent()
@@ -168,9 +188,10 @@ impl Hold {
     fn rebase(&mut self, snapshot: &Snapshot, journals: &[(u64, u64)]) -> Result<(), StateError> {
         let file = self.replace_checkpoint(Some(snapshot), Some(journals))?;
         let stored = Stored::read(&self.inner, file)?.ok_or_else(|| StateError::NotFound(self.id.clone()))?;
-        self.stored = Arc::new(stored);
-        self.mark.recovered = in_checkpoint(journals, self.stored.sha256());
-        let snapshot = Arc::new(self.stored.parse()?.snapshot);
+        self.set_stored(stored);
+        let stored = self.stored();
+        self.mark.recovered = in_checkpoint(journals, stored.sha256());
+        let snapshot = Arc::new(stored.parse()?.snapshot);
         self.base = LoadedStack { snapshot, deployed: true, recovered: true };
         Ok(())
     }
@@ -193,7 +214,7 @@ impl Hold {
     }
 
     fn submit(&mut self, unsent: &Unsent) -> Result<(), StateError> {
-        let Some(known) = unsent.goes_on(&self.inner, &self.mark.recovered, self.stored.sha256()) else {
+        let Some(known) = unsent.goes_on(&self.inner, &self.mark.recovered, self.stored().sha256()) else {
             return Err(unsent.waiting());
         };
         let mut snapshot = self.base.snapshot.as_ref().clone();
@@ -204,7 +225,7 @@ impl Hold {
         snapshot.time = self.inner.around.clock.now();
         // Others that go on the same checkpoint still do. So do these, should we die before the file is
         // gone; bringing them in twice changes nothing.
-        let before = self.stored.sha256().to_owned();
+        let before = self.stored().sha256().to_owned();
         let same = self.mark.recovered.iter().filter(|journal| journal.result == before);
         let journals: Vec<_> = same.map(|journal| (journal.epoch, journal.entries)).collect();
         self.rebase(&snapshot, &journals)?;
@@ -230,9 +251,24 @@ impl Hold {
         snapshot: Option<&Snapshot>,
         journals: Option<&[(u64, u64)]>,
     ) -> Result<StackFile, StateError> {
-        let inner = &self.inner;
         let with_result = self.journal.wants_result() || journals.is_some();
-        let new = checkpoint::draft(inner, &self.id, snapshot, with_result)?;
+        let new = checkpoint::draft(&self.inner, &self.id, snapshot, with_result)?;
+        let file = self.put(new, journals, When::End)?;
+        if self.leftovers == Leftovers::SetAside && self.earlier {
+            self.inner.medium.set_journals_aside(&self.folder)?;
+        }
+        self.drop_earlier()?;
+        Ok(file)
+    }
+
+    /// Puts a checkpoint in place of the one that was found. An error may mean that it is there.
+    pub(super) fn put(
+        &self,
+        new: NewCheckpoint,
+        journals: Option<&[(u64, u64)]>,
+        when: When,
+    ) -> Result<StackFile, StateError> {
+        let inner = &self.inner;
         // Should we die between putting the checkpoint in place and dropping the journals, this tells
         // that they are in it.
         for unsent in &self.unsent {
@@ -247,7 +283,8 @@ impl Hold {
             self.refuse_changed()?;
         }
         let result = new.sha256.clone();
-        let put = checkpoint::put(inner, Some(&self.stored), new);
+        let backup = !self.on_the_way.load(Ordering::Relaxed);
+        let put = checkpoint::put(inner, Some(&self.stored()), new, backup);
         if put.is_ok()
             && let Some(journals) = journals
         {
@@ -255,38 +292,36 @@ impl Hold {
             // Without it entries that come late are brought in by hand.
             let _ = inner.medium.restate(&self.folder, self.epoch, &mark);
         }
-        drop(fence);
-        let file = match put {
-            Ok(file) => file,
-            Err(PlaceError::Failed(error)) => return Err(error),
-            Err(PlaceError::Changed) if !self.folder.is_current(self.epoch) => {
-                return Err(self.folder.fenced());
-            }
-            Err(PlaceError::Changed) => return Err(self.changed()),
-        };
-        if self.leftovers == Leftovers::SetAside && self.earlier {
-            inner.medium.set_journals_aside(&self.folder)?;
+        if put.is_ok() && when == When::OnTheWay {
+            // Whoever takes over counts what is written from here on only if it was before that.
+            self.drop_earlier()?;
+            self.journal.go_on();
         }
-        self.drop_earlier()?;
-        Ok(file)
+        drop(fence);
+        match put {
+            Ok(file) => Ok(file),
+            Err(PlaceError::Failed(error)) => Err(error),
+            Err(PlaceError::Changed) if !self.folder.is_current(self.epoch) => Err(self.folder.fenced()),
+            Err(PlaceError::Changed) => Err(self.changed()),
+        }
     }
 
     /// Refuses if the checkpoint is not the one that was read.
     fn refuse_changed(&self) -> Result<(), StateError> {
         let found = self.inner.layout.find(&self.id)?;
+        let stored = self.stored();
         let unchanged = match found {
-            Some(file) if file == self.stored.file => {
-                self.inner.medium.stamp(&file.key)?.as_ref() == Some(&self.stored.stamp)
-                    || Stored::read(&self.inner, file)?
-                        .is_some_and(|now| now.sha256() == self.stored.sha256())
+            Some(file) if file == stored.file => {
+                self.inner.medium.stamp(&file.key)?.as_ref() == Some(&stored.stamp)
+                    || Stored::read(&self.inner, file)?.is_some_and(|now| now.sha256() == stored.sha256())
             }
             _ => false,
         };
         if unchanged { Ok(()) } else { Err(self.changed()) }
     }
 
-    fn changed(&self) -> StateError {
-        let place = &self.stored.place;
+    pub(super) fn changed(&self) -> StateError {
+        let place = &self.stored().place;
         let message =
             format!("{place} was changed by somebody else while this operation ran; it was left as it is");
         StateError::Unusable(Diagnostic::error(CHANGED, message).with_hint(
@@ -350,6 +385,15 @@ impl Hold {
         let lock = || self.lock.as_ref().map_or(Ok(()), |lock| locks::release(&self.inner, lock));
         all(&**medium, vec![Box::new(lease), Box::new(lock)])
     }
+}
+
+/// When a checkpoint is put in place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum When {
+    /// At the end of an operation, or before its beginning.
+    End,
+    /// While it goes on.
+    OnTheWay,
 }
 
 /// What is noted of journals, by epoch and number of entries, that are in a checkpoint.
@@ -456,7 +500,8 @@ impl Held<'_> {
             epoch: self.number,
             incarnation: self.epoch.incarnation.clone(),
             mark: self.epoch,
-            stored,
+            stored: Mutex::new(stored),
+            on_the_way: AtomicBool::new(false),
             base: LoadedStack { snapshot, deployed, recovered: false },
             lock: self.lock,
             dead: self.dead,

@@ -74,6 +74,14 @@ pub(crate) struct Segment {
     pub(crate) entries: Vec<Entry>,
 }
 
+impl Segment {
+    /// The number of its last entry among those of its operation, from 1.
+    pub(crate) fn last(&self) -> u64 {
+        let before = self.header.continues.as_ref().map_or(0, |continued| continued.entries);
+        before + self.entries.len() as u64
+    }
+}
+
 /// What journals hold that a checkpoint does not have.
 #[derive(Debug, Default)]
 pub(crate) struct Unfinished {
@@ -107,6 +115,13 @@ pub(crate) trait Journal: Send + Sync {
 
     /// Whether a checkpoint's hash is needed for [`Journal::announce`].
     fn wants_result(&self) -> bool;
+
+    /// How many bytes of lines were written that go on the checkpoint in place.
+    fn written(&self) -> u64;
+
+    /// What was announced is in place while the operation goes on. What was written before counts for
+    /// nothing any more and may be forgotten.
+    fn go_on(&self);
 }
 
 /// What is in the folder of our own that a stack has, seen at one time.

@@ -97,12 +97,16 @@ pub struct DiyOptions {
     /// Whether to use a bucket whose service knows no conditional writes. Then nothing keeps two
     /// writers from both succeeding but that they look first.
     pub without_conditional_writes: bool,
+    /// How many bytes the journal of an operation may have before it is put into the checkpoint while
+    /// the operation goes on. Without it as many as the checkpoint, but at least 64 MiB, which is what
+    /// tens of thousands of steps write.
+    pub journal_bytes: Option<u64>,
 }
 
 impl DiyOptions {
     /// The settings that environment variables give: `PULUMI_DIY_BACKEND_GZIP`, `_ZSTD`,
     /// `_DISABLE_CHECKPOINT_BACKUPS`, `_RETAIN_CHECKPOINTS`, and the same with the older prefix
-    /// `PULUMI_SELF_MANAGED_STATE`; and `PURLIN_WITHOUT_CONDITIONAL_WRITES`.
+    /// `PULUMI_SELF_MANAGED_STATE`; and `PURLIN_WITHOUT_CONDITIONAL_WRITES` and `PURLIN_JOURNAL_BYTES`.
     pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<DiyOptions, Diagnostic> {
         let set = |name: &str| {
             ["PULUMI_DIY_BACKEND", "PULUMI_SELF_MANAGED_STATE"]
@@ -122,8 +126,18 @@ impl DiyOptions {
             (false, true) => Compression::Zstd,
             (false, false) => Compression::None,
         };
+        let bytes = |value: String| {
+            value.parse().map_err(|_| {
+                let message = format!("PURLIN_JOURNAL_BYTES is '{value}', which is not a number of bytes");
+                Diagnostic::error("backend-journal-bytes", message)
+                    .with_hint("set it to a whole number, or unset it")
+            })
+        };
+        let given = variable("PURLIN_JOURNAL_BYTES").filter(|value| !value.is_empty());
+        let journal_bytes = given.map(bytes).transpose()?;
         Ok(DiyOptions {
             compression,
+            journal_bytes,
             disable_backups: set("DISABLE_CHECKPOINT_BACKUPS"),
             retain_checkpoints: set("RETAIN_CHECKPOINTS"),
             without_conditional_writes: variable("PURLIN_WITHOUT_CONDITIONAL_WRITES")
@@ -176,5 +190,9 @@ mod tests {
         assert!(options.retain_checkpoints && !options.disable_backups);
         let both = from(&[("PULUMI_DIY_BACKEND_ZSTD", "1"), ("PULUMI_DIY_BACKEND_GZIP", "1")]);
         assert_eq!(both.unwrap_err().code, "backend-compression");
+        assert_eq!(from(&[("PURLIN_JOURNAL_BYTES", "1000")]).unwrap().journal_bytes, Some(1000));
+        assert_eq!(from(&[("PURLIN_JOURNAL_BYTES", "")]).unwrap().journal_bytes, None);
+        let wrong = from(&[("PURLIN_JOURNAL_BYTES", "64MB")]);
+        assert_eq!(wrong.unwrap_err().code, "backend-journal-bytes");
     }
 }

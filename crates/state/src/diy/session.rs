@@ -17,8 +17,9 @@ use super::heart::Heart;
 use super::history;
 use super::hold::Hold;
 use super::store::blocking;
+use super::target::Target;
 use super::unsent::Keeper;
-use super::writer::{JournalWriter, Target};
+use super::writer::JournalWriter;
 
 /// An operation under way.
 pub(crate) struct DiySession {
@@ -26,7 +27,7 @@ pub(crate) struct DiySession {
 }
 
 struct Work {
-    hold: Hold,
+    hold: Arc<Hold>,
     info: UpdateInfo,
     started: i64,
     journal: JournalWriter,
@@ -37,6 +38,7 @@ struct Work {
 
 impl DiySession {
     pub(crate) fn start(hold: Hold, info: UpdateInfo) -> DiySession {
+        let hold = Arc::new(hold);
         let inner = Arc::clone(&hold.inner);
         let header = JournalHeader {
             base: String::new(),
@@ -45,8 +47,9 @@ impl DiySession {
             writer: inner.writer.name.clone(),
             started: inner.around.clock.now(),
             info: history::operation_info(&info),
+            continues: None,
         };
-        let target = Target { journal: Arc::clone(&hold.journal), header, base: Arc::clone(&hold.stored) };
+        let target = Target::new(&hold, header);
         let keeper = Keeper::new(&inner, &hold.id, hold.epoch, &hold.incarnation);
         let journal = JournalWriter::start(target, keeper);
         let heart = Heart::start(&hold, journal.stopper());
@@ -155,7 +158,7 @@ fn already_ended() -> StateError {
 
 fn not_replaced(diagnostic: Diagnostic, hold: &Hold) -> StateError {
     let Diagnostic { message, urn, .. } = diagnostic;
-    let path = &hold.stored.place;
+    let path = &hold.stored().place;
     StateError::Unusable(Diagnostic {
         urn,
         ..Diagnostic::error(

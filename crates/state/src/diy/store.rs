@@ -169,21 +169,16 @@ fn load(inner: &Inner, id: &StackId) -> Result<LoadedStack, StateError> {
             true => takeover::fold(inner, id, &folder, &stored, &base),
             false => Ok(Folded::default()),
         };
-        match folded {
-            Ok(Folded { snapshot: None, .. }) => {
-                return Ok(LoadedStack { snapshot: base, deployed, recovered: false });
-            }
-            Ok(Folded { snapshot: Some(folded), .. }) => {
-                return Ok(LoadedStack { snapshot: Arc::new(folded), deployed: true, recovered: true });
-            }
-            Err(error) => {
-                // A writer may have put a new checkpoint in place while we were reading.
-                if inner.medium.stamp(&stored.file.key)?.as_ref() == Some(&stored.stamp) {
-                    return Err(error);
-                }
-                last = Some(error);
-            }
+        // A writer may have put a new checkpoint in place while we were reading, and forgotten what is in
+        // it.
+        if has_journals && stored.is_replaced(inner)? {
+            last = folded.err();
+            continue;
         }
+        let snapshot = folded?.snapshot;
+        let recovered = snapshot.is_some();
+        let snapshot = snapshot.map_or(base, Arc::new);
+        return Ok(LoadedStack { snapshot, deployed: deployed || recovered, recovered });
     }
     Err(last.unwrap_or_else(|| StateError::NotFound(id.clone())))
 }
@@ -263,7 +258,7 @@ fn remove(inner: &Arc<Inner>, id: &StackId, force: bool) -> Result<(), StateErro
 
 /// Puts the checkpoint of a stack in place that isn't there yet.
 fn place_new(inner: &Inner, id: &StackId, new: checkpoint::NewCheckpoint) -> Result<(), StateError> {
-    match checkpoint::put(inner, None, new) {
+    match checkpoint::put(inner, None, new, true) {
         Ok(_) => Ok(()),
         Err(PlaceError::Changed) => Err(StateError::Exists(id.clone())),
         Err(PlaceError::Failed(error)) => Err(error),
@@ -273,8 +268,9 @@ fn place_new(inner: &Inner, id: &StackId, new: checkpoint::NewCheckpoint) -> Res
 /// Removes the files of a stack, but for its backups, and its folder last.
 fn remove_files(inner: &Inner, id: &StackId, hold: &Hold) -> Result<(), StateError> {
     hold.journal.announce("")?;
-    checkpoint::keep_as_backup(inner, &hold.stored.file)?;
-    inner.medium.remove(&hold.stored.file.key)?;
+    let stored = hold.stored();
+    checkpoint::keep_as_backup(inner, &stored.file)?;
+    inner.medium.remove(&stored.file.key)?;
     inner.medium.remove(&inner.layout.tags(id))?;
     inner.medium.remove_folder(&inner.layout.history(id))?;
     inner.medium.remove_folder(&inner.layout.own(id))

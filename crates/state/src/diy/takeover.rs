@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use purlin_diag::Diagnostic;
-use purlin_journal::{Change, Entry, Fold, Slot};
+use purlin_journal::{Change, Entry, Fold, FoldError, Slot};
 use purlin_model::{OperationKind, ResourceState, Snapshot};
 use purlin_ports::{StackId, StateError};
 
@@ -228,9 +228,11 @@ pub(crate) fn fold(
 ) -> Result<Folded, StateError> {
     let Unfinished { mut segments, announced } =
         inner.medium.unfinished(folder, &|| stored.sha256().to_owned())?;
-    if !segments.is_empty() {
-        for unsent in unsent::of(inner, id)? {
-            unsent.complete(&mut segments);
+    let unsent = unsent::of(inner, id)?;
+    if !unsent.is_empty() {
+        let incarnation = folder.newest()?.map(|(_, epoch)| epoch.incarnation).unwrap_or_default();
+        for unsent in unsent.iter().filter(|unsent| unsent.is_of_life(&incarnation)) {
+            unsent.complete(&mut segments, stored.sha256());
         }
     }
     if segments.iter().all(|segment| segment.entries.is_empty()) {
@@ -240,23 +242,34 @@ pub(crate) fn fold(
     let fits = |segment: &Segment| {
         segment.header.base == stored.sha256() && Some(&segment.header.incarnation) == incarnation.as_ref()
     };
-    if !segments.iter().all(fits) {
+    // What goes on from a checkpoint on the way goes on nothing else.
+    let goes_on = |segment: &Segment| segment.header.continues.is_none();
+    if !segments.iter().all(fits) || !segments.iter().skip(1).all(goes_on) {
         return Err(mismatch(&segments, stored, base));
     }
     // Several journals on one base: each goes on what those before it made of it.
     let mut snapshot = Arc::clone(base);
     for segment in &segments {
-        let mut fold = Fold::new(snapshot);
-        for (number, entry) in (1..).zip(&segment.entries) {
-            fold.apply(entry).map_err(|error| {
-                let mut diagnostic = error.diagnostic(number);
-                diagnostic.message = format!("{}: {}", segment.place, diagnostic.message);
-                StateError::Unusable(diagnostic)
-            })?;
-        }
-        snapshot = Arc::new(fold.snapshot());
+        snapshot = Arc::new(fold_segment(segment, snapshot)?.snapshot());
     }
     Ok(Folded { snapshot: Some(Arc::unwrap_or_clone(snapshot)), announced })
+}
+
+/// Folds a journal on what it goes on.
+pub(crate) fn fold_segment(segment: &Segment, base: Arc<Snapshot>) -> Result<Fold, StateError> {
+    let refused = |number, error: &FoldError| {
+        let mut diagnostic = error.diagnostic(number);
+        diagnostic.message = format!("{}: {}", segment.place, diagnostic.message);
+        StateError::Unusable(diagnostic)
+    };
+    let mut fold = match &segment.header.continues {
+        Some(from) => Fold::resume(base, &from.continuation).map_err(|error| refused(0, &error))?,
+        None => Fold::new(base),
+    };
+    for (number, entry) in (1..).zip(&segment.entries) {
+        fold.apply(entry).map_err(|error| refused(number, &error))?;
+    }
+    Ok(fold)
 }
 
 /// The refusal to fold journals on a checkpoint that is not theirs. Says what they know and the

@@ -1,7 +1,8 @@
 //! Entries that a store did not take: kept in a file on this machine until they can be brought in.
 //!
 //! A line of JSON each. The first says whose they are; each other holds an entry, its number among
-//! those of its operation, and the resource that its operation had begun with. A last line names the
+//! those of its operation, and the resource that its operation had begun with. Before them there may be
+//! the header of a journal: they go on its checkpoint if that is in place. A last line names the
 //! checkpoint that was about to be put in place with them.
 
 use std::collections::{HashMap, HashSet};
@@ -12,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use purlin_diag::Diagnostic;
-use purlin_formats::{JournalReader, encode_entry};
+use purlin_formats::{JournalHeader, JournalReader, decode_header, encode_entry, encode_header};
 use purlin_journal::{Change, Entry, OpId};
 use purlin_model::{OperationKind, ResourceState, Snapshot, Urn};
 use purlin_ports::{StackId, StateError};
@@ -39,7 +40,7 @@ pub(crate) struct Owner {
     writer: Option<WriterMark>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Line {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -52,6 +53,8 @@ struct Line {
     id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     result: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    header: Option<String>,
 }
 
 fn backend(inner: &Inner) -> String {
@@ -66,6 +69,8 @@ pub(crate) struct Keeper {
     /// Operations whose begins were not taken, so that nothing was called for them.
     not_begun: HashSet<OpId>,
     under_way: HashMap<OpId, Arc<ResourceState>>,
+    /// What the entries go on if a checkpoint is in place of which that isn't known.
+    header: Option<JournalHeader>,
     failed: Option<String>,
 }
 
@@ -85,6 +90,7 @@ impl Keeper {
             file: None,
             not_begun: HashSet::new(),
             under_way: HashMap::new(),
+            header: None,
             failed: None,
         }
     }
@@ -105,12 +111,21 @@ impl Keeper {
         }
     }
 
+    /// Is told what comes next goes on, if the checkpoint that it names is in place.
+    pub(crate) fn may_go_on(&mut self, header: JournalHeader) {
+        self.header = Some(header);
+    }
+
     /// Keeps entries that were not taken; the first has this number.
     pub(crate) fn keep<'e>(&mut self, first: u64, entries: impl IntoIterator<Item = &'e Entry>) {
         if self.path.is_none() || self.failed.is_some() {
             return;
         }
         let mut text = String::new();
+        let line = |text: &mut String, line: &Line| {
+            text.push_str(&serde_json::to_string(line).unwrap_or_default());
+            text.push('\n');
+        };
         for (number, entry) in (first..).zip(entries) {
             match entry {
                 // Who began it was told that it is not stored, and called nobody.
@@ -118,15 +133,18 @@ impl Keeper {
                 Entry::End { op: Some(op), .. } if self.not_begun.contains(op) => {}
                 Entry::End { op, .. } => {
                     let resource = op.and_then(|op| self.under_way.remove(&op));
-                    let line = Line {
+                    if let Some(header) = self.header.take() {
+                        let header = Some(encode_header(&header));
+                        line(&mut text, &Line { header, ..Line::default() });
+                    }
+                    let kept = Line {
                         number: Some(number),
                         entry: encode_entry(entry).ok(),
                         urn: resource.as_ref().map(|resource| resource.urn.as_str().to_owned()),
                         id: resource.as_ref().map(|resource| resource.id.to_string()),
-                        result: None,
+                        ..Line::default()
                     };
-                    text.push_str(&serde_json::to_string(&line).unwrap_or_default());
-                    text.push('\n');
+                    line(&mut text, &kept);
                 }
             }
         }
@@ -193,6 +211,8 @@ pub(crate) struct Unsent {
     entries: Vec<Kept>,
     /// Whether a checkpoint was about to be put in place with them.
     in_result: bool,
+    /// What they go on if the checkpoint that it names is in place.
+    header: Option<JournalHeader>,
 }
 
 fn unreadable(path: &Path, why: &str) -> StateError {
@@ -212,10 +232,15 @@ pub(crate) fn read(path: &Path) -> Result<Unsent, StateError> {
     if owner.format != FORMAT {
         return Err(unreadable(path, &format!("its format is {}, and {FORMAT} is known", owner.format)));
     }
-    let mut unsent = Unsent { path: path.to_owned(), owner, entries: Vec::new(), in_result: false };
+    let mut unsent =
+        Unsent { path: path.to_owned(), owner, entries: Vec::new(), in_result: false, header: None };
     for line in lines {
         let line: Line = serde_json::from_str(line).map_err(|error| unreadable(path, &error.to_string()))?;
         unsent.in_result |= line.result.is_some();
+        if let Some(text) = &line.header {
+            let header = decode_header(text).map_err(|diagnostic| unreadable(path, &diagnostic.message))?;
+            unsent.header = Some(header);
+        }
         let (Some(number), Some(text)) = (line.number, line.entry) else { continue };
         let source: Arc<str> = text.into();
         let reader = JournalReader::new(&source);
@@ -248,24 +273,35 @@ pub(crate) fn of(inner: &Inner, id: &StackId) -> Result<Vec<Unsent>, StateError>
 }
 
 impl Unsent {
-    /// Adds the entries to the journal that they belong to, if it is among some.
-    pub(crate) fn complete(&self, segments: &mut [Segment]) -> bool {
+    /// Adds the entries to the journal that they belong to, if it is among some, or puts them beside
+    /// those, if they go on the checkpoint in place. `sha256` is its hash.
+    pub(crate) fn complete(&self, segments: &mut Vec<Segment>, sha256: &str) -> bool {
         let owner = &self.owner;
         let mut own = segments.iter_mut().rev();
-        let Some(segment) = own.find(|segment| {
+        let found = own.find(|segment| {
             segment.header.epoch == owner.epoch && segment.header.incarnation == owner.incarnation
-        }) else {
-            return false;
-        };
-        let known = segment.entries.len() as u64;
-        let lacking = self.entries.iter().filter(|kept| kept.number > known);
-        segment.entries.extend(lacking.map(|kept| kept.entry.clone()));
+        });
+        if let Some(segment) = found {
+            let lacking = self.after(segment.last());
+            segment.entries.extend(lacking);
+            return true;
+        }
+        let Some(header) = self.header.as_ref().filter(|header| header.base == sha256) else { return false };
+        let mut segment =
+            Segment { place: self.path.display().to_string(), header: header.clone(), entries: Vec::new() };
+        segment.entries.extend(self.after(segment.last()));
+        segments.push(segment);
         true
+    }
+
+    /// The entries after one of the operation.
+    fn after(&self, number: u64) -> impl Iterator<Item = Entry> {
+        self.entries.iter().filter(move |kept| kept.number > number).map(|kept| kept.entry.clone())
     }
 
     /// Notes the checkpoint that is about to be put in place with the entries.
     pub(crate) fn announce(&self, result: &str) -> Result<(), StateError> {
-        let line = Line { number: None, entry: None, urn: None, id: None, result: Some(result.to_owned()) };
+        let line = Line { result: Some(result.to_owned()), ..Line::default() };
         let mut text = to_json(&self.path.display().to_string(), &line)?;
         text.push(b'\n');
         let noted = OpenOptions::new().append(true).open(&self.path).and_then(|mut file| {

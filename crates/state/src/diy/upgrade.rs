@@ -102,7 +102,7 @@ fn upgrade_one(inner: &Inner, id: &StackId) -> Result<(), StateError> {
         None => {
             let snapshot = parsed.deployed.then_some(&parsed.snapshot);
             let draft = checkpoint::draft(inner, id, snapshot, false)?;
-            checkpoint::put(inner, None, draft).map_err(|error| match error {
+            checkpoint::put(inner, None, draft, true).map_err(|error| match error {
                 PlaceError::Changed => twins(&stored.place, "one that was made meanwhile"),
                 PlaceError::Failed(error) => error,
             })?;

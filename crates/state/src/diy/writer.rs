@@ -13,8 +13,7 @@ use purlin_journal::{Change, Entry};
 use purlin_ports::{Durable, StateError};
 use tokio::sync::oneshot;
 
-use super::checkpoint::Stored;
-use super::medium::{Done, Journal};
+use super::medium::Done;
 use super::unsent::Keeper;
 
 /// Where batches of entries go.
@@ -26,6 +25,31 @@ pub(crate) trait Sink: Send {
     /// How many batches may be on their way at once.
     fn width(&self) -> usize {
         1
+    }
+
+    /// Whether so much was written that it is time for a checkpoint.
+    fn is_long(&self) -> bool {
+        false
+    }
+
+    /// Puts what was written into the checkpoint and goes on from that. Only while nothing is on its
+    /// way. After an error nothing can be written.
+    fn checkpoint(&mut self) -> Result<(), Broken> {
+        Ok(())
+    }
+}
+
+/// A checkpoint that may be in place or not.
+#[derive(Debug)]
+pub(crate) struct Broken {
+    pub(crate) error: StateError,
+    /// What entries go on if it is.
+    pub(crate) header: Option<Box<JournalHeader>>,
+}
+
+impl From<StateError> for Broken {
+    fn from(error: StateError) -> Broken {
+        Broken { error, header: None }
     }
 }
 
@@ -92,6 +116,15 @@ impl Shared {
             // Who no longer listens need not know.
             let _ = waiter.send(result);
         }
+    }
+
+    /// Waits until nothing is on its way. Says whether more may come.
+    fn is_idle(&self) -> bool {
+        let mut queue = self.lock();
+        while !queue.flight.is_empty() {
+            queue = self.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+        queue.failed.is_none() && !queue.closed
     }
 
     /// Has the queue written: at once, or when it has company.
@@ -292,6 +325,15 @@ fn closed() -> StateError {
 fn write(shared: &Arc<Shared>, mut sink: impl Sink, patience: Duration) {
     let width = sink.width();
     loop {
+        if sink.is_long() && shared.is_idle() {
+            if let Err(Broken { error, header }) = sink.checkpoint() {
+                if let (Some(keeper), Some(header)) = (&mut shared.lock().keeper, header) {
+                    keeper.may_go_on(*header);
+                }
+                shared.fail(error);
+            }
+            continue;
+        }
         let mut queue = shared.lock();
         while !(queue.wanted || queue.closed) || queue.flight.len() >= width {
             queue = shared.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
@@ -356,25 +398,6 @@ impl Durable for Promise {
             receiver
         };
         waiter.await.unwrap_or_else(|_| Err(closed()))
-    }
-}
-
-/// The journal of an operation, and what it says of it.
-pub(crate) struct Target {
-    pub(crate) journal: Arc<dyn Journal>,
-    /// The header, without the hash of the base.
-    pub(crate) header: JournalHeader,
-    pub(crate) base: Arc<Stored>,
-}
-
-impl Sink for Target {
-    fn commit(&mut self, entries: &[Entry], done: Done) -> Result<(), StateError> {
-        let header = || JournalHeader { base: self.base.sha256().to_owned(), ..self.header.clone() };
-        self.journal.commit(&header, entries, done)
-    }
-
-    fn width(&self) -> usize {
-        self.journal.width()
     }
 }
 

@@ -39,7 +39,7 @@ const SERVERS: [Server; 4] = [Server::S3, Server::Gcs, Server::Azure, Server::Po
 
 impl Ground {
     /// The store as a process of a host has it.
-    pub(crate) fn store(&self, host: &str) -> DiyStore {
+    pub(crate) fn store(&self, host: &str, journal_bytes: Option<u64>) -> DiyStore {
         let around = Surroundings {
             clock: Arc::new(System),
             entropy: Arc::new(System),
@@ -50,7 +50,7 @@ impl Ground {
             username: "ann".to_owned(),
             unsent: None,
         };
-        let options = DiyOptions { times: TIMES, ..DiyOptions::default() };
+        let options = DiyOptions { times: TIMES, journal_bytes, ..DiyOptions::default() };
         match self {
             Ground::Directory(root) => {
                 let url = format!("file://{}", root.display());
@@ -113,6 +113,8 @@ pub(crate) struct Task {
     /// How many resources it makes before it says that it holds the stack, and after it was told to go on.
     pub(crate) early: u32,
     pub(crate) late: u32,
+    /// When its journal is put into the checkpoint on the way.
+    pub(crate) journal_bytes: Option<u64>,
 }
 
 impl Task {
@@ -122,7 +124,7 @@ impl Task {
             Ground::On(server, prefix) => (prefix.clone(), Some(server.name().to_owned())),
         };
         let (stack, host, name) = (stack.to_owned(), host.to_owned(), name.to_owned());
-        Task { place, server, stack, host, name, early: 0, late: 0 }
+        Task { place, server, stack, host, name, early: 0, late: 0, journal_bytes: None }
     }
 
     /// A process that does it.
@@ -176,7 +178,7 @@ fn told() {
 /// Wants the stack, says how it goes, and waits for a word before it begins and when it holds it.
 #[tokio::main(flavor = "current_thread")]
 pub(crate) async fn race(task: &Task) {
-    let store = task.ground().store(&task.host);
+    let store = task.ground().store(&task.host, task.journal_bytes);
     say("ready");
     told();
     let session = match store.begin(&id(&task.stack), world::info()).await {

@@ -184,6 +184,7 @@ impl Process {
         let name = format!("r{}a{}p{number}", plan.round, plan.attempt);
         let mut task = Task::new(ground, stack, &host, &name);
         (task.early, task.late) = (plan.early[number], plan.late[number]);
+        task.journal_bytes = (plan.round % 2 == 1).then_some(1);
         let mut child = task
             .command()
             .stdin(Stdio::piped())

@@ -115,6 +115,7 @@ impl World {
         options.times = LeaseTimes {
             beat: Duration::from_secs(3600),
             expiry: Duration::from_secs(20_000),
+            fence: Duration::from_secs(20_000),
             ..options.times
         };
         options.retries = Retries {
