@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use purlin_journal::{Change, Entry, Fold, FoldError, OpId, Rule, Slot, check_integrity, refuse_if_invalid};
+use purlin_journal::{
+    Change, Continuation, Entry, Fold, FoldError, OpId, Rule, Slot, check_integrity, refuse_if_invalid,
+};
 use purlin_model::{Extension, OperationKind, PendingOperation, ProviderRef, ResourceState, Snapshot, Urn};
 
 fn urn(name: &str) -> Urn {
@@ -36,8 +38,14 @@ fn mark_delete(slot: u32) -> Change {
     Change::MarkDelete { slot: Slot(slot) }
 }
 
+/// Applies an entry, and goes on from a checkpoint: nothing may come of that.
+fn apply(fold: &mut Fold, entry: &Entry) {
+    fold.apply(entry).unwrap();
+    *fold = Fold::resume(Arc::new(fold.snapshot()), &fold.continuation()).unwrap();
+}
+
 fn settle(fold: &mut Fold, changes: Vec<Change>) {
-    fold.apply(&Entry::End { op: None, changes }).unwrap();
+    apply(fold, &Entry::End { op: None, changes });
 }
 
 fn names(fold: &Fold) -> Vec<String> {
@@ -271,9 +279,9 @@ fn operations_are_pending_from_begin_to_end() {
         kind: OperationKind::Creating,
         resource: Arc::new(state(name, &[])),
     };
-    fold.apply(&begin(1, "x")).unwrap();
-    fold.apply(&begin(2, "y")).unwrap();
-    fold.apply(&Entry::End { op: Some(OpId(1)), changes: vec![place(0, state("x", &[]), None)] }).unwrap();
+    apply(&mut fold, &begin(1, "x"));
+    apply(&mut fold, &begin(2, "y"));
+    apply(&mut fold, &Entry::End { op: Some(OpId(1)), changes: vec![place(0, state("x", &[]), None)] });
     settle(&mut fold, vec![Change::ClearPending { index: 2 }]);
     let pending = |s: Snapshot| {
         s.pending_operations.iter().map(|p| p.resource.urn.name().to_owned()).collect::<Vec<_>>()
@@ -281,7 +289,7 @@ fn operations_are_pending_from_begin_to_end() {
     assert_eq!(pending(fold.finish()), ["y", "left"]);
     assert_eq!(pending(fold.snapshot()), ["y", "left", "updated"]);
     assert_eq!(fold.apply(&begin(2, "z")), Err(FoldError::AlreadyBegun(OpId(2))));
-    fold.apply(&Entry::End { op: Some(OpId(2)), changes: Vec::new() }).unwrap();
+    apply(&mut fold, &Entry::End { op: Some(OpId(2)), changes: Vec::new() });
     assert_eq!(pending(fold.finish()), ["left"]);
 }
 
@@ -304,10 +312,9 @@ fn extensions_stay_as_long_as_a_state_or_a_pending_operation_refers_to_them() {
     assert!(fold.has_extension("new") && !fold.has_extension("other"));
     assert_eq!(known(fold.snapshot()), ["old"]);
     let resource = Arc::new(extended("b", "new"));
-    fold.apply(&Entry::Begin { op: OpId(1), kind: OperationKind::Creating, resource }).unwrap();
+    apply(&mut fold, &Entry::Begin { op: OpId(1), kind: OperationKind::Creating, resource });
     assert_eq!(known(fold.snapshot()), ["new", "old"]);
-    fold.apply(&Entry::End { op: Some(OpId(1)), changes: vec![place(1, extended("b", "new"), None)] })
-        .unwrap();
+    apply(&mut fold, &Entry::End { op: Some(OpId(1)), changes: vec![place(1, extended("b", "new"), None)] });
     settle(&mut fold, vec![remove(0)]);
     assert_eq!(known(fold.finish()), ["new"]);
 }
@@ -561,4 +568,31 @@ fn what_refers_to_a_copy_that_waits_with_it_is_not_touched_when_the_other_is_ren
     settle(&mut fold, vec![place(3, state("new", &[]), Some(1))]);
     assert!(Arc::ptr_eq(fold.state(Slot(2)).unwrap(), &base.resources[2]));
     assert_eq!(fold.problems(), []);
+}
+
+#[test]
+fn what_does_not_fit_a_snapshot_is_not_gone_on_from() {
+    let pending = PendingOperation { kind: OperationKind::Creating, resource: Arc::new(state("p", &[])) };
+    let base = Snapshot {
+        resources: vec![Arc::new(state("a", &[])), Arc::new(state("b", &[]))],
+        pending_operations: vec![pending],
+        ..Snapshot::default()
+    };
+    let mut fold = Fold::new(Arc::new(base));
+    settle(&mut fold, vec![keep(1)]);
+    let (snapshot, from) = (Arc::new(fold.snapshot()), fold.continuation());
+    let refused = |change: &dyn Fn(&mut Continuation)| {
+        let mut wrong = from.clone();
+        change(&mut wrong);
+        matches!(Fold::resume(Arc::clone(&snapshot), &wrong), Err(FoldError::NotContinued(_)))
+    };
+    assert!(!refused(&|_| ()));
+    assert!(refused(&|from| drop(from.slots.pop())));
+    assert!(refused(&|from| from.slots = vec![Slot(1), Slot(1)]));
+    assert!(refused(&|from| from.slots = vec![Slot(1), Slot(2)]), "no state has this number yet");
+    assert!(refused(&|from| from.placed = 3));
+    assert!(refused(&|from| from.base_slots = 3));
+    assert!(refused(&|from| from.begun.push(OpId(1))));
+    assert!(refused(&|from| from.pending.clear()));
+    assert!(refused(&|from| from.pending = vec![1]));
 }
