@@ -12,6 +12,10 @@ use crate::support::{Place, Sealed, copy_folder};
 /// How many objects a stack has.
 pub(super) const COUNT: usize = 50;
 
+/// How many bytes of journal are put into the checkpoint on the way. A whole run writes many times as
+/// many.
+const LONG_JOURNAL: &str = "8000";
+
 /// Half of the objects stand alone, half are in chains of five. `round` changes some of them in
 /// place and has others replaced, one way or the other.
 pub(super) fn program(round: u32) -> String {
@@ -42,6 +46,8 @@ pub(super) enum Work {
     Change,
     /// The same when all calls were made: the journal becomes a checkpoint.
     Fold,
+    /// The same as `Change`, and the journal is put into the checkpoint again and again.
+    Long,
     Refresh,
     Destroy,
     /// Resources move from one stack to another.
@@ -58,15 +64,16 @@ impl Work {
         Work::Move,
         Work::Create,
         Work::Refresh,
-        Work::Fold,
+        Work::Long,
     ];
 
-    const ALL: [Work; 6] = [Work::Create, Work::Change, Work::Fold, Work::Refresh, Work::Destroy, Work::Move];
+    const ALL: [Work; 7] =
+        [Work::Create, Work::Change, Work::Fold, Work::Long, Work::Refresh, Work::Destroy, Work::Move];
 
     pub(super) fn command(self) -> Vec<String> {
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
         let command = match self {
-            Work::Create | Work::Change | Work::Fold => "up",
+            Work::Create | Work::Change | Work::Fold | Work::Long => "up",
             Work::Refresh => "refresh",
             Work::Destroy => "destroy",
             Work::Move => {
@@ -80,7 +87,7 @@ impl Work {
 
     /// What the program says when it is killed.
     pub(super) fn program(self) -> String {
-        program(if matches!(self, Work::Change | Work::Fold) { 2 } else { 1 })
+        program(if matches!(self, Work::Change | Work::Fold | Work::Long) { 2 } else { 1 })
     }
 }
 
@@ -178,8 +185,11 @@ impl Templates {
 
     pub(super) fn stage(&self, work: Work, name: &str) -> Stage {
         let template = if work == Work::Create { &self.empty } else { &self.deployed };
-        let stage = template.copy(self.server, name);
+        let mut stage = template.copy(self.server, name);
         stage.sealed.write("Pulumi.yaml", &work.program());
+        if work == Work::Long {
+            stage.sealed.set("PURLIN_JOURNAL_BYTES", LONG_JOURNAL);
+        }
         stage
     }
 
