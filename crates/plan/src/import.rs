@@ -4,6 +4,7 @@
 use purlin_diag::Diagnostic;
 use purlin_model::event::StepOp;
 use purlin_model::{ResourceState, Slot};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::decide::StepSeed;
@@ -11,6 +12,7 @@ use crate::effect::{After, StepReasons};
 use crate::envelope;
 use crate::rule::Rule;
 use crate::settings::Mode;
+use crate::step::StepId;
 use crate::table::{Phase, Planner, ResId};
 
 /// What stands for the outputs of another stack: there is nothing to be taken over.
@@ -73,7 +75,7 @@ impl Planner {
             Some(old) => (StepOp::ImportReplacement, After::PlaceAndMark { slot, old }),
             None => (StepOp::Import, After::Place { slot, replaces: old }),
         };
-        let wait_for = old.and_then(|old| self.delete_under_way(old));
+        let wait = self.deletes_before_import(res, old);
         self.get_mut(res).phase = Phase::Importing;
         let seed = StepSeed {
             op,
@@ -83,12 +85,26 @@ impl Planner {
             reasons: StepReasons::default(),
             after,
             inputs_equal: false,
-            wait_for,
+            wait_for: None,
         };
         if replaced.is_some() {
             self.show_replace(&seed);
         }
-        self.run_step(seed);
+        self.run_step_after(seed, true, &wait);
+    }
+
+    /// The deletes of cascades that are under way and that an import waits for: that of its old state,
+    /// and those of what it may be about, which must not be read before it is gone.
+    fn deletes_before_import(&self, res: ResId, old: Option<Slot>) -> BTreeSet<StepId> {
+        let goal = &self.get(res).goal;
+        let is_meant = |slot: &Slot| {
+            let state = &self.entry(*slot).state;
+            state.id == goal.import_id && *state.ty == *goal.ty
+        };
+        // Before the first cascade nothing is deleted while the program runs.
+        let open = self.dependents.iter().flat_map(|_| self.steps.open()).filter_map(|step| step.old);
+        let meant = open.filter(is_meant).chain(old);
+        meant.filter_map(|slot| self.delete_under_way(slot)).collect()
     }
 
     /// The resource was taken over: what was read is the old state from now on.
