@@ -10,6 +10,8 @@ mod objects;
 #[cfg(feature = "s3")]
 mod profile;
 #[cfg(feature = "s3")]
+mod roles;
+#[cfg(feature = "s3")]
 mod s3;
 
 use std::sync::Arc;

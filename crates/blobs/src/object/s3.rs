@@ -2,17 +2,19 @@
 //!
 //! Options in the URL are those that the ecosystem's backends take: `region`, `endpoint`,
 //! `s3ForcePathStyle` or `use_path_style`, `disableSSL` or `disable_https`, `profile`, `anonymous`,
-//! `ssetype`, `kmskeyid`. `awssdk`, `hostname_immutable`, `rate_limiter_capacity` and the options of
-//! checksums have nothing to choose here; `accelerate`, `dualstack`, `fips` and `role` are refused.
+//! `accelerate`, `dualstack`, `fips`, `ssetype`, `kmskeyid`. `awssdk`, `hostname_immutable`,
+//! `rate_limiter_capacity` and the options of checksums have nothing to choose here.
 
 use std::sync::Arc;
 
 use object_store::ObjectStore;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, S3ConditionalPut};
 use purlin_diag::Diagnostic;
+use reqsign_http_send_reqwest::ReqwestHttpSend;
 
-use super::profile::{self, Profile};
-use super::{client, retries, unusable};
+use super::profile::{self, Profile, Way};
+use super::roles::Asked;
+use super::{CONNECT_TIMEOUT, TIMEOUT, client, retries, unusable};
 use crate::{BlobUrl, Surroundings};
 
 const KNOWN: &[&str] = &[
@@ -65,33 +67,38 @@ pub(super) fn open(url: &BlobUrl, around: &Surroundings<'_>) -> Result<Arc<dyn O
         (None, true) => Profile::default(),
         _ => profile::read(named.as_deref(), around)?,
     };
-    if let (Some(id), Some(secret)) = (&profile.access_key_id, &profile.secret_access_key) {
-        builder = builder.with_access_key_id(id).with_secret_access_key(secret);
-        if let Some(token) = &profile.session_token {
-            builder = builder.with_token(token);
-        }
-    } else {
-        for name in KEYS.iter().chain(ROLES) {
-            let key = name.to_lowercase().parse::<AmazonS3ConfigKey>();
-            if let (Some(value), Ok(key)) = (variable(name), key) {
-                builder = builder.with_config(key, value);
-            }
-        }
-    }
     let region = url.option("region").map(str::to_owned);
     let region = region.or_else(|| variable("AWS_REGION")).or_else(|| variable("AWS_DEFAULT_REGION"));
-    let region = region.or(profile.region).unwrap_or_else(|| "us-east-1".to_owned());
-    builder = builder.with_region(region);
+    let region = region.or_else(|| profile.region.clone()).unwrap_or_else(|| "us-east-1".to_owned());
+    builder = builder.with_region(&region);
+    builder = match &profile.way {
+        Some(Way::Keys { id, secret, token }) => {
+            let builder = builder.with_access_key_id(id).with_secret_access_key(secret);
+            token.iter().fold(builder, |builder, token| builder.with_token(token))
+        }
+        Some(_) => {
+            let http = reqwest::Client::builder().timeout(TIMEOUT).connect_timeout(CONNECT_TIMEOUT).build();
+            let http = http.map_err(|error| url.refusal("profile", &format!("can't be used: {error}")))?;
+            match Asked::of(&profile, &region, around, ReqwestHttpSend::new(http)) {
+                Some(asked) => builder.with_credentials(Arc::new(asked)),
+                None => builder,
+            }
+        }
+        None => {
+            for name in KEYS.iter().chain(ROLES) {
+                let key = name.to_lowercase().parse::<AmazonS3ConfigKey>();
+                if let (Some(value), Ok(key)) = (variable(name), key) {
+                    builder = builder.with_config(key, value);
+                }
+            }
+            builder
+        }
+    };
     if url.flag("anonymous")? {
         builder = builder.with_skip_signature(true);
     }
-    for name in ["accelerate", "dualstack", "fips"] {
-        if url.flag(name)? {
-            return Err(url.refusal(name, "is not supported; name the service's address with endpoint=…"));
-        }
-    }
     builder = encryption(builder, url)?;
-    let store = placed(builder, url, &variable)?.build().map_err(|error| unusable(url, &error))?;
+    let store = placed(builder, url, &region, &variable)?.build().map_err(|error| unusable(url, &error))?;
     Ok(Arc::new(store))
 }
 
@@ -99,6 +106,7 @@ pub(super) fn open(url: &BlobUrl, around: &Surroundings<'_>) -> Result<Arc<dyn O
 fn placed(
     builder: AmazonS3Builder,
     url: &BlobUrl,
+    region: &str,
     variable: &dyn Fn(&str) -> Option<String>,
 ) -> Result<AmazonS3Builder, Diagnostic> {
     let endpoint = url.option("endpoint").map(str::to_owned);
@@ -107,6 +115,11 @@ fn placed(
     let plain_http = url.flag("disableSSL")? || url.flag("disable_https")?;
     let path_style = url.flag("s3ForcePathStyle")? || url.flag("use_path_style")?;
     let builder = builder.with_virtual_hosted_style_request(!path_style);
+    let special = special_host(url, region, path_style, variable)?;
+    if let (Some((option, _)), Some(endpoint)) = (&special, &endpoint) {
+        return Err(url.refusal(option, &format!("doesn't go with the endpoint {endpoint}")));
+    }
+    let endpoint = endpoint.or(special.map(|(_, host)| host));
     let Some(endpoint) = endpoint else { return Ok(builder.with_client_options(client(plain_http))) };
     let (scheme, host) = match endpoint.split_once("://") {
         Some((scheme, host)) => (scheme, host),
@@ -118,6 +131,41 @@ fn placed(
         false => format!("{scheme}://{}.{host}", url.host),
     };
     Ok(builder.with_endpoint(endpoint).with_client_options(client(scheme == "http")))
+}
+
+/// The host of the service where options ask for a special one, and the option that does.
+fn special_host(
+    url: &BlobUrl,
+    region: &str,
+    path_style: bool,
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Result<Option<(&'static str, String)>, Diagnostic> {
+    let asked = |option: &str, name: &str| -> Result<bool, Diagnostic> {
+        // The URL counts, whatever it says.
+        match url.option(option) {
+            Some(_) => url.flag(option),
+            None => Ok(variable(name).is_some_and(|value| value.eq_ignore_ascii_case("true"))),
+        }
+    };
+    let dual = asked("dualstack", "AWS_USE_DUALSTACK_ENDPOINT")?;
+    let fips = asked("fips", "AWS_USE_FIPS_ENDPOINT")?;
+    let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+    let stack = if dual { ".dualstack" } else { "" };
+    if url.flag("accelerate")? {
+        if fips {
+            return Err(url.refusal("accelerate", "doesn't go with fips"));
+        }
+        if path_style || url.host.contains('.') {
+            return Err(url
+                .refusal("accelerate", "needs buckets in host names: without path style, and without dots"));
+        }
+        return Ok(Some(("accelerate", format!("s3-accelerate{stack}.{domain}"))));
+    }
+    Ok(match (dual, fips) {
+        (false, false) => None,
+        (_, true) => Some(("fips", format!("s3-fips{stack}.{region}.{domain}"))),
+        (true, false) => Some(("dualstack", format!("s3{stack}.{region}.{domain}"))),
+    })
 }
 
 fn encryption(builder: AmazonS3Builder, url: &BlobUrl) -> Result<AmazonS3Builder, Diagnostic> {
@@ -132,5 +180,62 @@ fn encryption(builder: AmazonS3Builder, url: &BlobUrl) -> Result<AmazonS3Builder
         None | Some("aws:kms") => Ok(builder.with_sse_kms_encryption(key)),
         Some("aws:kms:dsse") => Ok(builder.with_dsse_kms_encryption(key)),
         Some(_) => Err(url.refusal("ssetype", "is AES256, aws:kms or aws:kms:dsse")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host(url: &str, variables: &[(&str, &str)]) -> Result<Option<String>, String> {
+        let url = BlobUrl::parse(url).unwrap();
+        let variable = |name: &str| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        };
+        let path_style = url.flag("use_path_style").unwrap();
+        let found = special_host(&url, "eu-1", path_style, &variable);
+        found.map(|found| found.map(|(_, host)| host)).map_err(|refused| refused.message)
+    }
+
+    #[test]
+    fn options_and_variables_ask_for_special_hosts() {
+        for (url, expected) in [
+            ("s3://b", None),
+            ("s3://b?dualstack=false&fips=0", None),
+            ("s3://b?dualstack=true", Some("s3.dualstack.eu-1.amazonaws.com")),
+            ("s3://b?fips=true", Some("s3-fips.eu-1.amazonaws.com")),
+            ("s3://b?fips=true&dualstack=true", Some("s3-fips.dualstack.eu-1.amazonaws.com")),
+            ("s3://b?accelerate=true", Some("s3-accelerate.amazonaws.com")),
+            ("s3://b?accelerate=true&dualstack=true", Some("s3-accelerate.dualstack.amazonaws.com")),
+        ] {
+            assert_eq!(host(url, &[]).unwrap().as_deref(), expected, "{url}");
+        }
+        let variables = [("AWS_USE_DUALSTACK_ENDPOINT", "true"), ("AWS_USE_FIPS_ENDPOINT", "true")];
+        assert_eq!(
+            host("s3://b?fips=false", &variables).unwrap().as_deref(),
+            Some("s3.dualstack.eu-1.amazonaws.com")
+        );
+        for (url, says) in [
+            ("s3://b?accelerate=true&fips=true", "'accelerate' doesn't go with fips"),
+            ("s3://b?accelerate=true&use_path_style=true", "'accelerate' needs"),
+            ("s3://b.c?accelerate=true", "'accelerate' needs"),
+            ("s3://b?dualstack=perhaps", "'dualstack' is true or false"),
+        ] {
+            let refused = host(url, &[]).unwrap_err();
+            assert!(refused.contains(says), "{url}: {refused}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_go_together_is_named() {
+        let none = |_: &str| None;
+        let around = Surroundings { variable: &none, home: None };
+        let refusal =
+            |url: &str| open(&BlobUrl::parse(url).unwrap(), &around).err().map(|refused| refused.message);
+        assert_eq!(refusal("s3://b?dualstack=true&anonymous=true"), None);
+        let both = refusal("s3://b?fips=true&endpoint=http://localhost:1").unwrap();
+        assert!(both.contains("'fips' doesn't go with the endpoint http://localhost:1"), "{both}");
+        let unknown = refusal("s3://b?role=x").unwrap();
+        assert!(unknown.contains("'role' is not known"), "{unknown}");
     }
 }

@@ -76,6 +76,10 @@ pub(super) struct AwsKey {
     region: Option<String>,
     endpoint: Option<String>,
     profile: Option<String>,
+    /// Whether the service is asked by IPv6 as well, and whether by its validated modules; if the URL
+    /// doesn't say it, variables do.
+    dual_stack: Option<bool>,
+    fips: Option<bool>,
     signer: OnceCell<(String, Signer<Credential>)>,
 }
 
@@ -91,6 +95,8 @@ impl AwsKey {
             region: None,
             endpoint: None,
             profile: None,
+            dual_stack: None,
+            fips: None,
             signer: OnceCell::new(),
         };
         if key.key.is_empty() {
@@ -102,8 +108,11 @@ impl AwsKey {
                 "region" => key.region = Some(value),
                 "endpoint" => key.endpoint = Some(value.trim_end_matches('/').to_owned()),
                 "profile" => key.profile = Some(value),
-                // Which of its SDKs the official CLI uses, and what that makes of an endpoint.
-                "awssdk" | "hostname_immutable" => {}
+                "dualstack" => key.dual_stack = Some(flag(url, &name, &value)?),
+                "fips" => key.fips = Some(flag(url, &name, &value)?),
+                // Which of its SDKs the official CLI uses, and what that makes of an endpoint and of many
+                // calls.
+                "awssdk" | "hostname_immutable" | "rate_limiter_capacity" => {}
                 other => match other.strip_prefix("context_") {
                     Some(name) => {
                         if key.context.insert(name.to_owned(), value).is_some() {
@@ -119,7 +128,31 @@ impl AwsKey {
                 },
             }
         }
+        if let Some(endpoint) = &key.endpoint
+            && (key.dual_stack == Some(true) || key.fips == Some(true))
+        {
+            let why = format!("'dualstack' and 'fips' don't go with the endpoint {endpoint}");
+            return Err(unusable(url.as_str(), &why));
+        }
         Ok(key)
+    }
+
+    /// The service's address in a region, unless an endpoint is named.
+    fn usual_endpoint(&self, region: &str) -> String {
+        let is_on = |given: Option<bool>, name: &str| {
+            given.unwrap_or_else(|| {
+                self.variable(name).is_some_and(|value| value.eq_ignore_ascii_case("true"))
+            })
+        };
+        let china = region.starts_with("cn-");
+        let domain = match (is_on(self.dual_stack, "AWS_USE_DUALSTACK_ENDPOINT"), china) {
+            (false, false) => "amazonaws.com",
+            (false, true) => "amazonaws.com.cn",
+            (true, false) => "api.aws",
+            (true, true) => "api.amazonwebservices.com.cn",
+        };
+        let fips = if is_on(self.fips, "AWS_USE_FIPS_ENDPOINT") { "-fips" } else { "" };
+        format!("https://kms{fips}.{region}.{domain}")
     }
 
     fn variable(&self, name: &str) -> Option<String> {
@@ -175,10 +208,7 @@ impl AwsKey {
                 .clone()
                 .or_else(|| self.variable("AWS_ENDPOINT_URL_KMS"))
                 .or_else(|| self.variable("AWS_ENDPOINT_URL"));
-            let endpoint = endpoint.unwrap_or_else(|| {
-                let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-                format!("https://kms.{region}.{domain}")
-            });
+            let endpoint = endpoint.unwrap_or_else(|| self.usual_endpoint(&region));
             let context = Context::new()
                 .with_file_read(TokioFileRead)
                 .with_http_send(ReqwestHttpSend::new(self.client.clone()))
@@ -222,6 +252,15 @@ impl AwsKey {
     }
 }
 
+/// The value of a parameter that is true or false.
+fn flag(url: &Url, name: &str, value: &str) -> Result<bool, Diagnostic> {
+    match value {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        "" | "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+        _ => Err(unusable(url.as_str(), &format!("the parameter '{name}' is true or false"))),
+    }
+}
+
 fn bytes(answer: &Value, pointer: &str) -> Result<Vec<u8>, Diagnostic> {
     let bytes = STANDARD.decode(text(answer, pointer, WHO)?);
     bytes.map_err(|_| unexpected(WHO, &format!("{} is not valid base64", &pointer[1..])))
@@ -237,5 +276,42 @@ impl KeyService for AwsKey {
     async fn decrypt(&self, ciphertext: &[u8]) -> Result<Vec<u8>, Diagnostic> {
         let body = json!({ "CiphertextBlob": STANDARD.encode(ciphertext) });
         bytes(&self.ask("Decrypt", self.with_context(body)).await?, "/Plaintext")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn key(url: &str, set: &'static [&'static str]) -> Result<AwsKey, String> {
+        let variables = move |name: &str| set.contains(&name).then(|| "true".to_owned());
+        AwsKey::of(&Url::parse(url).unwrap(), Arc::new(variables)).map_err(|refused| refused.message)
+    }
+
+    #[test]
+    fn parameters_and_variables_say_where_the_service_is() {
+        let at = |url: &str, region: &str, set| key(url, set).unwrap().usual_endpoint(region);
+        for (url, region, expected) in [
+            ("awskms://k", "eu-1", "https://kms.eu-1.amazonaws.com"),
+            ("awskms://k?fips=true&rate_limiter_capacity=5", "eu-1", "https://kms-fips.eu-1.amazonaws.com"),
+            ("awskms://k?dualstack=true", "eu-1", "https://kms.eu-1.api.aws"),
+            ("awskms://k?dualstack=1&fips=1", "eu-1", "https://kms-fips.eu-1.api.aws"),
+            ("awskms://k", "cn-north-1", "https://kms.cn-north-1.amazonaws.com.cn"),
+        ] {
+            assert_eq!(at(url, region, &[]), expected, "{url}");
+        }
+        let set = &["AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT"];
+        assert_eq!(at("awskms://k?dualstack=false", "eu-1", set), "https://kms-fips.eu-1.amazonaws.com");
+        for (url, says) in [
+            ("awskms://k?fips=perhaps", "'fips' is true or false"),
+            ("awskms://k?fips=true&endpoint=http://h", "don't go with the endpoint http://h"),
+            ("awskms://k?anonymous=true", "'anonymous' is not supported"),
+            ("awskms://k?role=x", "'role' is not supported"),
+        ] {
+            let refused = key(url, &[]).err().unwrap();
+            assert!(refused.contains(says), "{refused}");
+        }
     }
 }
