@@ -194,6 +194,10 @@ async fn vault_keeps_the_data_key() {
 async fn google_keeps_the_data_key() {
     const KEY: &str = "projects/p/locations/europe-west1/keyRings/r/cryptoKeys/k";
     let server = Service::start(|request| {
+        if request.path == "/token" {
+            assert_eq!(request.body["refresh_token"], "of-ann");
+            return (200, json!({ "access_token": "the-token", "token_type": "Bearer", "expires_in": 3600 }));
+        }
         if request.header("authorization") != Some("Bearer the-token") {
             return (401, json!({ "error": { "code": 401, "status": "UNAUTHENTICATED" } }));
         }
@@ -228,6 +232,22 @@ async fn google_keeps_the_data_key() {
     there_and_back(&additional, &with("the-token")).await;
     let refused = CloudManager::create(&additional, &with("old"), entropy()).await.err().unwrap();
     assert_eq!(refused.code, "key-service-denied");
+    // The content of any file that Google's tools write.
+    let given = |credentials: Value| {
+        services(&[("GOOGLE_CREDENTIALS", &credentials.to_string())]).with_google_at(server.url())
+    };
+    let ann = json!({
+        "type": "authorized_user", "client_id": "x", "client_secret": "y", "refresh_token": "of-ann",
+        "token_uri": format!("{}/token", server.url()),
+    });
+    there_and_back(&additional, &given(ann)).await;
+    let unknown = given(json!({ "type": "gdch_service_account" }));
+    let refused = CloudManager::create(&additional, &unknown, entropy()).await.err().unwrap();
+    assert!(
+        refused.message.contains("'gdch_service_account', which is not supported"),
+        "{}",
+        refused.message
+    );
 }
 
 #[tokio::test]

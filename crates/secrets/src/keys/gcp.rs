@@ -5,8 +5,11 @@
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use google_cloud_auth::build_errors::Error as BuildError;
 use google_cloud_auth::credentials::service_account::{self, AccessSpecifier};
-use google_cloud_auth::credentials::{AccessTokenCredentials, Builder};
+use google_cloud_auth::credentials::{
+    AccessTokenCredentials, Builder, external_account, impersonated, user_account,
+};
 use purlin_diag::Diagnostic;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
@@ -80,13 +83,7 @@ impl GoogleKey {
         }
         let credentials = self.credentials.get_or_try_init(|| async {
             let built = match content {
-                Some(content) => {
-                    let key: Value = serde_json::from_str(&content)
-                        .map_err(|_| no_credentials(WHO, "GOOGLE_CREDENTIALS is not JSON", HINT))?;
-                    service_account::Builder::new(key)
-                        .with_access_specifier(AccessSpecifier::from_scopes([SCOPE]))
-                        .build_access_token_credentials()
-                }
+                Some(content) => of_content(&content)?,
                 None => Builder::default().with_scopes([SCOPE]).build_access_token_credentials(),
             };
             built.map_err(|error| no_credentials(WHO, &error.to_string(), HINT))
@@ -102,6 +99,29 @@ impl GoogleKey {
         let url = format!("{}/v1/{}:{operation}", self.endpoint, self.key);
         ask(WHO, async || Ok(self.client.post(&url).bearer_auth(self.token().await?).json(&body))).await
     }
+}
+
+/// The credentials that the content of a file gives.
+fn of_content(content: &str) -> Result<Result<AccessTokenCredentials, BuildError>, Diagnostic> {
+    let file: Value = serde_json::from_str(content)
+        .map_err(|_| no_credentials(WHO, "GOOGLE_CREDENTIALS is not JSON", HINT))?;
+    let kind = file.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
+    Ok(match kind.as_str() {
+        "service_account" => service_account::Builder::new(file)
+            .with_access_specifier(AccessSpecifier::from_scopes([SCOPE]))
+            .build_access_token_credentials(),
+        "authorized_user" => user_account::Builder::new(file).build_access_token_credentials(),
+        "external_account" => {
+            external_account::Builder::new(file).with_scopes([SCOPE]).build_access_token_credentials()
+        }
+        "impersonated_service_account" => {
+            impersonated::Builder::new(file).with_scopes([SCOPE]).build_access_token_credentials()
+        }
+        other => {
+            let why = format!("GOOGLE_CREDENTIALS has the type '{other}', which is not supported");
+            return Err(no_credentials(WHO, &why, HINT));
+        }
+    })
 }
 
 fn bytes(answer: &Value, pointer: &str) -> Result<Vec<u8>, Diagnostic> {
