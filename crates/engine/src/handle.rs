@@ -63,7 +63,7 @@ impl Handle {
 
     /// Has a plugin make a component. The component registers itself on the way.
     async fn construct(&self, request: RegisterRequest) -> Result<RegisterReply, MonitorError> {
-        let mut goal = request.goal;
+        let RegisterRequest { mut goal, providers, package, stack_trace_handle, .. } = request;
         if let Some(parent) = goal.parent.clone() {
             let inherited = self.inherited(&parent, None).await?;
             goal.protect = goal.protect.or(inherited.protect);
@@ -74,8 +74,8 @@ impl Handle {
             .provider(ProviderQuery {
                 explicit: goal.provider.clone(),
                 parent: goal.parent.clone(),
-                providers: request.providers.clone(),
-                package: request.package,
+                providers,
+                package,
                 function: false,
             })
             .await?;
@@ -94,6 +94,7 @@ impl Handle {
             providers,
             info: self.calls.info.clone(),
             monitor_address: self.calls.monitor_address.clone(),
+            stack_trace_handle,
             goal,
         };
         self.calls.count(Rule::Constructed);
@@ -235,6 +236,7 @@ impl ResourceMonitor for Handle {
             remote: false,
             package: request.package,
             providers: std::collections::BTreeMap::new(),
+            stack_trace_handle: String::new(),
         };
         self.ask(|answer| Message::Register {
             request: Box::new(request),
@@ -295,6 +297,7 @@ impl ResourceMonitor for Handle {
             arg_dependencies: request.arg_dependencies,
             info: self.calls.info.clone(),
             monitor_address: self.calls.monitor_address.clone(),
+            stack_trace_handle: request.stack_trace_handle,
         };
         let answer = provider.call(args).await.map_err(|e| {
             self.fail("call-failed", None, format!("call of {} returned an error: {e}", request.token))

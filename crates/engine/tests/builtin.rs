@@ -21,6 +21,7 @@ async fn stash(prog: &Prog, input: &str, import: &str) -> Result<RegisterReply, 
         remote: false,
         package: PackageDescriptor::new("pulumi", ""),
         providers: BTreeMap::new(),
+        stack_trace_handle: String::new(),
     };
     prog.monitor.register(request).await
 }

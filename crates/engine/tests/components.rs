@@ -140,6 +140,7 @@ async fn functions_and_methods() {
             provider: None,
             package: PackageDescriptor::new("t", ""),
             extension: None,
+            stack_trace_handle: String::new(),
         };
         let answer = prog.monitor.call(request).await?;
         assert_eq!(answer.result["region"], "north".into(), "a method is served by the resource's provider");

@@ -90,8 +90,11 @@ impl MonitorService {
         goal.dependencies = status::urns("dependency", &request.dependencies)?;
         goal.provider = status::optional_provider(&request.provider)?;
         goal.additional_secret_outputs = request.additional_secret_outputs;
-        (goal.source_position, goal.stack_trace) =
-            services.positions.of(request.source_position.as_ref(), request.stack_trace.as_ref());
+        (goal.source_position, goal.stack_trace) = services.positions.below(
+            &request.parent_stack_trace_handle,
+            request.source_position.as_ref(),
+            request.stack_trace.as_ref(),
+        );
         let monitor = Arc::clone(&services.monitor);
         let call = ReadRequest { id: request.id, goal, package };
         let reply = status::to_the_end(async move { monitor.read(call).await }).await?;
@@ -174,7 +177,22 @@ impl MonitorService {
             reference: &request.package_ref,
         })?;
         let extension = services.packages.extension(&request.package_ref);
-        let call = CallRequest { token: request.tok, args, arg_dependencies, provider, package, extension };
+        let (_, trace) = services.positions.below(
+            &request.parent_stack_trace_handle,
+            request.source_position.as_ref(),
+            request.stack_trace.as_ref(),
+        );
+        let handle = services.positions.handle(&trace);
+        let stack_trace_handle = handle.name();
+        let call = CallRequest {
+            token: request.tok,
+            args,
+            arg_dependencies,
+            provider,
+            package,
+            extension,
+            stack_trace_handle,
+        };
         let monitor = Arc::clone(&services.monitor);
         let mut reply = status::to_the_end(async move { monitor.call(call).await }).await?;
         dependencies::extend(&mut reply.dependencies, &reply.result);

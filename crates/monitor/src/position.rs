@@ -1,6 +1,7 @@
 //! Positions in source files: from `file://` addresses to ones relative to the project.
 
 use std::path::{Component, Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use purlin_model::hash::QuickMap;
@@ -11,6 +12,35 @@ use purlin_wire::pulumirpc::{SourcePosition, StackTrace};
 pub(crate) struct Positions {
     root: PathBuf,
     known: Mutex<QuickMap<String, File>>,
+    /// Traces of components and calls under way, by handle.
+    traces: Mutex<QuickMap<String, Trace>>,
+    /// How many handles there were.
+    handles: AtomicU64,
+}
+
+/// The frames of a stack trace.
+type Trace = Arc<[Arc<str>]>;
+
+/// A trace that resources may go on from which are registered elsewhere, such as the children of a
+/// remote component, until this is dropped.
+pub(crate) struct Handle<'p> {
+    positions: &'p Positions,
+    name: String,
+}
+
+impl Handle<'_> {
+    /// What it is called; empty for no trace.
+    pub(crate) fn name(&self) -> String {
+        self.name.clone()
+    }
+}
+
+impl Drop for Handle<'_> {
+    fn drop(&mut self) {
+        if !self.name.is_empty() {
+            self.positions.traces.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.name);
+        }
+    }
 }
 
 struct File {
@@ -21,15 +51,48 @@ struct File {
 
 impl Positions {
     pub(crate) fn new(root: &Path) -> Self {
-        Positions { root: root.to_owned(), known: Mutex::default() }
+        Positions {
+            root: root.to_owned(),
+            known: Mutex::default(),
+            traces: Mutex::default(),
+            handles: AtomicU64::new(0),
+        }
+    }
+
+    /// A handle of a trace.
+    pub(crate) fn handle(&self, trace: &Trace) -> Handle<'_> {
+        let name = match trace.is_empty() {
+            true => String::new(),
+            false => (self.handles.fetch_add(1, Ordering::Relaxed) + 1).to_string(),
+        };
+        if !name.is_empty() {
+            let mut traces = self.traces.lock().unwrap_or_else(PoisonError::into_inner);
+            traces.insert(name.clone(), Arc::clone(trace));
+        }
+        Handle { positions: self, name }
+    }
+
+    /// The position and the frames of a request. `parent` is the handle of the trace that the frames go
+    /// on from, if not empty.
+    pub(crate) fn below(
+        &self,
+        parent: &str,
+        position: Option<&SourcePosition>,
+        trace: Option<&StackTrace>,
+    ) -> (Option<Arc<str>>, Trace) {
+        let (place, frames) = self.of(position, trace);
+        if parent.is_empty() || (position.is_some() && place.is_none()) {
+            return (place, frames);
+        }
+        let traces = self.traces.lock().unwrap_or_else(PoisonError::into_inner);
+        match traces.get(parent) {
+            Some(before) => (place, before.iter().chain(&*frames).cloned().collect()),
+            None => (place, frames),
+        }
     }
 
     /// The position and the frames of a request. If the position makes no sense, neither counts.
-    pub(crate) fn of(
-        &self,
-        position: Option<&SourcePosition>,
-        trace: Option<&StackTrace>,
-    ) -> (Option<Arc<str>>, Arc<[Arc<str>]>) {
+    fn of(&self, position: Option<&SourcePosition>, trace: Option<&StackTrace>) -> (Option<Arc<str>>, Trace) {
         if position.is_none() && trace.is_none() {
             return (None, Arc::new([]));
         }
@@ -165,5 +228,31 @@ mod tests {
         let (_, second) = positions.of(None, Some(&trace));
         assert_eq!(first.iter().map(|f| &**f).collect::<Vec<_>>(), ["project:///a#1", "", ""]);
         assert!(Arc::ptr_eq(&first[0], &second[0]));
+    }
+
+    #[test]
+    fn frames_below_a_handle_follow_those_of_its_trace_while_it_is_there() {
+        let positions = Positions::new(Path::new("/p"));
+        let trace = |file: &str| StackTrace {
+            frames: vec![StackFrame { pc: Some(at(&format!("file:///p/{file}"), 1, 0)) }],
+        };
+        let frames = |parent: &str, file: &str| {
+            let (_, frames) = positions.below(parent, None, Some(&trace(file)));
+            frames.iter().map(|frame| frame.to_string()).collect::<Vec<_>>().join(" ")
+        };
+        let (_, of_component) = positions.below("", None, Some(&trace("main")));
+        let (component, other) = (positions.handle(&of_component), positions.handle(&of_component));
+        assert_ne!(component.name(), other.name());
+        let name = component.name();
+        assert_eq!(frames(&name, "child"), "project:///main#1 project:///child#1");
+        // A child that is a remote component itself.
+        let (_, of_child) = positions.below(&name, None, Some(&trace("child")));
+        let child = positions.handle(&of_child);
+        assert_eq!(frames(&child.name(), "inner"), "project:///main#1 project:///child#1 project:///inner#1");
+        assert_eq!(positions.below(&name, Some(&at("nonsense", 1, 0)), None).1.len(), 0);
+        drop(component);
+        assert_eq!(frames(&name, "child"), "project:///child#1");
+        let (_, nothing) = positions.below("", None, None);
+        assert_eq!(positions.handle(&nothing).name(), "");
     }
 }

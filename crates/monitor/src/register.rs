@@ -210,15 +210,23 @@ fn send(services: &Services, arrival: Box<Arrival>) -> Result<(Answering<'_>, Fo
     goal.parent.clone_from(&parent);
     goal.dependencies = dependencies;
     goal.property_dependencies = by_property;
-    (goal.source_position, goal.stack_trace) =
-        services.positions.of(request.source_position.as_ref(), request.stack_trace.as_ref());
+    (goal.source_position, goal.stack_trace) = services.positions.below(
+        &request.parent_stack_trace_handle,
+        request.source_position.as_ref(),
+        request.stack_trace.as_ref(),
+    );
     settle(&mut goal, options)?;
 
-    let call = RegisterRequest { goal, remote: request.remote, package, providers };
+    let stack_trace_handle = String::new();
+    let mut call = RegisterRequest { goal, remote: request.remote, package, providers, stack_trace_handle };
     let answering: Answering<'_> = if request.remote {
         // The engine makes a remote component in several steps, which have to come to their end.
         let monitor = Arc::clone(&services.monitor);
-        Box::pin(status::to_the_end(async move { monitor.register(call).await }))
+        Box::pin(async move {
+            let handle = services.positions.handle(&call.goal.stack_trace);
+            call.stack_trace_handle = handle.name();
+            status::to_the_end(async move { monitor.register(call).await }).await
+        })
     } else {
         let answering = services.monitor.register(call);
         Box::pin(answering.map_err(|error| status::of_monitor(&error)))

@@ -157,10 +157,14 @@ async fn remote_components_keep_output_values() {
         custom: false,
         remote: true,
         object: encoded(&[("secretValue", PropertyValue::from("s").into_secret())]),
+        stack_trace: Some(pulumirpc::StackTrace { frames: vec![pulumirpc::StackFrame::default()] }),
         ..object("group")
     };
     client.register_resource(request).await.unwrap();
+    client.register_resource(object("plain")).await.unwrap();
     let seen = monitor.seen();
+    assert_ne!(seen.named("group").unwrap().stack_trace_handle, "", "children go on from its trace");
+    assert_eq!(seen.named("plain").unwrap().stack_trace_handle, "");
     let value = &seen.named("group").unwrap().goal.inputs["secretValue"];
     assert!(matches!(value, PropertyValue::Output(output) if output.secret), "{value:?}");
 }

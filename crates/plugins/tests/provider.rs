@@ -434,6 +434,7 @@ async fn components_are_made_with_all_their_options() {
         providers: [("aws".to_owned(), "ref".to_owned())].into(),
         info: info(),
         monitor_address: "127.0.0.1:9".into(),
+        stack_trace_handle: "trace".into(),
     };
     let made = bench.provider.construct(args).await.unwrap();
     assert_eq!((made.urn, made.outputs), (urn("c"), inputs));
@@ -448,6 +449,7 @@ async fn components_are_made_with_all_their_options() {
     assert_eq!(request.aliases[0].alias, Some(alias));
     assert!(request.accepts_output_values && request.replacement_trigger.is_some());
     assert_eq!((request.protect, request.providers["aws"].as_str()), (Some(true), "ref"));
+    assert_eq!(request.stack_trace_handle, "trace");
 }
 
 #[tokio::test]
@@ -459,6 +461,7 @@ async fn components_need_a_provider_that_takes_secrets() {
         providers: Default::default(),
         info: info(),
         monitor_address: String::new(),
+        stack_trace_handle: "trace".into(),
     };
     assert!(matches!(bench.provider.construct(args).await, Err(ProviderError::Rejected(_))));
 }
@@ -472,12 +475,14 @@ async fn methods_get_secrets_whatever_the_provider_takes() {
         arg_dependencies: [("s".to_owned(), vec![urn("d")])].into(),
         info: info(),
         monitor_address: "127.0.0.1:9".into(),
+        stack_trace_handle: "trace".into(),
     };
     let answer = bench.provider.call(args).await.unwrap();
     assert_eq!(answer.result, bag(&[("s", secret("x"))]));
     let Seen::Call(request) = bench.fake.last() else { panic!() };
     assert!(request.config_secret_keys.is_empty() && request.organization.is_empty(), "not told here");
     assert_eq!(request.arg_dependencies["s"].urns, [urn("d").to_string()]);
+    assert_eq!(request.stack_trace_handle, "trace");
 }
 
 #[tokio::test]

@@ -40,6 +40,8 @@ pub struct RegisterRequest {
     pub package: PackageDescriptor,
     /// Explicit providers by package, for the children of a component.
     pub providers: BTreeMap<String, ProviderRef>,
+    /// By what the children of a remote component name its stack trace; empty without one.
+    pub stack_trace_handle: String,
 }
 
 /// How a registration ended.
@@ -145,6 +147,8 @@ pub struct CallRequest {
     pub package: PackageDescriptor,
     /// The extension of the package that has the method.
     pub extension: Option<Arc<Extension>>,
+    /// By what resources that the method registers name the caller's stack trace; empty without one.
+    pub stack_trace_handle: String,
 }
 
 /// What a method answered.

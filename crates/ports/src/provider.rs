@@ -255,6 +255,8 @@ pub struct ConstructArgs {
     pub info: DeploymentInfo,
     /// Where the children are registered, as `host:port`.
     pub monitor_address: String,
+    /// By what they name the component's stack trace; empty without one.
+    pub stack_trace_handle: String,
 }
 
 /// What `Construct` answers.
@@ -301,6 +303,8 @@ pub struct ProviderMethodArgs {
     pub info: DeploymentInfo,
     /// Where new resources are registered, as `host:port`.
     pub monitor_address: String,
+    /// By what they name the caller's stack trace; empty without one.
+    pub stack_trace_handle: String,
 }
 
 /// What `Call` answers.

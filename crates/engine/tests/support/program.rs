@@ -199,6 +199,7 @@ impl Making {
             remote: false,
             package: self.package,
             providers: BTreeMap::new(),
+            stack_trace_handle: String::new(),
         };
         self.prog.monitor.register(request).await
     }

@@ -161,6 +161,7 @@ impl PluginProvider {
             parallel: info.parallel,
             monitor_endpoint: args.monitor_address,
             accepts_output_values: true,
+            stack_trace_handle: args.stack_trace_handle,
             ..Default::default()
         };
         let answer = self.connection.call_unbounded(method::CALL, request).await?;
@@ -177,7 +178,7 @@ fn construct_request(
     args: ConstructArgs,
     protocol: Protocol,
 ) -> Result<rpc::ConstructRequest, ProviderError> {
-    let ConstructArgs { goal, aliases, providers, info, monitor_address } = args;
+    let ConstructArgs { goal, aliases, providers, info, monitor_address, stack_trace_handle } = args;
     let options = to_provider::CONSTRUCT_INPUTS.for_peer(protocol.peer);
     let inputs = encode_map(&goal.inputs, &options).map_err(|e| not_sendable(&e))?;
     let replacement_trigger = match &goal.replacement_trigger {
@@ -222,6 +223,7 @@ fn construct_request(
             .map(|urn| rpc::Alias { alias: Some(rpc::alias::Alias::Urn(urn.to_string())) })
             .collect(),
         replacement_trigger,
+        stack_trace_handle,
         ..Default::default()
     })
 }

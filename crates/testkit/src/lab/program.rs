@@ -428,6 +428,7 @@ impl Running {
             remote: item.options.has("remote"),
             providers: std::collections::BTreeMap::new(),
             goal,
+            stack_trace_handle: String::new(),
         };
         for name in item.options.list("providers") {
             if let Some(made) = self.made(&name) {
@@ -529,6 +530,7 @@ impl Running {
                 .map(|made| made.provider()),
             package: Self::package(item, &item.name),
             extension: item.extension(),
+            stack_trace_handle: String::new(),
         };
         let reply = self.monitor.call(request).await?;
         self.note(format!("{}: {}", item.handle(), text::map_line(&reply.result)));

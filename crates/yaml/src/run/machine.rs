@@ -332,6 +332,7 @@ async fn register_stack(deployment: &Deployment) -> Result<Urn, MonitorError> {
         remote: false,
         package: PackageDescriptor::new("pulumi", ""),
         providers: BTreeMap::new(),
+        stack_trace_handle: String::new(),
     };
     let reply = deployment.monitor.register(request).await?;
     match reply.result {

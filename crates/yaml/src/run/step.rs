@@ -130,7 +130,7 @@ impl Preparer<'_> {
             return Ok(self.read(decl, bound, id, goal, package));
         }
         goal.dependencies = deps.deps.into_iter().collect();
-        let request = RegisterRequest { goal, remote, package, providers };
+        let request = RegisterRequest { goal, remote, package, providers, stack_trace_handle: String::new() };
         Ok(Prepared::Call(self.register(decl, bound, request)))
     }
 
