@@ -1,6 +1,7 @@
 //! What must be true after every operation.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use purlin_journal::{Change, Entry, check_integrity};
 use purlin_model::event::{EngineEvent, StepOp};
@@ -133,6 +134,9 @@ fn lost(before: &Snapshot, ran: &Ran, cloud: &Cloud, memory: &mut Memory, found:
     for state in ran.state.resources.iter().filter(|state| state.pending_replacement) {
         if with.get(state.id.as_str()).is_some_and(|urn| gone.contains(*urn)) {
             cloud.remove(&state.id);
+            // An old copy of it that waits for deletion as well is asked for in vain.
+            let waits = |other: &&Arc<ResourceState>| other.delete && other.id == state.id;
+            memory.vague.extend(ran.state.resources.iter().find(waits).map(|other| other.id.clone()));
         }
     }
     // What was kept with something that is retained stays kept, although its state still waits for a
