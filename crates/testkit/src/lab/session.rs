@@ -172,6 +172,14 @@ fn look_for_secrets(state: &ResourceState, violations: &mut Vec<String>) {
     }
 }
 
+/// What an entry begins something with.
+fn begins(entry: &Entry) -> Option<&Arc<ResourceState>> {
+    match entry {
+        Entry::Begin { resource, .. } => Some(resource),
+        Entry::End { .. } => None,
+    }
+}
+
 impl Inner {
     fn take(&mut self, entry: Entry) {
         let number = self.entries.len() + 1;
@@ -225,10 +233,16 @@ impl UpdateSession for Session {
 
     async fn finish(&self, snapshot: &Snapshot, _: UpdateOutcome) -> Result<(), StateError> {
         let mut inner = lock(&self.inner);
-        let written = |folded: Snapshot| {
+        // A begin that could not be stored is followed by no call: nothing is pending.
+        let stored = self.fails_from.map_or(usize::MAX, |from| from - 1);
+        let unstored = inner.entries.iter().skip(stored);
+        let unstored: Vec<&Arc<ResourceState>> = unstored.filter_map(|entry| begins(entry)).collect();
+        let written = |mut folded: Snapshot| {
+            folded.pending_operations.retain(|pending| !unstored.contains(&&pending.resource));
             folded.resources == snapshot.resources && folded.pending_operations == snapshot.pending_operations
         };
-        if !written(inner.fold.finish()) && !written(inner.fold.snapshot()) {
+        let differs = !written(inner.fold.finish()) && !written(inner.fold.snapshot());
+        if differs {
             inner.violations.push("what is written is not what the journal says".into());
         }
         inner.finished = Some(Arc::new(snapshot.clone()));
