@@ -29,7 +29,15 @@ use crate::context::Context;
 use crate::exit::CommandError;
 use crate::output::Output;
 
+/// A resource costs hundreds of allocations, most of them small and short-lived.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
+    // The allocator does without huge pages, of which most would stay empty. By that it has switched them
+    // off for all that this process starts; programs and plugins are to have what the system gives them.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::thread::disable_transparent_huge_pages(false);
     let mut ambient = Ambient::read();
     let name = if ambient.invoked_as.is_empty() { "purlin".to_owned() } else { ambient.invoked_as.clone() };
     let arguments = args_with_environment(&ambient);
