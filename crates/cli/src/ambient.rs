@@ -5,9 +5,11 @@
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use purlin_diag::Diagnostic;
 use purlin_ports::{Clock, Entropy};
+use zeroize::Zeroize as _;
 
 /// The process's surroundings.
 #[derive(Clone, Debug)]
@@ -171,9 +173,54 @@ fn own_account() -> Option<String> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SystemEntropy;
 
+/// How many bytes are drawn at once.
+const DRAW: usize = 2048;
+
+/// Random bytes that nobody has had yet: each resource takes some, and a call of the system for each
+/// would cost as much as all else that is done with them.
+struct Drawn {
+    bytes: [u8; DRAW],
+    /// How many there are, from the start.
+    left: usize,
+}
+
+static DRAWN: Mutex<Drawn> = Mutex::new(Drawn { bytes: [0; DRAW], left: 0 });
+
 impl Entropy for SystemEntropy {
     fn fill(&self, buffer: &mut [u8]) {
         // Without randomness from the system no id would be unique: there is nothing to fall back on.
-        getrandom::fill(buffer).expect("the operating system provides randomness");
+        let draw = |bytes: &mut [u8]| {
+            getrandom::fill(bytes).expect("the operating system provides randomness");
+        };
+        if buffer.len() > DRAW / 8 {
+            return draw(buffer);
+        }
+        let mut drawn = DRAWN.lock().unwrap_or_else(PoisonError::into_inner);
+        let Drawn { bytes, left } = &mut *drawn;
+        if *left < buffer.len() {
+            draw(bytes);
+            *left = DRAW;
+        }
+        let taken = &mut bytes[*left - buffer.len()..*left];
+        buffer.copy_from_slice(taken);
+        // Keys and passwords are made of them: nobody finds them here afterwards.
+        taken.zeroize();
+        *left -= buffer.len();
+    }
+}
+
+#[cfg(test)]
+mod chance {
+    use super::*;
+
+    #[test]
+    fn no_bytes_are_given_out_twice() {
+        let mut seen = std::collections::BTreeSet::new();
+        for length in [16, 32, DRAW / 8, DRAW / 8 + 1].into_iter().cycle().take(400) {
+            let mut bytes = vec![0; length];
+            SystemEntropy.fill(&mut bytes);
+            assert!(seen.insert(bytes[..16].to_vec()), "drawn before");
+            assert!(bytes.iter().any(|byte| *byte != 0));
+        }
     }
 }

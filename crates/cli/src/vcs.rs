@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use purlin_project::manifest::{ManifestKind, find_manifest};
 use tokio::task::JoinHandle;
 
 use crate::ambient::Ambient;
@@ -32,10 +33,8 @@ impl Looking {
 /// Looks at the repository that the project is in, and at the variables of build systems.
 pub(crate) fn look(context: &Context) -> Looking {
     let ambient = context.ambient.clone();
-    let directory = match context.find_project() {
-        Ok(Some(project)) => project.directory().to_path_buf(),
-        _ => ambient.cwd.clone(),
-    };
+    let project = find_manifest(&ambient.cwd, ManifestKind::Project);
+    let directory = project.as_deref().and_then(Path::parent).unwrap_or(&ambient.cwd).to_path_buf();
     Looking(tokio::task::spawn_blocking(move || surroundings(&ambient, &directory)))
 }
 

@@ -255,7 +255,9 @@ impl Prepared<'_> {
             abandon.cancelled().await;
             plugins.end_all(ABANDON_GRACE).await;
         });
-        let report = engine.run(program, stops.stop, stops.abandon).await;
+        // In a task of its own: whatever wakes the first one of a runtime goes through the kernel.
+        let running = tokio::spawn(engine.run(program, stops.stop, stops.abandon));
+        let report = running.await.unwrap_or_else(|cut| std::panic::resume_unwind(cut.into_panic()));
         ending.abort();
         Ok((report, bags))
     }
