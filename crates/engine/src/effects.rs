@@ -288,7 +288,7 @@ impl Driver {
             id: String::new(),
             outputs: Arc::default(),
             result,
-            property_dependencies: std::collections::BTreeMap::new(),
+            property_dependencies: purlin_model::PropertyDependencies::new(),
             unknown: false,
         };
         match reply {

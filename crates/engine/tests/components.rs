@@ -4,10 +4,8 @@
 
 mod support;
 
-use std::collections::BTreeMap;
-
 use purlin_model::event::OperationResult;
-use purlin_model::{PackageDescriptor, PropertyMap, PropertyValue};
+use purlin_model::{PackageDescriptor, PropertyDependencies, PropertyMap, PropertyValue};
 use purlin_ports::{CallRequest, MonitorError};
 use support::program::{Script, reference, script};
 use support::{Stand, map};
@@ -136,7 +134,7 @@ async fn functions_and_methods() {
         let request = CallRequest {
             token: "t:m:R/method".into(),
             args: PropertyMap::from([("__self__".to_owned(), prog.reference(&a.urn))]),
-            arg_dependencies: BTreeMap::new(),
+            arg_dependencies: PropertyDependencies::new(),
             provider: None,
             package: PackageDescriptor::new("t", ""),
             extension: None,

@@ -1,8 +1,8 @@
 //! What a program wants a resource to be.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::map::PropertyDependencies;
 use crate::package::Extension;
 use crate::state::ResourceHooks;
 use crate::urn::{ProviderRef, Urn};
@@ -82,7 +82,7 @@ pub struct Goal {
     /// The extension of its package that it uses.
     pub extension: Option<Arc<Extension>>,
     /// The resources that each property was made from, sorted.
-    pub property_dependencies: BTreeMap<String, Vec<Urn>>,
+    pub property_dependencies: PropertyDependencies,
     /// Whether a replacement deletes first; `None` leaves it to the provider.
     pub delete_before_replace: Option<bool>,
     /// Property paths whose changes don't count.
@@ -128,7 +128,7 @@ impl Goal {
             dependencies: Vec::new(),
             provider: None,
             extension: None,
-            property_dependencies: BTreeMap::new(),
+            property_dependencies: PropertyDependencies::new(),
             delete_before_replace: None,
             ignore_changes: Vec::new(),
             additional_secret_outputs: Vec::new(),

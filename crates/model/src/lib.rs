@@ -23,7 +23,7 @@ pub use cause::{Cause, Causes, PropertyCause};
 pub use diff::{DiffKind, PropertyDiff, ValueDiff};
 pub use goal::{Alias, AliasParent, CustomTimeouts, Goal};
 pub use hash::{QuickMap, QuickSet};
-pub use map::PropertyMap;
+pub use map::{NamedMap, PropertyDependencies, PropertyMap};
 pub use package::{Extension, PackageDescriptor, Parameterization};
 pub use path::{PathElement, PropertyPath};
 pub use state::{Bag, OperationKind, PendingOperation, RawText, ResourceState, SealedValue, Slot, Snapshot};

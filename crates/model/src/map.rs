@@ -1,38 +1,52 @@
-//! Properties by name.
+//! What belongs to properties, by their names.
 
 use std::fmt;
 use std::ops::Index;
 
+use crate::urn::Urn;
 use crate::value::PropertyValue;
 
-type Pair = (String, PropertyValue);
-type ByRef<'a> = fn(&'a Pair) -> (&'a String, &'a PropertyValue);
-type ByMut<'a> = fn(&'a mut Pair) -> (&'a String, &'a mut PropertyValue);
+type Pair<V> = (String, V);
+type ByRef<'a, V> = fn(&'a Pair<V>) -> (&'a String, &'a V);
+type ByMut<'a, V> = fn(&'a mut Pair<V>) -> (&'a String, &'a mut V);
 
-/// Iterates over a [`PropertyMap`] in the order of names.
-pub type Iter<'a> = std::iter::Map<std::slice::Iter<'a, Pair>, ByRef<'a>>;
+/// Iterates over a [`NamedMap`] in the order of names.
+pub type Iter<'a, V> = std::iter::Map<std::slice::Iter<'a, Pair<V>>, ByRef<'a, V>>;
 
-/// Iterates over a [`PropertyMap`] in the order of names, with values that may be changed.
-pub type IterMut<'a> = std::iter::Map<std::slice::IterMut<'a, Pair>, ByMut<'a>>;
+/// Iterates over a [`NamedMap`] in the order of names, with values that may be changed.
+pub type IterMut<'a, V> = std::iter::Map<std::slice::IterMut<'a, Pair<V>>, ByMut<'a, V>>;
 
-/// An object's properties by name. Names are kept sorted, as checkpoints have them.
+/// An object's properties by name.
+pub type PropertyMap = NamedMap<PropertyValue>;
+
+/// The resources that properties come from, by the names of the properties.
+pub type PropertyDependencies = NamedMap<Vec<Urn>>;
+
+/// What belongs to an object's properties, by their names. Names are kept sorted, as checkpoints have
+/// them.
 ///
-/// The properties stand one after the other in memory: stacks have many objects with few properties
+/// Names and values stand one after the other in memory: stacks have many objects with few properties
 /// each, and a tree's nodes would cost a kilobyte for one.
-#[derive(Clone, Default, PartialEq)]
-pub struct PropertyMap {
-    pairs: Vec<Pair>,
+#[derive(Clone, PartialEq, Eq)]
+pub struct NamedMap<V> {
+    pairs: Vec<Pair<V>>,
 }
 
-impl PropertyMap {
+impl<V> Default for NamedMap<V> {
+    fn default() -> Self {
+        NamedMap::new()
+    }
+}
+
+impl<V> NamedMap<V> {
     /// A map without properties.
-    pub const fn new() -> PropertyMap {
-        PropertyMap { pairs: Vec::new() }
+    pub const fn new() -> NamedMap<V> {
+        NamedMap { pairs: Vec::new() }
     }
 
     /// A map without properties, with room for some.
-    pub fn with_capacity(properties: usize) -> PropertyMap {
-        PropertyMap { pairs: Vec::with_capacity(properties) }
+    pub fn with_capacity(properties: usize) -> NamedMap<V> {
+        NamedMap { pairs: Vec::with_capacity(properties) }
     }
 
     fn find(&self, name: &str) -> Result<usize, usize> {
@@ -56,12 +70,12 @@ impl PropertyMap {
     }
 
     /// The value of a property.
-    pub fn get(&self, name: &str) -> Option<&PropertyValue> {
+    pub fn get(&self, name: &str) -> Option<&V> {
         self.find(name).ok().map(|at| &self.pairs[at].1)
     }
 
     /// The value of a property, to be changed.
-    pub fn get_mut(&mut self, name: &str) -> Option<&mut PropertyValue> {
+    pub fn get_mut(&mut self, name: &str) -> Option<&mut V> {
         self.find(name).ok().map(|at| &mut self.pairs[at].1)
     }
 
@@ -71,7 +85,7 @@ impl PropertyMap {
     }
 
     /// Sets a property, and gives back what it was.
-    pub fn insert(&mut self, name: String, value: PropertyValue) -> Option<PropertyValue> {
+    pub fn insert(&mut self, name: String, value: V) -> Option<V> {
         match self.find(&name) {
             Ok(at) => Some(std::mem::replace(&mut self.pairs[at].1, value)),
             Err(at) => {
@@ -81,7 +95,7 @@ impl PropertyMap {
         }
     }
 
-    fn put(&mut self, at: usize, name: String, value: PropertyValue) {
+    fn put(&mut self, at: usize, name: String, value: V) {
         // Most objects are small, and there are many of them.
         if self.pairs.len() == self.pairs.capacity() && self.pairs.len() < 4 {
             self.pairs.reserve_exact(1);
@@ -90,12 +104,12 @@ impl PropertyMap {
     }
 
     /// Takes a property out.
-    pub fn remove(&mut self, name: &str) -> Option<PropertyValue> {
+    pub fn remove(&mut self, name: &str) -> Option<V> {
         self.find(name).ok().map(|at| self.pairs.remove(at).1)
     }
 
     /// The place of a property, whether it is there or not.
-    pub fn entry(&mut self, name: String) -> Entry<'_> {
+    pub fn entry(&mut self, name: String) -> Entry<'_, V> {
         let at = self.find(&name);
         Entry { map: self, name, at }
     }
@@ -106,12 +120,12 @@ impl PropertyMap {
     }
 
     /// The values in the order of their names.
-    pub fn values(&self) -> impl DoubleEndedIterator<Item = &PropertyValue> + ExactSizeIterator {
+    pub fn values(&self) -> impl DoubleEndedIterator<Item = &V> + ExactSizeIterator {
         self.pairs.iter().map(|(_, value)| value)
     }
 
     /// The values in the order of their names, to be changed.
-    pub fn values_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut PropertyValue> + ExactSizeIterator {
+    pub fn values_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut V> + ExactSizeIterator {
         self.pairs.iter_mut().map(|(_, value)| value)
     }
 
@@ -121,22 +135,22 @@ impl PropertyMap {
     }
 
     /// The values in the order of their names.
-    pub fn into_values(self) -> impl DoubleEndedIterator<Item = PropertyValue> + ExactSizeIterator {
+    pub fn into_values(self) -> impl DoubleEndedIterator<Item = V> + ExactSizeIterator {
         self.pairs.into_iter().map(|(_, value)| value)
     }
 
     /// Names and values in the order of names.
-    pub fn iter(&self) -> Iter<'_> {
+    pub fn iter(&self) -> Iter<'_, V> {
         self.pairs.iter().map(|(name, value)| (name, value))
     }
 
     /// Names and values in the order of names; the values may be changed.
-    pub fn iter_mut(&mut self) -> IterMut<'_> {
+    pub fn iter_mut(&mut self) -> IterMut<'_, V> {
         self.pairs.iter_mut().map(|(name, value)| (&*name, value))
     }
 
     /// Keeps the properties that pass a test.
-    pub fn retain(&mut self, mut keeps: impl FnMut(&String, &mut PropertyValue) -> bool) {
+    pub fn retain(&mut self, mut keeps: impl FnMut(&String, &mut V) -> bool) {
         self.pairs.retain_mut(|(name, value)| keeps(name, value));
     }
 
@@ -146,22 +160,22 @@ impl PropertyMap {
     }
 
     /// The first property.
-    pub fn first_key_value(&self) -> Option<(&String, &PropertyValue)> {
+    pub fn first_key_value(&self) -> Option<(&String, &V)> {
         self.pairs.first().map(|(name, value)| (name, value))
     }
 }
 
-/// The place of a property in a [`PropertyMap`].
+/// The place of a property in a [`NamedMap`].
 #[derive(Debug)]
-pub struct Entry<'a> {
-    map: &'a mut PropertyMap,
+pub struct Entry<'a, V> {
+    map: &'a mut NamedMap<V>,
     name: String,
     at: Result<usize, usize>,
 }
 
-impl<'a> Entry<'a> {
+impl<'a, V> Entry<'a, V> {
     /// The value there; where there is none, it is made first.
-    pub fn or_insert_with(self, make: impl FnOnce() -> PropertyValue) -> &'a mut PropertyValue {
+    pub fn or_insert_with(self, make: impl FnOnce() -> V) -> &'a mut V {
         let at = self.at.unwrap_or_else(|at| {
             self.map.put(at, self.name, make());
             at
@@ -170,13 +184,21 @@ impl<'a> Entry<'a> {
     }
 
     /// The value there; where there is none, this one from now on.
-    pub fn or_insert(self, value: PropertyValue) -> &'a mut PropertyValue {
+    pub fn or_insert(self, value: V) -> &'a mut V {
         self.or_insert_with(|| value)
+    }
+
+    /// The value there; where there is none, the usual one from now on.
+    pub fn or_default(self) -> &'a mut V
+    where
+        V: Default,
+    {
+        self.or_insert_with(V::default)
     }
 
     /// Changes the value if there is one.
     #[must_use]
-    pub fn and_modify(self, change: impl FnOnce(&mut PropertyValue)) -> Self {
+    pub fn and_modify(self, change: impl FnOnce(&mut V)) -> Self {
         if let Ok(at) = self.at {
             change(&mut self.map.pairs[at].1);
         }
@@ -184,16 +206,16 @@ impl<'a> Entry<'a> {
     }
 }
 
-impl fmt::Debug for PropertyMap {
+impl<V: fmt::Debug> fmt::Debug for NamedMap<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.iter()).finish()
     }
 }
 
-impl FromIterator<Pair> for PropertyMap {
+impl<V> FromIterator<Pair<V>> for NamedMap<V> {
     /// Of properties of one name the last one counts.
-    fn from_iter<I: IntoIterator<Item = Pair>>(pairs: I) -> PropertyMap {
-        let mut pairs: Vec<Pair> = pairs.into_iter().collect();
+    fn from_iter<I: IntoIterator<Item = Pair<V>>>(pairs: I) -> NamedMap<V> {
+        let mut pairs: Vec<Pair<V>> = pairs.into_iter().collect();
         if !pairs.is_sorted_by(|a, b| a.0 < b.0) {
             pairs.sort_by(|a, b| a.0.cmp(&b.0));
             pairs.dedup_by(|later, earlier| {
@@ -204,58 +226,58 @@ impl FromIterator<Pair> for PropertyMap {
                 same
             });
         }
-        PropertyMap { pairs }
+        NamedMap { pairs }
     }
 }
 
-impl<const N: usize> From<[Pair; N]> for PropertyMap {
-    fn from(pairs: [Pair; N]) -> PropertyMap {
+impl<V, const N: usize> From<[Pair<V>; N]> for NamedMap<V> {
+    fn from(pairs: [Pair<V>; N]) -> NamedMap<V> {
         pairs.into_iter().collect()
     }
 }
 
-impl Extend<Pair> for PropertyMap {
-    fn extend<I: IntoIterator<Item = Pair>>(&mut self, pairs: I) {
+impl<V> Extend<Pair<V>> for NamedMap<V> {
+    fn extend<I: IntoIterator<Item = Pair<V>>>(&mut self, pairs: I) {
         for (name, value) in pairs {
             self.insert(name, value);
         }
     }
 }
 
-impl IntoIterator for PropertyMap {
-    type Item = Pair;
-    type IntoIter = std::vec::IntoIter<Pair>;
+impl<V> IntoIterator for NamedMap<V> {
+    type Item = Pair<V>;
+    type IntoIter = std::vec::IntoIter<Pair<V>>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.pairs.into_iter()
     }
 }
 
-impl<'a> IntoIterator for &'a PropertyMap {
-    type Item = (&'a String, &'a PropertyValue);
-    type IntoIter = Iter<'a>;
+impl<'a, V> IntoIterator for &'a NamedMap<V> {
+    type Item = (&'a String, &'a V);
+    type IntoIter = Iter<'a, V>;
 
-    fn into_iter(self) -> Iter<'a> {
+    fn into_iter(self) -> Iter<'a, V> {
         self.iter()
     }
 }
 
-impl<'a> IntoIterator for &'a mut PropertyMap {
-    type Item = (&'a String, &'a mut PropertyValue);
-    type IntoIter = IterMut<'a>;
+impl<'a, V> IntoIterator for &'a mut NamedMap<V> {
+    type Item = (&'a String, &'a mut V);
+    type IntoIter = IterMut<'a, V>;
 
-    fn into_iter(self) -> IterMut<'a> {
+    fn into_iter(self) -> IterMut<'a, V> {
         self.iter_mut()
     }
 }
 
-impl Index<&str> for PropertyMap {
-    type Output = PropertyValue;
+impl<V> Index<&str> for NamedMap<V> {
+    type Output = V;
 
     /// # Panics
     ///
     /// Where there is no such property.
-    fn index(&self, name: &str) -> &PropertyValue {
+    fn index(&self, name: &str) -> &V {
         match self.find(name) {
             Ok(at) => &self.pairs[at].1,
             Err(_) => panic!("there is no property {name:?}"),

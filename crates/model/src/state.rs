@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::goal::CustomTimeouts;
+use crate::map::PropertyDependencies;
 use crate::package::Extension;
 use crate::urn::{ProviderRef, Urn};
 use crate::value::{PropertyMap, PropertyValue};
@@ -154,7 +155,7 @@ pub struct ResourceState {
     /// The provider instance that manages it.
     pub provider: Option<ProviderRef>,
     /// The resources that each property was made from.
-    pub property_dependencies: BTreeMap<String, Vec<Urn>>,
+    pub property_dependencies: PropertyDependencies,
     /// Outputs to treat as secret.
     pub additional_secret_outputs: Vec<String>,
     /// The names under which older states of it were known.
@@ -218,7 +219,7 @@ impl ResourceState {
             dependencies: Vec::new(),
             init_errors: Vec::new(),
             provider: None,
-            property_dependencies: BTreeMap::new(),
+            property_dependencies: PropertyDependencies::new(),
             additional_secret_outputs: Vec::new(),
             aliases: Vec::new(),
             custom_timeouts: CustomTimeouts::default(),

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::event::StepOp;
 use crate::goal::{Alias, CustomTimeouts};
+use crate::map::PropertyDependencies;
 use crate::urn::{ProviderRef, Urn};
 use crate::value::PropertyMap;
 
@@ -52,7 +53,7 @@ pub struct PlannedGoal<M = PropertyMap> {
     /// The provider instance.
     pub provider: Option<ProviderRef>,
     /// The resources that each property was made from.
-    pub property_dependencies: BTreeMap<String, Vec<Urn>>,
+    pub property_dependencies: PropertyDependencies,
     /// Whether a replacement deletes first.
     pub delete_before_replace: Option<bool>,
     /// Property paths whose changes don't count.

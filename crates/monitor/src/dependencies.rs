@@ -1,8 +1,6 @@
 //! What properties depend on: as requests say it, and as output values carry it.
 
-use std::collections::BTreeMap;
-
-use purlin_model::{OutputValue, PropertyMap, PropertyValue, Urn};
+use purlin_model::{OutputValue, PropertyDependencies, PropertyMap, PropertyValue, Urn};
 
 /// Adds what the output values inside a value depend on.
 pub(crate) fn collect(value: &PropertyValue, into: &mut Vec<Urn>) {
@@ -15,7 +13,7 @@ pub(crate) fn collect(value: &PropertyValue, into: &mut Vec<Urn>) {
 }
 
 /// Adds to each property's dependencies what the output values inside it depend on.
-pub(crate) fn extend(dependencies: &mut BTreeMap<String, Vec<Urn>>, properties: &PropertyMap) {
+pub(crate) fn extend(dependencies: &mut PropertyDependencies, properties: &PropertyMap) {
     for (key, value) in properties {
         match dependencies.get_mut(key) {
             Some(known) => collect(value, known),
@@ -34,10 +32,7 @@ pub(crate) fn extend(dependencies: &mut BTreeMap<String, Vec<Urn>>, properties: 
 
 /// Makes output values of all properties that depend on something, so that whoever changes them
 /// sees and keeps it.
-pub(crate) fn into_outputs(
-    properties: PropertyMap,
-    dependencies: &BTreeMap<String, Vec<Urn>>,
-) -> PropertyMap {
+pub(crate) fn into_outputs(properties: PropertyMap, dependencies: &PropertyDependencies) -> PropertyMap {
     properties
         .into_iter()
         .map(|(key, value)| match dependencies.get(&key) {
@@ -80,13 +75,13 @@ mod tests {
             ("secret".to_owned(), PropertyValue::from("y").into_secret()),
             ("unknown".to_owned(), PropertyValue::Unknown),
         ]);
-        let dependencies = BTreeMap::from([
+        let dependencies = PropertyDependencies::from([
             ("secret".to_owned(), vec![urn("b"), urn("a")]),
             ("unknown".to_owned(), vec![urn("c")]),
         ]);
         let wrapped = into_outputs(properties.clone(), &dependencies);
         assert_eq!(wrapped["plain"], properties["plain"]);
-        let mut found = BTreeMap::new();
+        let mut found = PropertyDependencies::new();
         extend(&mut found, &wrapped);
         assert_eq!(found["secret"], [urn("a"), urn("b")]);
         assert_eq!(found["unknown"], [urn("c")]);

@@ -1,12 +1,11 @@
 //! The `ResourceMonitor` service.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::future::BoxFuture;
 use purlin_model::urn::PROVIDER_TYPE_PREFIX;
-use purlin_model::{Goal, PropertyMap, PropertyValue, ProviderRef, ReferenceId, Urn};
+use purlin_model::{Goal, PropertyDependencies, PropertyMap, PropertyValue, ProviderRef, ReferenceId, Urn};
 use purlin_ports::{CallRequest, CheckFailure, Hook, InvokeRequest, ReadRequest, ResourceMonitor};
 use purlin_wire::calls::{from_program, to_program};
 use purlin_wire::pulumirpc::call_response::ReturnDependencies;
@@ -156,7 +155,7 @@ impl MonitorService {
         let encode = to_program::call_response(request.accepts_byte_string);
         let args = decode_optional(request.args.as_ref(), &from_program::CALL_ARGS)
             .map_err(|error| status::of_codec("arguments", &error))?;
-        let mut arg_dependencies = BTreeMap::new();
+        let mut arg_dependencies = PropertyDependencies::new();
         for (name, urns) in request.arg_dependencies {
             arg_dependencies.insert(name, status::urns("dependency of an argument", &urns.urns)?);
         }

@@ -9,14 +9,15 @@ use futures::future::BoxFuture;
 use purlin_model::urn::PROVIDER_TYPE_PREFIX;
 use purlin_model::value::flatten_outputs;
 use purlin_model::{
-    CustomTimeouts, Goal, PropertyMap, PropertyPath, PropertyValue, Urn, state::ResourceHooks,
+    CustomTimeouts, Goal, PropertyDependencies, PropertyMap, PropertyPath, PropertyValue, Urn,
+    state::ResourceHooks,
 };
 use purlin_ports::{RegisterReply, RegisterRequest, RegisterResult};
 use purlin_wire::calls::{from_program, to_program};
 use purlin_wire::pulumirpc::register_resource_request::{
     CustomTimeouts as WireTimeouts, ResourceHooksBinding,
 };
-use purlin_wire::pulumirpc::register_resource_response::PropertyDependencies;
+use purlin_wire::pulumirpc::register_resource_response::PropertyDependencies as WireDependencies;
 use purlin_wire::pulumirpc::{
     Callback, RegisterResourceRequest, RegisterResourceResponse, TransformResourceOptions,
 };
@@ -45,7 +46,7 @@ struct Arrival {
     name: String,
     parent: Option<Urn>,
     properties: PropertyMap,
-    by_property: BTreeMap<String, Vec<Urn>>,
+    by_property: PropertyDependencies,
     options: TransformResourceOptions,
     own: Own,
     transforms: Vec<Callback>,
@@ -282,7 +283,7 @@ async fn hash_assets(mut properties: PropertyMap, services: &Services) -> Result
 fn by_property(
     request: &RegisterResourceRequest,
     properties: &PropertyMap,
-) -> Result<BTreeMap<String, Vec<Urn>>, Status> {
+) -> Result<PropertyDependencies, Status> {
     if request.property_dependencies.is_empty() && !request.remote {
         let all = status::urns("dependency", &request.dependencies)?;
         return Ok(properties.keys().map(|key| (key.clone(), all.clone())).collect());
@@ -432,9 +433,9 @@ fn respond(reply: RegisterReply, wishes: &Wishes) -> Result<RegisterResourceResp
     if wishes.remote {
         dependencies::extend(&mut by_output, &reply.outputs);
     }
-    let by_output = by_output.into_iter().map(|(key, urns)| {
-        (key, PropertyDependencies { urns: urns.iter().map(ToString::to_string).collect() })
-    });
+    let by_output = by_output
+        .into_iter()
+        .map(|(key, urns)| (key, WireDependencies { urns: urns.iter().map(ToString::to_string).collect() }));
     let result = match reply.result {
         RegisterResult::Success => pulumirpc::Result::Success,
         RegisterResult::Fail => pulumirpc::Result::Fail,

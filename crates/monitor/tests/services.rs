@@ -104,7 +104,7 @@ fn reply(result: RegisterResult, outputs: PropertyMap) -> RegisterReply {
         id: "id".to_owned(),
         outputs: Arc::new(outputs),
         result,
-        property_dependencies: BTreeMap::new(),
+        property_dependencies: Default::default(),
         unknown: false,
     }
 }

@@ -15,7 +15,8 @@ use std::time::Duration;
 
 use purlin_journal::{Change, Entry, Fold};
 use purlin_model::{
-    Goal, PackageDescriptor, PropertyMap, ProviderRef, ResourceState, SealedValue, Snapshot, Urn,
+    Goal, PackageDescriptor, PropertyDependencies, PropertyMap, ProviderRef, ResourceState, SealedValue,
+    Snapshot, Urn,
 };
 use purlin_plan::{
     After, DiffFacts, Effect, Input, Mode, Planner, Registration, Settings, Step, StepOutcome, Ticket,
@@ -135,7 +136,8 @@ fn world(resources: usize) -> World {
         goal.parent = Some(component.clone());
         if let Some(before) = &before {
             goal.dependencies = vec![before.clone()];
-            goal.property_dependencies = BTreeMap::from([("bucket".to_owned(), vec![before.clone()])]);
+            goal.property_dependencies =
+                PropertyDependencies::from([("bucket".to_owned(), vec![before.clone()])]);
         }
         let own = urn(Some(&component), TYPE, &name);
         before = Some(add(goal, own, Some(&reference)));

@@ -134,9 +134,7 @@ fn same_urns(a: &[Urn], b: &[Urn]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
-    use purlin_model::{PropertyMap, PropertyValue};
+    use purlin_model::{PropertyDependencies, PropertyMap, PropertyValue};
 
     use super::*;
 
@@ -155,8 +153,10 @@ mod tests {
         goal.parent = Some(urn("parent"));
         goal.protect = Some(true);
         goal.dependencies = vec![urn("x"), urn("y")];
-        goal.property_dependencies =
-            BTreeMap::from([("k".to_owned(), vec![urn("x")]), ("left out".to_owned(), vec![urn("y")])]);
+        goal.property_dependencies = PropertyDependencies::from([
+            ("k".to_owned(), vec![urn("x")]),
+            ("left out".to_owned(), vec![urn("y")]),
+        ]);
         goal.additional_secret_outputs = vec!["s".into()];
         goal.custom_timeouts.create = 5.0;
         goal.retain_on_delete = Some(true);
@@ -203,7 +203,7 @@ mod tests {
             |s| s.property_dependencies.clear(),
             |s| drop(s.property_dependencies.insert("k".into(), vec![urn("y")])),
             |s| {
-                s.property_dependencies = BTreeMap::from([("l".to_owned(), vec![urn("x")])]);
+                s.property_dependencies = PropertyDependencies::from([("l".to_owned(), vec![urn("x")])]);
             },
             |s| s.additional_secret_outputs.clear(),
             |s| s.custom_timeouts.create = 6.0,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use purlin_diag::Severity;
-use purlin_model::{Extension, Goal, PackageDescriptor, PropertyMap, ProviderRef, Urn};
+use purlin_model::{Extension, Goal, PackageDescriptor, PropertyDependencies, PropertyMap, ProviderRef, Urn};
 
 /// What a program may ask about the deployment that it is part of.
 #[derive(Clone, Debug, Default)]
@@ -67,7 +67,7 @@ pub struct RegisterReply {
     /// Whether and how it ended well.
     pub result: RegisterResult,
     /// What each output depends on; only for remote components.
-    pub property_dependencies: BTreeMap<String, Vec<Urn>>,
+    pub property_dependencies: PropertyDependencies,
     /// Whether all outputs are to be taken as unknown.
     pub unknown: bool,
 }
@@ -140,7 +140,7 @@ pub struct CallRequest {
     /// The arguments, `__self__` among them.
     pub args: PropertyMap,
     /// What each argument depends on.
-    pub arg_dependencies: BTreeMap<String, Vec<Urn>>,
+    pub arg_dependencies: PropertyDependencies,
     /// An explicit provider.
     pub provider: Option<ProviderRef>,
     /// The package that the method belongs to.
@@ -157,7 +157,7 @@ pub struct CallReply {
     /// The result.
     pub result: PropertyMap,
     /// What each part of it depends on.
-    pub dependencies: BTreeMap<String, Vec<Urn>>,
+    pub dependencies: PropertyDependencies,
     /// Why the arguments were refused.
     pub failures: Vec<CheckFailure>,
 }

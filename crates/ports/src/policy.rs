@@ -1,12 +1,11 @@
 //! The port to policy packs.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use purlin_diag::Diagnostic;
 use purlin_model::policy::{PolicyName, PolicySeverity};
-use purlin_model::{CustomTimeouts, PropertyMap, Urn};
+use purlin_model::{CustomTimeouts, PropertyDependencies, PropertyMap, Urn};
 
 /// How much it matters that a policy is violated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,7 +128,7 @@ pub struct PolicyResource {
     /// The resources that it was made after.
     pub dependencies: Vec<Urn>,
     /// The resources that each property was made from.
-    pub property_dependencies: BTreeMap<String, Vec<Urn>>,
+    pub property_dependencies: PropertyDependencies,
     /// The provider; `None` for components.
     pub provider: Option<PolicyProvider>,
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use purlin_model::diff::DetailedDiff;
-use purlin_model::{CustomTimeouts, Extension, Goal, PackageDescriptor, PropertyMap, Urn};
+use purlin_model::{
+    CustomTimeouts, Extension, Goal, PackageDescriptor, PropertyDependencies, PropertyMap, Urn,
+};
 
 use crate::monitor::{CheckFailure, DeploymentInfo};
 
@@ -267,7 +269,7 @@ pub struct ConstructResult {
     /// Its outputs.
     pub outputs: PropertyMap,
     /// What each output depends on.
-    pub dependencies: BTreeMap<String, Vec<Urn>>,
+    pub dependencies: PropertyDependencies,
 }
 
 /// Arguments of `Invoke`.
@@ -298,7 +300,7 @@ pub struct ProviderMethodArgs {
     /// The arguments.
     pub args: PropertyMap,
     /// What each argument depends on.
-    pub arg_dependencies: BTreeMap<String, Vec<Urn>>,
+    pub arg_dependencies: PropertyDependencies,
     /// The deployment.
     pub info: DeploymentInfo,
     /// Where new resources are registered, as `host:port`.
@@ -313,7 +315,7 @@ pub struct ProviderMethodResult {
     /// The result.
     pub result: PropertyMap,
     /// What each part depends on.
-    pub dependencies: BTreeMap<String, Vec<Urn>>,
+    pub dependencies: PropertyDependencies,
     /// Why the arguments were refused.
     pub failures: Vec<CheckFailure>,
 }

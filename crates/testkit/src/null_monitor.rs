@@ -126,7 +126,7 @@ impl ResourceMonitor for NullMonitor {
             id: if goal.custom { format!("id-{number}") } else { String::new() },
             outputs: Arc::clone(&goal.inputs),
             result: RegisterResult::Success,
-            property_dependencies: BTreeMap::new(),
+            property_dependencies: purlin_model::PropertyDependencies::new(),
             unknown: false,
         };
         self.remember(|seen| seen.registered.push(request));

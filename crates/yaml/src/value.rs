@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use purlin_model::{
-    Archive, Asset, AssetOrArchive, OutputValue, PropertyMap, PropertyValue, ProviderRef, ReferenceId,
-    ResourceReference, UNKNOWN_ID, Urn,
+    Archive, Asset, AssetOrArchive, OutputValue, PropertyDependencies, PropertyMap, PropertyValue,
+    ProviderRef, ReferenceId, ResourceReference, UNKNOWN_ID, Urn,
 };
 use purlin_schema::ResourceSchema;
 
@@ -49,7 +49,7 @@ pub(crate) struct Handle {
     pub(crate) outputs: Arc<PropertyMap>,
     /// Whether outputs that are missing may still come.
     pub(crate) incomplete: bool,
-    pub(crate) property_dependencies: BTreeMap<String, Vec<Urn>>,
+    pub(crate) property_dependencies: PropertyDependencies,
     pub(crate) schema: Option<Arc<ResourceSchema>>,
 }
 

@@ -1,11 +1,10 @@
 //! What a program wants, held against a planned goal.
 
-use std::collections::BTreeMap;
-
 use purlin_model::update_plan::ResourcePlan;
 use purlin_model::{
     Alias, AliasParent, Archive, ArchiveSource, Asset, AssetSource, CustomTimeouts, Goal, OutputValue,
-    PropertyMap, PropertyValue, ProviderRef, ReferenceId, ResourceReference, ResourceState, UNKNOWN_ID, Urn,
+    PropertyDependencies, PropertyMap, PropertyValue, ProviderRef, ReferenceId, ResourceReference,
+    ResourceState, UNKNOWN_ID, Urn,
 };
 use purlin_plan::{Wanted, diff_violation, planned_diff};
 
@@ -125,7 +124,7 @@ fn plan_of(goal: &Goal, provider: Option<&ProviderRef>) -> ResourcePlan {
 fn options_must_agree_exactly() {
     let mut base = Goal::new("t:m:R", "a", true, PropertyMap::new());
     base.dependencies = vec![urn("x"), urn("y")];
-    base.property_dependencies = BTreeMap::from([("p".to_owned(), vec![urn("x")])]);
+    base.property_dependencies = PropertyDependencies::from([("p".to_owned(), vec![urn("x")])]);
     let plan = plan_of(&base, None);
     assert_eq!(wanted(&base, None, &plan), None);
     type Change = fn(&mut Goal);
@@ -164,7 +163,7 @@ fn options_must_agree_exactly() {
 #[test]
 fn a_property_left_out_may_leave_out_its_dependencies() {
     let mut goal = Goal::new("t:m:R", "a", true, PropertyMap::new());
-    goal.property_dependencies = BTreeMap::from([("p".to_owned(), vec![urn("x")])]);
+    goal.property_dependencies = PropertyDependencies::from([("p".to_owned(), vec![urn("x")])]);
     let plan = plan_of(&goal, None);
     goal.property_dependencies.clear();
     assert_eq!(wanted(&goal, None, &plan), None);
@@ -217,7 +216,7 @@ fn what_a_state_keeps_may_not_change_without_a_plan() {
     old.parent = Some(urn("parent"));
     old.protect = true;
     old.dependencies = vec![urn("x")];
-    old.property_dependencies = BTreeMap::from([("p".to_owned(), vec![urn("x")])]);
+    old.property_dependencies = PropertyDependencies::from([("p".to_owned(), vec![urn("x")])]);
     old.provider = Some(provider("1"));
     old.ignore_changes = vec!["k".into()];
     old.additional_secret_outputs = vec!["s".into()];

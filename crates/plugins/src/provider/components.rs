@@ -1,10 +1,8 @@
 //! The calls that reach beyond one resource: components, functions and methods.
 
-use std::collections::BTreeMap;
-
 use purlin_model::goal::CustomTimeouts;
 use purlin_model::state::ResourceHooks;
-use purlin_model::{Extension, PropertyMap, PropertyValue, Urn};
+use purlin_model::{Extension, PropertyDependencies, PropertyMap, PropertyValue, Urn};
 use purlin_ports::{
     ConstructArgs, ConstructResult, InvokeArgs, InvokeResult, ProviderError, ProviderMethodArgs,
     ProviderMethodResult,
@@ -98,7 +96,7 @@ impl PluginProvider {
         let answer = client.register_resource(request).await.map_err(|e| failed(e.message().to_owned()))?;
         let urn = answer.into_inner().urn;
         let urn = Urn::parse(&urn).ok_or_else(|| failed(format!("{urn:?} is no URN")))?;
-        Ok(ConstructResult { urn, outputs: PropertyMap::new(), dependencies: BTreeMap::new() })
+        Ok(ConstructResult { urn, outputs: PropertyMap::new(), dependencies: PropertyDependencies::new() })
     }
 
     /// Tells it about an extension of its package. It answers with the package that came out, which

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use purlin_diag::Diagnostic;
 use purlin_model::urn::{STACK_TYPE, package_of_type};
 use purlin_model::{
-    Extension, PackageDescriptor, Parameterization, PropertyMap, PropertyValue, ProviderRef, ReferenceId,
-    ResourceReference, Urn,
+    Extension, PackageDescriptor, Parameterization, PropertyDependencies, PropertyMap, PropertyValue,
+    ProviderRef, ReferenceId, ResourceReference, Urn,
 };
 use purlin_ports::{
     CallRequest, EventSink, InvokeRequest, LanguageHost, MonitorError, ProgramInfo, ReadRequest,
@@ -200,7 +200,7 @@ pub fn property(made: Option<Made>, property: Option<&str>) -> PropertyValue {
     made.map_or(PropertyValue::Unknown, |made| made.property(property))
 }
 
-type Outputs = (PropertyMap, std::collections::BTreeMap<String, Vec<Urn>>);
+type Outputs = (PropertyMap, PropertyDependencies);
 
 /// A program that is running.
 pub struct Running {
@@ -522,7 +522,7 @@ impl Running {
         let request = CallRequest {
             token: item.name.clone(),
             args,
-            arg_dependencies: std::collections::BTreeMap::new(),
+            arg_dependencies: PropertyDependencies::new(),
             provider: item
                 .options
                 .text("provider")
@@ -555,7 +555,7 @@ impl Running {
         let urn = self.urn_of(&item.name)?;
         let outputs = self.inputs(item);
         if item.name == "self" {
-            let mut dependencies = std::collections::BTreeMap::new();
+            let mut dependencies = PropertyDependencies::new();
             for (key, value) in &item.inputs {
                 let mut names = Vec::new();
                 value.names(&mut names);

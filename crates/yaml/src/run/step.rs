@@ -6,8 +6,8 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use purlin_diag::Diagnostic;
 use purlin_model::{
-    Alias, AliasParent, Goal, PackageDescriptor, PropertyMap, PropertyValue, ProviderRef, ReferenceId,
-    UNKNOWN_ID, Urn,
+    Alias, AliasParent, Goal, PackageDescriptor, PropertyDependencies, PropertyMap, PropertyValue,
+    ProviderRef, ReferenceId, UNKNOWN_ID, Urn,
 };
 use purlin_ports::{
     CheckFailure, InvokeReply, InvokeRequest, MonitorError, ReadRequest, RegisterReply, RegisterRequest,
@@ -487,7 +487,7 @@ impl HandleMaker {
         id: Option<ReferenceId>,
         outputs: Arc<PropertyMap>,
         incomplete: bool,
-        property_dependencies: BTreeMap<String, Vec<Urn>>,
+        property_dependencies: PropertyDependencies,
     ) -> Tracked {
         Tracked::plain(Value::Resource(Arc::new(Handle {
             name: self.name,
@@ -513,11 +513,11 @@ impl HandleMaker {
     }
 
     fn read(self, urn: Urn, id: String, outputs: Arc<PropertyMap>) -> Tracked {
-        self.make(urn, Some(ReferenceId::Known(id)), outputs, false, BTreeMap::new())
+        self.make(urn, Some(ReferenceId::Known(id)), outputs, false, PropertyDependencies::new())
     }
 
     /// A resource whose id is not known yet.
     fn not_read(self, urn: Urn) -> Tracked {
-        self.make(urn, Some(ReferenceId::Unknown), Arc::default(), true, BTreeMap::new())
+        self.make(urn, Some(ReferenceId::Unknown), Arc::default(), true, PropertyDependencies::new())
     }
 }

@@ -1,7 +1,7 @@
 //! A monitor that writes down what a program asks for, and a world to run programs in.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -9,7 +9,8 @@ use async_trait::async_trait;
 use purlin_diag::{Diagnostic, Severity};
 use purlin_model::event::EngineEvent;
 use purlin_model::{
-    Alias, AliasParent, Goal, PackageDescriptor, PropertyMap, PropertyValue, UNKNOWN_ID, Urn,
+    Alias, AliasParent, Goal, PackageDescriptor, PropertyDependencies, PropertyMap, PropertyValue,
+    UNKNOWN_ID, Urn,
 };
 use purlin_ports::{
     CallReply, CallRequest, CheckFailure, DeploymentInfo, EventSink, InvokeReply, InvokeRequest,
@@ -187,7 +188,7 @@ impl ResourceMonitor for Recorder {
                 id: String::new(),
                 outputs: Arc::default(),
                 result: RegisterResult::Success,
-                property_dependencies: BTreeMap::new(),
+                property_dependencies: PropertyDependencies::new(),
                 unknown: false,
             });
         }
@@ -218,7 +219,7 @@ impl ResourceMonitor for Recorder {
             },
             outputs: Arc::new(outputs),
             result: self.answers.results.get(goal.name.as_str()).copied().unwrap_or(RegisterResult::Success),
-            property_dependencies: BTreeMap::new(),
+            property_dependencies: PropertyDependencies::new(),
             unknown: false,
         })
     }
