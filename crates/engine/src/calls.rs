@@ -17,9 +17,6 @@ use crate::pool::Pool;
 use crate::settings::EnginePorts;
 use crate::views::Desk;
 
-/// How many checks may be on their way, and how many diffs: more than a plugin takes at once.
-const COMPARISONS: usize = 512;
-
 /// How many steps may be on their way for each that may call a provider.
 const STEPS_A_PLACE: usize = 4;
 
@@ -36,11 +33,6 @@ pub(crate) struct Calls {
     pub(crate) pool: Pool,
     /// A place for each operation that may run at once.
     pub(crate) places: Arc<Semaphore>,
-    /// A place for each check that may be on its way. Programs that register everything at
-    /// once would have all bags open at once otherwise.
-    pub(crate) checks: Semaphore,
-    /// The same for each diff. Diffs don't queue behind checks, so that what is open gets done.
-    pub(crate) diffs: Semaphore,
     /// A place for each step that may be on its way, open bags and all: more than may call at once,
     /// so that begins are stored ahead of the calls, and not so many that all bags are open.
     pub(crate) steps: Semaphore,
@@ -77,8 +69,6 @@ impl Calls {
             legacy_refresh_diff,
             pool,
             places: Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS))),
-            checks: Semaphore::new(COMPARISONS),
-            diffs: Semaphore::new(COMPARISONS),
             steps: Semaphore::new(steps.min(Semaphore::MAX_PERMITS)),
             stopping: CancellationToken::new(),
             abandon: CancellationToken::new(),

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::calls::Calls;
+use crate::comparisons::Comparisons;
 use crate::handle::Handle;
 use crate::hooks;
 use crate::message::{Answer, Bearing, Message, Opened, StepEnd, Waiting};
@@ -56,6 +57,7 @@ pub(crate) struct Driver {
     pub(crate) asked_for: Vec<(Vec<Urn>, Answer<bool>)>,
     pub(crate) autonaming: Option<Arc<Autonaming>>,
     pub(crate) works: HashMap<ResId, Work>,
+    pub(crate) comparisons: Comparisons,
     pub(crate) waiting: HashMap<Ticket, Waiting>,
     next_ticket: u32,
     /// What registrations that ended well answer: outputs, and whether they are unknown.
@@ -111,6 +113,7 @@ impl Engine {
             asked_for: Vec::new(),
             autonaming: settings.plan.autonaming.clone(),
             works: HashMap::new(),
+            comparisons: Comparisons::default(),
             waiting: HashMap::new(),
             next_ticket: 0,
             results: HashMap::new(),
@@ -295,13 +298,19 @@ impl Driver {
             Message::ProgramExited(outcome) => self.program_exited(outcome),
             Message::Judged { res, inputs, verdict } => self.judged(res, inputs, verdict),
             Message::StackJudged(verdict) => self.stack_judged(verdict),
-            Message::Checked { res, old, inputs, problems } => self.checked(res, old, inputs, &problems),
+            Message::Checked { res, old, inputs, problems } => {
+                self.compared();
+                self.checked(res, old, inputs, &problems);
+                self.compare_next();
+            }
             Message::Diffed { res, old, facts } => {
+                self.compared();
                 if let (Some(old), Some(work)) = (old, self.works.get_mut(&res)) {
                     work.old = Some(old);
                 }
                 let facts = facts.map_err(|problem| self.say(&problem)).ok();
                 self.feed(Input::Diffed { res, facts });
+                self.compare_next();
             }
             Message::DependentDiffed { slot, replace_keys } => match replace_keys {
                 Ok(replace_keys) => self.feed(Input::DependentDiffed { slot, replace_keys }),

@@ -10,7 +10,8 @@ use purlin_model::{Extension, PropertyMap, Slot, Urn};
 use purlin_plan::{After, Effect, Input, Reply, ResId, Rule, Step, StepOutcome, Ticket};
 use purlin_ports::{Inherited, MonitorError, ReadReply, RegisterReply, RegisterResult};
 
-use crate::compare::{self, CheckPlan, Subject};
+use crate::compare;
+use crate::comparisons::Comparison;
 use crate::driver::{Driver, is_default_provider};
 use crate::message::{Bearing, ChosenProvider, StepEnd, Waiting};
 use crate::perform::{self, Job};
@@ -33,20 +34,14 @@ impl Driver {
 
     pub(crate) fn effect(&mut self, effect: Effect) {
         match effect {
-            Effect::Check { res, olds, for_replacement } => self.check(res, olds, for_replacement),
+            Effect::Check { res, olds, for_replacement } => {
+                let old = olds.or_else(|| self.planner.old(res));
+                let old = old.map(|slot| Arc::clone(self.planner.state(slot)));
+                self.compare(Comparison::Check { res, old, with_olds: olds.is_some(), for_replacement });
+            }
             Effect::Diff { res, old, old_provider } => {
-                let subject = self.subject(res);
-                let inputs = self.inputs_of(res);
-                let work = self.works.entry(res).or_default();
-                let old = work.old.clone().ok_or_else(|| Arc::clone(self.planner.state(old)));
-                let (calls, inbox) = (Arc::clone(&self.calls), self.inbox.clone());
-                tokio::spawn(async move {
-                    let place = calls.diffs.acquire().await;
-                    let diff = compare::diff(Arc::clone(&calls), subject, old, inputs, old_provider);
-                    let message = Box::pin(diff).await;
-                    drop(place);
-                    let _ = inbox.send(message);
-                });
+                let old = Arc::clone(self.planner.state(old));
+                self.compare(Comparison::Diff { res, old, old_provider });
             }
             Effect::DiffDependent { slot, properties } => {
                 let state = Arc::clone(self.planner.state(slot));
@@ -98,59 +93,12 @@ impl Driver {
         }
     }
 
-    fn subject(&self, res: ResId) -> Subject {
-        let goal = self.planner.goal(res);
-        let work = self.works.get(&res);
-        Subject {
-            res,
-            urn: self.planner.urn(res).clone(),
-            custom: goal.custom,
-            wanted: Arc::clone(&goal.inputs),
-            ignore_changes: goal.ignore_changes.clone(),
-            replace_on_changes: goal.replace_on_changes.clone(),
-            trigger: goal.replacement_trigger.clone(),
-            provider: self.planner.provider(res).cloned(),
-            extension_ref: goal.extension.as_ref().map(|e| e.reference.clone()).unwrap_or_default(),
-            package: self.planner.package(res).clone(),
-            seed: work.map(|w| w.seed.clone()).unwrap_or_default(),
-            autonaming: self.autonaming.clone(),
-        }
-    }
-
     /// The checked inputs, or those that the program gave where nothing checks them.
-    fn inputs_of(&mut self, res: ResId) -> Arc<PropertyMap> {
+    pub(crate) fn inputs_of(&self, res: ResId) -> Arc<PropertyMap> {
         match self.works.get(&res) {
             Some(work) if work.checked => Arc::clone(&work.inputs),
             _ => Arc::clone(&self.planner.goal(res).inputs),
         }
-    }
-
-    fn check(&mut self, res: ResId, olds: Option<Slot>, for_replacement: bool) {
-        let with_olds = olds.is_some();
-        let old_slot = olds.or_else(|| self.planner.old(res));
-        let work = self.works.entry(res).or_default();
-        if work.seed.is_empty() {
-            work.seed = self.plan_book.seed(self.planner.urn(res)).unwrap_or_else(|| {
-                let mut seed = vec![0; 32];
-                self.calls.ports.entropy.fill(&mut seed);
-                seed
-            });
-            work.goes_on = with_olds;
-        }
-        let plan = CheckPlan {
-            old_state: old_slot.map(|slot| Arc::clone(self.planner.state(slot))),
-            old: work.old.clone(),
-            with_olds,
-            raw: for_replacement,
-        };
-        let subject = self.subject(res);
-        let (calls, inbox) = (Arc::clone(&self.calls), self.inbox.clone());
-        tokio::spawn(async move {
-            let place = calls.checks.acquire().await;
-            let message = Box::pin(compare::check(Arc::clone(&calls), subject, plan)).await;
-            drop(place);
-            let _ = inbox.send(message);
-        });
     }
 
     fn job(&mut self, step: Box<Step>) -> Job {

@@ -7,6 +7,7 @@
 mod autoname;
 mod calls;
 mod compare;
+mod comparisons;
 mod driver;
 mod effects;
 mod handle;
