@@ -172,6 +172,10 @@ impl Engine {
             program.request.monitor = Arc::clone(&handle) as Arc<dyn ResourceMonitor>;
             program
         });
+        if driver.planner.runs_update() {
+            let calls = Arc::clone(&driver.calls);
+            tokio::spawn(async move { calls.pool.prepare().await });
+        }
         let packs = Arc::clone(&driver.packs);
         let stopped = stop.clone();
         let judges = tokio::spawn(async move {

@@ -10,6 +10,8 @@ use purlin_model::{
 };
 use purlin_ports::{BagCodec, ConfigureArgs, Provider, ProviderError, ProviderHost};
 
+use crate::driver::is_default_provider;
+
 type Instance = Shared<BoxFuture<'static, Result<Arc<dyn Provider>, ProviderError>>>;
 
 /// An instance that was given an extension, or is being given it.
@@ -140,6 +142,19 @@ impl Pool {
         }
         .boxed()
         .shared())
+    }
+
+    /// Gets the plugins ready that the program will probably ask for, since it did the last time: those of
+    /// default providers. Which ones they are and what they are to be told is known when it asks.
+    pub(crate) async fn prepare(&self) {
+        let defaults = self.stored.values().filter(|state| is_default_provider(&state.urn) && !state.delete);
+        let mut packages: Vec<PackageDescriptor> = Vec::new();
+        for state in defaults {
+            if let Ok(inputs) = self.bags.open(&state.inputs).await {
+                packages.push(descriptor(&state.urn, &inputs));
+            }
+        }
+        futures::future::join_all(packages.iter().map(|package| self.host.prepare(package))).await;
     }
 
     /// The unconfigured instance that validates a provider's configuration; started at first use.

@@ -39,6 +39,18 @@ async fn a_default_provider_is_configured_once_with_the_configuration() {
 }
 
 #[tokio::test]
+async fn default_providers_that_the_state_names_are_got_ready_for_a_program() {
+    let mut stand = Stand::new();
+    stand.settings.plan.default_packages.insert("t".into(), PackageDescriptor::new("t", "1.2.3"));
+    stand.up(some(1)).await;
+    assert!(stand.cloud.prepared.lock().unwrap().is_empty(), "there was none before");
+    stand.up(some(1)).await;
+    assert_eq!(*stand.cloud.prepared.lock().unwrap(), ["t@1.2.3"]);
+    stand.destroy().await;
+    assert_eq!(stand.cloud.prepared.lock().unwrap().len(), 1, "a destroy starts what it needs at once");
+}
+
+#[tokio::test]
 async fn another_version_is_another_provider_and_resources_stay() {
     let mut stand = Stand::new();
     stand.up(some(2)).await;

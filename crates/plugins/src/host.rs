@@ -15,6 +15,7 @@ use purlin_ports::{EventSink, Provider, ProviderError, ProviderHost};
 use crate::discovery::{self, PluginQuery, Program};
 use crate::dynamic;
 use crate::install::{InstallRequest, by_hand, install};
+use crate::prepared::Prepared;
 use crate::process::{LaunchSpec, Launcher, OutputLevel, ProcessObserver, diagnostic_event};
 use crate::provider::{PluginProvider, ProviderOptions};
 use crate::settings::{PluginKind, PluginSettings};
@@ -32,6 +33,7 @@ pub struct PluginHost {
     launcher: Launcher,
     builtin: BuiltinProviders,
     running: Mutex<Vec<Weak<PluginProvider>>>,
+    prepared: Prepared<Arc<PluginProvider>>,
     warned: Mutex<BTreeSet<String>>,
 }
 
@@ -56,6 +58,7 @@ impl PluginHost {
             launcher: Launcher::new(events, observer)?,
             builtin,
             running: Mutex::default(),
+            prepared: Prepared::default(),
             warned: Mutex::default(),
         })
     }
@@ -186,6 +189,9 @@ impl PluginHost {
         if let Some(port) = self.settings.debug_providers.get(&package.name) {
             return Ok(self.attach(package, *port).await?);
         }
+        if let Some(provider) = self.prepared.take(package).await {
+            return Ok(provider);
+        }
         if let Some(found) = self.find(package).await? {
             return Ok(self.launch(package, found).await?);
         }
@@ -257,7 +263,20 @@ impl ProviderHost for PluginHost {
         self.start_any(package).await.map_err(|d| ProviderError::Unavailable(d.to_string()))
     }
 
+    async fn prepare(&self, package: &PackageDescriptor) {
+        if package.name == ENGINE_PACKAGE || self.settings.debug_providers.contains_key(&package.name) {
+            return;
+        }
+        let launching = async {
+            // Whoever needs it hears what is wrong with it.
+            let found = self.find(package).await.ok()??;
+            self.launch(package, found).await.ok()
+        };
+        self.prepared.prepare(package, launching).await;
+    }
+
     async fn stop_all(&self) {
+        self.prepared.give_up();
         let running = std::mem::take(&mut *self.running.lock().unwrap_or_else(PoisonError::into_inner));
         let running: Vec<_> = running.iter().filter_map(Weak::upgrade).collect();
         join_all(running.iter().map(|provider| provider.stop())).await;

@@ -15,6 +15,7 @@ pub mod discovery;
 mod dynamic;
 mod host;
 pub mod install;
+mod prepared;
 pub mod process;
 mod provider;
 mod settings;

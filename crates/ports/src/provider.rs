@@ -387,6 +387,10 @@ pub trait ProviderHost: Send + Sync {
     /// an installed plugin may be served from inside.
     async fn start(&self, package: &PackageDescriptor) -> Result<Arc<dyn Provider>, ProviderError>;
 
+    /// Gets an instance ready that will probably be started soon, without configuring it. What can't be
+    /// got ready is none of anybody's business until it is started; nothing is downloaded.
+    async fn prepare(&self, _package: &PackageDescriptor) {}
+
     /// Stops every instance that is still running.
     async fn stop_all(&self);
 }

@@ -39,6 +39,8 @@ pub struct Cloud {
     faults: Mutex<HashMap<String, Fault>>,
     made: AtomicUsize,
     processes: AtomicUsize,
+    /// The packages of which an instance was to be got ready.
+    pub prepared: Mutex<Vec<String>>,
     busy: AtomicUsize,
     /// The most calls that there were at once.
     pub most: AtomicUsize,
@@ -52,6 +54,7 @@ impl Cloud {
             faults: Mutex::default(),
             made: AtomicUsize::new(0),
             processes: AtomicUsize::new(0),
+            prepared: Mutex::default(),
             busy: AtomicUsize::new(0),
             most: AtomicUsize::new(0),
         }
@@ -143,6 +146,10 @@ impl ProviderHost for Plugins {
             package: package.clone(),
             config: Mutex::default(),
         }))
+    }
+
+    async fn prepare(&self, package: &PackageDescriptor) {
+        self.0.prepared.lock().unwrap().push(format!("{}@{}", package.package(), package.version));
     }
 
     async fn stop_all(&self) {}
