@@ -110,7 +110,9 @@ impl Along {
                     false => live(),
                 }
             };
-            let Some(other) = with(slot).and_then(taker).filter(|other| *other != slot) else { continue };
+            // What is only forgotten goes with nothing.
+            let with = with(slot).filter(|_| !along.twins.spares(*slot));
+            let Some(other) = with.and_then(taker).filter(|other| *other != slot) else { continue };
             along.taken_by.insert(*slot, *other);
             let state = &planner.entry(*slot).state;
             let root = roots.get(other).copied().unwrap_or(*other);
