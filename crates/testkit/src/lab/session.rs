@@ -238,7 +238,13 @@ impl UpdateSession for Session {
         let unstored = inner.entries.iter().skip(stored);
         let unstored: Vec<&Arc<ResourceState>> = unstored.filter_map(|entry| begins(entry)).collect();
         let written = |mut folded: Snapshot| {
-            folded.pending_operations.retain(|pending| !unstored.contains(&&pending.resource));
+            // What was pending before stands behind it in the list, and stays.
+            for resource in &unstored {
+                let mut pending = folded.pending_operations.iter();
+                if let Some(at) = pending.position(|pending| pending.resource == **resource) {
+                    folded.pending_operations.remove(at);
+                }
+            }
             folded.resources == snapshot.resources && folded.pending_operations == snapshot.pending_operations
         };
         let differs = !written(inner.fold.finish()) && !written(inner.fold.snapshot());
