@@ -12,6 +12,7 @@ use crate::effect::{After, Step, StepReasons};
 use crate::rule::Rule;
 use crate::settings::Mode;
 use crate::table::{Fate, Planner};
+use crate::twins::{manages, same_place};
 
 impl Planner {
     /// Notes the pending creates of the base, and those of them that the user knows the outcome of.
@@ -34,16 +35,23 @@ impl Planner {
         self.pending_creates.iter().any(|(_, state)| state.urn == *urn)
     }
 
-    /// Refuses ids of pending creates that states of their names have: what such a create made is something
-    /// else, or was taken over since. Whether one was refused.
+    /// Refuses ids of pending creates that are known: what such a create made is something else, or was taken
+    /// over since. Whether one was refused.
     pub(crate) fn refuse_known_pending(&mut self) -> bool {
-        let known = |urn: &Urn, id: &str| {
-            let is_it = |state: &ResourceState| state.urn == *urn && state.id == id;
-            self.slots.iter().any(|entry| is_it(&entry.state) && !entry.state.pending_replacement)
-        };
-        let known = |(urn, id): &(&Urn, &String)| self.is_pending_create(urn) && known(urn, id);
-        let known = self.settings.import_pending.iter().filter(known);
-        let problems: Vec<Diagnostic> = known.map(|(urn, id)| already_known(urn, id)).collect();
+        let mut made: Vec<ResourceState> = Vec::new();
+        let mut problems: Vec<Diagnostic> = Vec::new();
+        for (_, resource) in &self.pending_creates {
+            let state = self.made_by(resource);
+            if made.iter().any(|other| other.urn == state.urn) {
+                continue;
+            }
+            let another = made.iter().find(|other| same_place(other, &state));
+            match self.slots.iter().map(|entry| &*entry.state).find(|known| has_already(known, &state)) {
+                Some(known) => problems.push(already_known(&state, known)),
+                None => problems.extend(another.map(|other| already_named(&state, other))),
+            }
+            made.push(state);
+        }
         let refused = !problems.is_empty();
         for problem in problems {
             self.fire(Rule::PendingKnown);
@@ -51,6 +59,12 @@ impl Planner {
         }
         self.failed |= refused;
         refused
+    }
+
+    /// What the user says that a pending create made.
+    fn made_by(&self, resource: &ResourceState) -> ResourceState {
+        let id = self.settings.import_pending.get(&resource.urn).cloned().unwrap_or_default();
+        ResourceState { id, delete: false, pending_replacement: false, ..resource.clone() }
     }
 
     /// Reads what pending creates made and puts it into the list. The state that it was to replace
@@ -120,10 +134,8 @@ impl Planner {
     }
 
     fn plan_pending_import(&mut self, index: u32, resource: &ResourceState) {
-        let id = self.settings.import_pending.get(&resource.urn).cloned().unwrap_or_default();
         let live = self.live.get(&resource.urn).copied();
-        let draft = ResourceState { id, delete: false, pending_replacement: false, ..resource.clone() };
-        let draft = Arc::new(draft);
+        let draft = Arc::new(self.made_by(resource));
         let slot = self.push_slot(Arc::clone(&draft), true);
         let after = match live {
             Some(old) if self.entry(old).fate == Fate::Stands => After::PlaceAndMark { slot, old },
@@ -145,10 +157,25 @@ impl Planner {
     }
 }
 
-fn already_known(urn: &Urn, id: &str) -> Diagnostic {
-    let message = format!("the pending create of \"{urn}\" did not make '{id}': the state has that already");
+/// Whether a state has what a pending create is said to have made, be it under another name.
+fn has_already(known: &ResourceState, made: &ResourceState) -> bool {
+    let of_its_name = known.urn == made.urn && known.id == made.id && !known.pending_replacement;
+    of_its_name || (manages(known) && same_place(known, made))
+}
+
+fn already_known(made: &ResourceState, known: &ResourceState) -> Diagnostic {
+    let (urn, id) = (&made.urn, &made.id);
+    let who = if known.urn == *urn { "the state".to_owned() } else { format!("\"{}\"", known.urn) };
+    let message = format!("the pending create of \"{urn}\" did not make '{id}': {who} has that already");
     let hint = "name what it made by the id that the cloud has for it; if it made nothing, or the state has it \
                 since, forget the create with `--clear-pending-creates`";
+    Diagnostic::error("pending-create-known", message).with_urn(urn.as_str()).with_hint(hint)
+}
+
+fn already_named(made: &ResourceState, other: &ResourceState) -> Diagnostic {
+    let (urn, id, other) = (&made.urn, &made.id, &other.urn);
+    let message = format!("the pending creates of \"{other}\" and of \"{urn}\" did not both make '{id}'");
+    let hint = "name what each made by the id that the cloud has for it";
     Diagnostic::error("pending-create-known", message).with_urn(urn.as_str()).with_hint(hint)
 }
 
