@@ -1,7 +1,7 @@
 //! The seeded world: seeds that are the same each time, and fresh ones. A seed that breaks something
 //! is printed with the smallest case that does; `cargo xtask world` runs as many as you like.
 
-use purlin_testkit::world::tally;
+use purlin_testkit::world::{play, tally};
 
 fn holds(first: u64, runs: u64) {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -22,4 +22,34 @@ fn fresh_seeds() {
     let seed = now.map_or(0, |now| now.as_secs());
     println!("from seed {seed} on");
     holds(seed * 1000, 600);
+}
+
+/// The order of this update is so rare that no preview in a drawn order has it.
+const RARE: &str = "of the world
+
+=== reads that come when all that they replace is deleted
+cloud
+  dbr d h
+  exists real-b
+  exists real-c
+  exists real-e
+state
+  provider default
+  custom a in={d: 1} @provider=default
+  custom b in={h: a-1/out} @from=h:a @provider=default
+  custom c in={h: a-1/out} @from=h:a @provider=default
+  custom e in={h: a-1/out} @from=h:a @provider=default
+program parallel
+  read b @id=real-b
+  read c @id=real-c
+  read e @id=real-e
+  custom a d=2
+preview
+up order=last
+";
+
+#[test]
+fn a_preview_is_tried_in_the_order_of_the_update() {
+    let outcome = play(RARE).expect("the case is understood");
+    assert_eq!(outcome.violations, Vec::<String>::new());
 }

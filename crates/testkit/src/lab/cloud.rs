@@ -205,7 +205,7 @@ impl Cloud {
     ) -> Result<Option<(Trouble, String)>, ProviderError> {
         let line = format!("{call} {}{about}", urn.name());
         self.lock().calls.push(line);
-        self.gate.pass(format!("{call} {}", urn.name())).await;
+        self.gate.pass_call(call, urn).await;
         no(self.trouble(call, urn))
     }
 
@@ -224,7 +224,7 @@ impl Cloud {
         };
         let line = format!("{call} {}{about}", urn.name());
         let started = self.note_act(kind, urn, id, line);
-        self.gate.pass(format!("{call} {}", urn.name())).await;
+        self.gate.pass_call(call, urn).await;
         Ok(Acting { started, trouble: no(self.trouble(call, urn))? })
     }
 

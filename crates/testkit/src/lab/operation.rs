@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::cloud::{Act, Cloud, Plugins};
 use super::codec::Codec;
-use super::gate::{Choices, Gate, Order, Stewarded};
+use super::gate::{Choices, Gate, Order, Place, Stewarded};
 use super::program::{Host, Item};
 use super::session::Session;
 use super::{PROJECT, STACK, text};
@@ -284,8 +284,8 @@ pub struct Ran {
     pub acts: Vec<Act>,
     /// Every call.
     pub calls: Vec<String>,
-    /// How many answers there were.
-    pub answers: usize,
+    /// The answers, in order.
+    pub answers: Vec<Place>,
     /// The most calls at once.
     pub most_calls: usize,
     /// What must not happen and did.
@@ -408,7 +408,7 @@ pub fn run(operation: &Operation, bench: Bench<'_>) -> Result<Ran, String> {
         replies,
         acts: cloud.acts(),
         calls: cloud.calls(),
-        answers: gate.passed(),
+        answers: gate.let_go(),
         most_calls: gate.most_calls(),
         violations,
     })
