@@ -202,19 +202,21 @@ fn taken_along(
     }
 }
 
-/// The ids that two names of a state have: edits, lists of imports and imports by way of another provider
-/// can make such a state. Where one of the two was taken over by its program, a run knows what it has,
-/// unless the providers are others: these may well have things of one id each.
+/// The ids that two names of a state have: edits, lists of imports, imports and pending creates by way of
+/// another provider can make such a state. Where one of the two was taken over by its program, or is taken in
+/// by this run, a run knows what it has, unless the providers or the types are others: these may well have
+/// things of one id each.
 fn shared<'a>(before: &'a Snapshot, entries: &'a [Entry]) -> BTreeSet<&'a str> {
-    let managed = |state: &&ResourceState| state.custom && !state.external && !state.id.is_empty();
+    let managed = |state: &ResourceState| state.custom && !state.external && !state.id.is_empty();
     let imported = |state: &ResourceState| state.import_id == state.id;
-    let mut known: BTreeMap<&str, &ResourceState> = BTreeMap::new();
+    let mut known: BTreeMap<&str, (&ResourceState, bool)> = BTreeMap::new();
     let mut shared = BTreeSet::new();
-    let taken_over = beside(entries).filter(|state| imported(state));
-    for state in before.resources.iter().map(|state| &**state).chain(taken_over).filter(managed) {
-        if let Some(other) = known.insert(&state.id, state)
+    let base = before.resources.iter().map(|state| (&**state, imported(state)));
+    let placed = beside(entries).map(|state| (state, true));
+    for (state, seen) in base.chain(placed).filter(|(state, _)| managed(state)) {
+        if let Some((other, other_seen)) = known.insert(&state.id, (state, seen))
             && other.urn != state.urn
-            && !((imported(state) || imported(other)) && one_provider(state, other))
+            && !((seen || other_seen) && other.ty == state.ty && one_provider(state, other))
         {
             shared.insert(state.id.as_str());
         }
