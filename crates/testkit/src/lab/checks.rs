@@ -29,6 +29,16 @@ impl Memory {
         self.released.extend(gone.filter(|id| !id.is_empty()).cloned());
     }
 
+    /// The case said of pending creates that they made what others did, and some were believed.
+    pub fn named_wrong(&mut self, urns: Vec<Urn>, before: &Snapshot, after: &Snapshot) {
+        let creates = |state: &Snapshot, urn: &Urn| {
+            let pending = state.pending_operations.iter();
+            pending.filter(|p| p.kind == OperationKind::Creating && p.resource.urn == *urn).count()
+        };
+        let believed = urns.into_iter().filter(|urn| creates(after, urn) < creates(before, urn));
+        self.forgotten.extend(believed);
+    }
+
     /// The case itself touched the cloud or the state.
     pub fn touched(&mut self, state: &Snapshot, cloud: &Cloud) {
         let things = cloud.things();

@@ -175,6 +175,15 @@ fn pending_urns(named: &[(String, String)], state: &Snapshot, cloud: &Cloud) -> 
     named.iter().map(|(name, id)| (urn(name, id), id.clone())).collect()
 }
 
+/// The resources whose pending creates are said to have made what another made. What they did make is lost
+/// with that: things of one id may be at each of several providers, so no engine can know better.
+fn named_wrong(pending: &BTreeMap<Urn, String>, cloud: &Cloud) -> Vec<Urn> {
+    let things = cloud.things();
+    let maker = |id: &String| things.get(id).and_then(|thing| thing.urn.as_ref());
+    let wrong = pending.iter().filter(|(urn, id)| maker(id).is_some_and(|maker| maker != *urn));
+    wrong.map(|(urn, _)| urn.clone()).collect()
+}
+
 impl Lab {
     /// Goes through a block. Of an operation it returns what came of it, violations included.
     pub fn block(&mut self, block: &Block) -> Result<Option<Ran>, String> {
@@ -234,7 +243,9 @@ impl Lab {
         }
         operation.named.settle(&before, &mut operation.settings.plan.targets);
         operation.settings.plan.imports = imports::requests(&operation.import_list, &before);
+        let named_wrong = named_wrong(&operation.settings.plan.import_pending, bench.cloud);
         let mut ran = operation::run(&operation, bench)?;
+        self.memory.named_wrong(named_wrong, &before, &ran.state);
         if let Some(plan) = ran.report.as_mut().and_then(|report| report.update_plan.take()) {
             self.plan = Some(Arc::new(plan));
         }
