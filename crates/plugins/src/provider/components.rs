@@ -222,6 +222,5 @@ fn construct_request(
             .collect(),
         replacement_trigger,
         stack_trace_handle,
-        ..Default::default()
     })
 }
