@@ -17,7 +17,7 @@ pub(crate) fn parse(place: &str, bytes: Vec<u8>) -> Result<Option<Segment>, Stat
     match first.map(|first| (first, journal_format(first))) {
         Some((_, Some(1))) => parse_unmarked(place, bytes),
         // How the lines of a newer one are marked isn't known.
-        Some((first, Some(format))) if format != JOURNAL_FORMAT => {
+        Some((first, Some(format))) if !(1..=JOURNAL_FORMAT).contains(&format) => {
             decode_header(first).map_err(|diagnostic| located(place, 1, diagnostic))?;
             parse_marked(place, bytes)
         }
