@@ -19,7 +19,8 @@ import (
 //	objects/<id>.json   one file for each object that exists
 //	counters/           how often each bounded fault has fired
 //	faults.json         faults asked for from outside the program
-//	calls.log           every call of every plugin process, one JSON line each
+//	calls.log           every call of every plugin process, one JSON line each, with an empty line
+//	                    before it: a process that is killed while it writes may leave part of a line
 type cloud struct {
 	mu   sync.Mutex
 	dir  string
@@ -110,7 +111,7 @@ func (c *cloud) note(e entry) int64 {
 		line, _ = json.Marshal(entry{Seq: e.Seq, Time: e.Time, Pid: e.Pid, Phase: e.Phase,
 			Method: e.Method, Call: e.Call, Note: "not encodable: " + err.Error()})
 	}
-	line = append(line, '\n')
+	line = append(append([]byte{'\n'}, line...), '\n')
 	c.mu.Lock()
 	log := c.log
 	if log == nil {

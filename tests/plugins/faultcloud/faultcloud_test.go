@@ -72,6 +72,9 @@ func calls(t *testing.T, dir string) []entry {
 	s := bufio.NewScanner(f)
 	s.Buffer(nil, 1<<24)
 	for s.Scan() {
+		if len(s.Bytes()) == 0 {
+			continue
+		}
 		var e entry
 		if err := json.Unmarshal(s.Bytes(), &e); err != nil {
 			t.Fatalf("%v in %q", err, s.Text())

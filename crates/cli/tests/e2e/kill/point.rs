@@ -225,9 +225,9 @@ impl<'m> Point<'m> {
     /// What the provider noted of calls that change something.
     fn changes(&self) -> Vec<Value> {
         let log = std::fs::read_to_string(self.stage.sealed.cloud().join("calls.log")).unwrap_or_default();
-        // A provider that is still alive may be writing its last line.
-        let whole = log.rfind('\n').map_or("", |end| &log[..end]);
-        let lines = whole.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        // A provider that is killed while it writes leaves part of a line: Linux ends the call at a page's
+        // border. One that is alive may be writing its last line.
+        let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         let is_change = |line: &Value| {
             ["Create", "Update", "Delete"].iter().any(|m| line["method"] == *m) && line["preview"] != true
         };

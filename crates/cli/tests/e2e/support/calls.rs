@@ -30,7 +30,8 @@ impl Call {
 /// The calls that were begun, in the order of the log.
 pub(crate) fn read(log: &Path) -> Vec<Call> {
     let text = std::fs::read_to_string(log).unwrap_or_default();
-    let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let lines = text.lines().filter(|line| !line.is_empty());
+    let lines = lines.map(|line| serde_json::from_str::<Value>(line).unwrap());
     let text_of = |line: &Value, key: &str| line[key].as_str().unwrap_or_default().to_owned();
     lines
         .filter(|line| line["phase"] == "start" && line["method"] != "start")
