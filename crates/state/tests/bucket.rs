@@ -11,6 +11,7 @@ use purlin_blobs::{Answer, MemoryBlobs, Request, RequestKind};
 use purlin_model::Snapshot;
 use purlin_ports::{BlobError, LoadedStack, StateError, StateStore};
 use purlin_state::{Compression, DiyOptions, DiyStore};
+use serde_json::Value;
 use world::*;
 
 const CHECKPOINT: &str = ".pulumi/stacks/shop/dev.json";
@@ -295,6 +296,72 @@ async fn what_a_bucket_that_went_away_did_not_take_is_brought_in_by_the_next_ope
         let there = world.bucket_on(&blobs, "there", 5).load(&id()).await.unwrap();
         assert_eq!(resources(&there.snapshot), ["a", "b"]);
     }
+}
+
+/// The file with what `here` could not store.
+fn kept_file(world: &World) -> std::path::PathBuf {
+    let folder = std::fs::read_dir(world.root().join("unsent/here")).unwrap();
+    folder.map(|entry| entry.unwrap().path()).next().unwrap()
+}
+
+/// A writer that could store only that `b` is being made, and keeps the rest in a file before it dies.
+async fn dies_and_keeps() -> (World, MemoryBlobs) {
+    let (world, blobs, store) = deployed(&["a"]).await;
+    let session = store.begin(&id(), info()).await.unwrap();
+    drop(session.append(keep(0)));
+    session.append(begin(1, "b")).wait().await.unwrap();
+    goes_away(&blobs, BlobError::Unknown("no route".into()));
+    assert!(session.append(created(1, 1, "b")).wait().await.is_err());
+    assert!(session.finish(&snapshot(&["a", "b"]), well()).await.is_err());
+    drop(session);
+    world.kill("here", 1);
+    blobs.answer_well();
+    (world, blobs)
+}
+
+#[tokio::test]
+async fn what_is_torn_of_kept_entries_is_in_nobodys_way() {
+    let whole = std::fs::read_to_string(kept_file(&dies_and_keeps().await.0)).unwrap();
+    let mut brought_in = 0;
+    // The system ends a write where it likes.
+    for bytes in 0..=whole.len() {
+        let is_near_an_end = whole[bytes.saturating_sub(2)..(bytes + 2).min(whole.len())].contains('\n');
+        if !is_near_an_end && bytes % 31 != 0 {
+            continue;
+        }
+        let (world, blobs) = dies_and_keeps().await;
+        let text = &whole[..bytes];
+        std::fs::write(kept_file(&world), text).unwrap();
+        let is_whole = text.lines().nth(1).is_some_and(|line| serde_json::from_str::<Value>(line).is_ok());
+        brought_in += usize::from(is_whole);
+        let expected = if is_whole { (vec!["a", "b"], 0) } else { (vec!["a"], 1) };
+        // The next one dies between telling which checkpoint it puts in place and doing so.
+        let next = world.bucket_on(&blobs, "here", 2);
+        blobs.answer(|request| match request.key == CHECKPOINT && is_put(request) {
+            true => Answer::Fail(BlobError::Unknown("no route".into())),
+            false => Answer::Well,
+        });
+        drop(next.begin(&id(), info()).await);
+        blobs.answer_well();
+        world.kill("here", 2);
+        let store = world.bucket_on(&blobs, "here", 3);
+        let session = store.begin(&id(), info()).await.unwrap_or_else(|e| panic!("{bytes} bytes: {e}"));
+        let base = &session.base().snapshot;
+        assert_eq!((resources(base), base.pending_operations.len()), expected, "{bytes} bytes");
+        session.abandon().await.unwrap();
+    }
+    assert!(brought_in > 0, "the last of them is whole");
+}
+
+#[tokio::test]
+async fn damage_in_the_middle_of_kept_entries_is_noticed() {
+    let (world, blobs) = dies_and_keeps().await;
+    let file = kept_file(&world);
+    let text = std::fs::read_to_string(&file).unwrap();
+    let (owner, entry) = text.split_once('\n').unwrap();
+    std::fs::write(&file, format!("{owner}\n{}\n{entry}", &entry[..entry.len() / 2])).unwrap();
+    let store = world.bucket_on(&blobs, "here", 2);
+    assert_eq!(code(&store.begin(&id(), info()).await.err().unwrap()), "unsent-damaged");
 }
 
 #[tokio::test]

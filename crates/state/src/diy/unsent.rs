@@ -223,34 +223,41 @@ fn unreadable(path: &Path, why: &str) -> StateError {
     )
 }
 
-/// Reads a file. What is torn at its end is left out.
-pub(crate) fn read(path: &Path) -> Result<Unsent, StateError> {
-    let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, &error.to_string()))?;
-    let mut lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
-    let owner: Owner = serde_json::from_str(lines.next().unwrap_or_default())
-        .map_err(|error| unreadable(path, &error.to_string()))?;
+/// Reads a file. What is torn at its end is left out; `None` if nothing else is in it.
+///
+/// Whoever wrote it may have died in the middle of a line, and the system may have kept any part of that.
+fn read_whole(path: &Path) -> Result<Option<Unsent>, StateError> {
+    let text = std::fs::read(path).map_err(|error| unreadable(path, &error.to_string()))?;
+    let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let mut lines = lines.peekable();
+    let Some(first) = lines.next() else { return Ok(None) };
+    let owner: Owner = match serde_json::from_slice(first) {
+        Err(_) if lines.peek().is_none() => return Ok(None),
+        owner => owner.map_err(|error| unreadable(path, &error.to_string()))?,
+    };
     if owner.format != FORMAT {
         return Err(unreadable(path, &format!("its format is {}, and {FORMAT} is known", owner.format)));
     }
     let mut unsent =
         Unsent { path: path.to_owned(), owner, entries: Vec::new(), in_result: false, header: None };
-    for line in lines {
-        let line: Line = serde_json::from_str(line).map_err(|error| unreadable(path, &error.to_string()))?;
-        unsent.in_result |= line.result.is_some();
-        if let Some(text) = &line.header {
-            let header = decode_header(text).map_err(|diagnostic| unreadable(path, &diagnostic.message))?;
-            unsent.header = Some(header);
+    while let Some(line) = lines.next() {
+        match serde_json::from_slice::<Line>(line) {
+            Ok(line) => unsent.take(line)?,
+            // After a writer that has died, only who brings its entries in adds a line.
+            Err(error) => {
+                let next = lines.peek().map(|next| serde_json::from_slice::<Line>(next));
+                if !next.is_none_or(|next| next.is_ok_and(|next| next.result.is_some())) {
+                    return Err(unreadable(path, &error.to_string()));
+                }
+            }
         }
-        let (Some(number), Some(text)) = (line.number, line.entry) else { continue };
-        let source: Arc<str> = text.into();
-        let reader = JournalReader::new(&source);
-        let entry = reader.lines().next().map(|line| reader.entry(line));
-        let entry = entry.transpose().map_err(|diagnostic| unreadable(path, &diagnostic.message))?;
-        let Some(entry) = entry else { return Err(unreadable(path, "it has an empty entry")) };
-        let resource = line.urn.and_then(|urn| Some((Urn::parse(&urn)?, line.id.unwrap_or_default())));
-        unsent.entries.push(Kept { number, entry, began: resource });
     }
-    Ok(unsent)
+    Ok(Some(unsent))
+}
+
+/// Reads a file that somebody named.
+pub(crate) fn read(path: &Path) -> Result<Unsent, StateError> {
+    read_whole(path)?.ok_or_else(|| unreadable(path, "it doesn't say whose entries they are"))
 }
 
 /// The files with entries of a stack.
@@ -262,7 +269,7 @@ pub(crate) fn of(inner: &Inner, id: &StackId) -> Result<Vec<Unsent>, StateError>
     for entry in entries.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         if name.starts_with(&start) && name.ends_with(".jsonl") {
-            let unsent = read(&entry.path())?;
+            let Some(unsent) = read_whole(&entry.path())? else { continue };
             if unsent.owner.backend == backend(inner) && unsent.owner.stack == id.to_string() {
                 found.push(unsent);
             }
@@ -273,6 +280,24 @@ pub(crate) fn of(inner: &Inner, id: &StackId) -> Result<Vec<Unsent>, StateError>
 }
 
 impl Unsent {
+    /// Adds what a line says.
+    fn take(&mut self, line: Line) -> Result<(), StateError> {
+        let unreadable = |why: &str| unreadable(&self.path, why);
+        self.in_result |= line.result.is_some();
+        if let Some(text) = &line.header {
+            self.header = Some(decode_header(text).map_err(|diagnostic| unreadable(&diagnostic.message))?);
+        }
+        let (Some(number), Some(text)) = (line.number, line.entry) else { return Ok(()) };
+        let source: Arc<str> = text.into();
+        let reader = JournalReader::new(&source);
+        let entry = reader.lines().next().map(|line| reader.entry(line));
+        let entry = entry.transpose().map_err(|diagnostic| unreadable(&diagnostic.message))?;
+        let Some(entry) = entry else { return Err(unreadable("it has an empty entry")) };
+        let began = line.urn.and_then(|urn| Some((Urn::parse(&urn)?, line.id.unwrap_or_default())));
+        self.entries.push(Kept { number, entry, began });
+        Ok(())
+    }
+
     /// Adds the entries to the journal that they belong to, if it is among some, or puts them beside
     /// those, if they go on the checkpoint in place. `sha256` is its hash.
     pub(crate) fn complete(&self, segments: &mut Vec<Segment>, sha256: &str) -> bool {
@@ -302,7 +327,9 @@ impl Unsent {
     /// Notes the checkpoint that is about to be put in place with the entries.
     pub(crate) fn announce(&self, result: &str) -> Result<(), StateError> {
         let line = Line { result: Some(result.to_owned()), ..Line::default() };
-        let mut text = to_json(&self.path.display().to_string(), &line)?;
+        // The line before may have no end.
+        let mut text = vec![b'\n'];
+        text.append(&mut to_json(&self.path.display().to_string(), &line)?);
         text.push(b'\n');
         let noted = OpenOptions::new().append(true).open(&self.path).and_then(|mut file| {
             file.write_all(&text)?;
