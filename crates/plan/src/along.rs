@@ -158,6 +158,13 @@ impl Along {
         self.needs.get(&slot).map_or(&[], Vec::as_slice)
     }
 
+    /// What goes along, each with what it refers to and what does not go along: that waits for it where it
+    /// can, but need not.
+    pub(crate) fn loose(&self) -> impl Iterator<Item = (Slot, Slot)> {
+        let pairs = self.needs.iter().flat_map(|(slot, needs)| needs.iter().map(|need| (*slot, *need)));
+        pairs.filter(|(_, need)| !self.follows.contains_key(need))
+    }
+
     /// Whether no provider is called for a state: another is about its thing, or takes it along.
     pub(crate) fn spares(&self, slot: Slot) -> bool {
         self.taken_by.contains_key(&slot) || self.twins.spares(slot)

@@ -94,7 +94,7 @@ impl Planner {
                 }
             }
         }
-        self.await_twins(&along.twins);
+        self.await_twins(&along);
     }
 
     /// A delete at the end of a run.

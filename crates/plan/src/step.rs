@@ -137,15 +137,25 @@ impl Steps {
         dropped
     }
 
-    /// What waits for a step waits for another as well, but for what that one waits for itself.
-    pub(crate) fn wait_also(&mut self, first: StepId, then: StepId) {
+    /// What waits for a step waits for another as well, but for what that one waits for itself. Where it
+    /// does so only by way of waits that are loose, these give in: of each pair the second waits for the
+    /// first.
+    pub(crate) fn wait_also(&mut self, first: StepId, then: StepId, loose: &BTreeSet<(StepId, StepId)>) {
         if !self.is_open(then) {
             return;
         }
+        let none = BTreeSet::new();
         for follower in self.followers.get(&first).cloned().unwrap_or_default() {
+            let is_loose = loose.iter().any(|(awaited, _)| *awaited == follower);
+            let without = if is_loose { &none } else { loose };
             let waits = self.followers.get(&then).is_some_and(|all| all.contains(&follower));
-            if waits || self.leads_to(follower, then) {
+            if waits || self.leads_to(follower, then, without) {
                 continue;
+            }
+            for (awaited, waiter) in without {
+                if self.leads_to(follower, *awaited, &none) && self.leads_to(*waiter, then, &none) {
+                    self.wait_no_more(*waiter, *awaited);
+                }
             }
             if let Some((_, count)) = self.waiting.get_mut(&follower) {
                 *count += 1;
@@ -154,8 +164,8 @@ impl Steps {
         }
     }
 
-    /// Whether a step is another, or the other waits for it, directly or not.
-    fn leads_to(&self, step: StepId, other: StepId) -> bool {
+    /// Whether a step is another, or the other waits for it, directly or not, some waits left out.
+    fn leads_to(&self, step: StepId, other: StepId, without: &BTreeSet<(StepId, StepId)>) -> bool {
         let mut seen = BTreeSet::from([step]);
         let mut work = vec![step];
         while let Some(id) = work.pop() {
@@ -163,9 +173,24 @@ impl Steps {
                 return true;
             }
             let followers = self.followers.get(&id).into_iter().flatten().copied();
+            let followers = followers.filter(|follower| !without.contains(&(id, *follower)));
             work.extend(followers.filter(|follower| seen.insert(*follower)));
         }
         false
+    }
+
+    fn wait_no_more(&mut self, waiter: StepId, awaited: StepId) {
+        let Some(followers) = self.followers.get_mut(&awaited) else { return };
+        let before = followers.len();
+        followers.retain(|follower| *follower != waiter);
+        let waited = followers.len() < before;
+        let Some((_, count)) = self.waiting.get_mut(&waiter).filter(|_| waited) else { return };
+        *count -= 1;
+        if *count == 0
+            && let Some((Waiter::Step(step), _)) = self.waiting.remove(&waiter)
+        {
+            self.ready.insert(waiter, step);
+        }
     }
 
     /// Takes out every step that is not running.

@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 use purlin_diag::Diagnostic;
 use purlin_model::{ProviderRef, ResourceState, Slot};
 
+use crate::along::Along;
 use crate::table::{Fate, Planner};
 
 /// Of states that are to be deleted, those for which no provider is called.
@@ -130,12 +131,21 @@ impl Planner {
     }
 
     /// What a state needs that is only forgotten stays until its thing has gone with another state, unless
-    /// that one, which is the newer, says that it is needed there.
-    pub(crate) fn await_twins(&mut self, twins: &Twins) {
-        for (slot, first) in twins.forgotten() {
+    /// that one, which is the newer, says that it is needed there. What goes along with what stays needs
+    /// the thing less.
+    pub(crate) fn await_twins(&mut self, along: &Along) {
+        let forgotten = along.twins.forgotten();
+        if forgotten.is_empty() {
+            return;
+        }
+        let loose = along.loose();
+        let loose = loose.filter(|(_, need)| !self.entry(*need).state.is_provider());
+        let step = |slot| self.delete_under_way(slot);
+        let loose = loose.filter_map(|(follower, need)| step(follower).zip(step(need))).collect();
+        for (slot, first) in forgotten {
             let steps = self.delete_under_way(slot).zip(self.delete_under_way(first));
             if let Some((forgotten, deleted)) = steps {
-                self.steps.wait_also(forgotten, deleted);
+                self.steps.wait_also(forgotten, deleted, &loose);
             }
         }
     }
