@@ -21,6 +21,8 @@ pub(crate) struct Along {
     providers: HashMap<Slot, Vec<Slot>>,
     /// What those that follow refer to.
     needs: HashMap<Slot, Vec<Slot>>,
+    /// The other way around: those that follow and refer to a state.
+    needed_by: HashMap<Slot, Vec<Slot>>,
     pub(crate) twins: Twins,
 }
 
@@ -149,13 +151,32 @@ impl Along {
         }
         for slot in self.follows.keys() {
             let found = planner.entry(*slot).state.references().filter_map(|urn| named.get(urn)).flatten();
-            self.needs.insert(*slot, found.copied().collect());
+            let found: Vec<Slot> = found.copied().collect();
+            for need in &found {
+                self.needed_by.entry(*need).or_default().push(*slot);
+            }
+            self.needs.insert(*slot, found);
         }
     }
 
     /// What a state that goes along refers to: some of it may go first.
     pub(crate) fn needs(&self, slot: Slot) -> &[Slot] {
         self.needs.get(&slot).map_or(&[], Vec::as_slice)
+    }
+
+    /// Those that go along and refer to a state, directly or by way of others that go along. They may go
+    /// after it; what refers to them may not.
+    pub(crate) fn need(&self, slot: Slot) -> Vec<Slot> {
+        let mut all: Vec<Slot> = Vec::new();
+        let mut seen: HashSet<Slot> = HashSet::new();
+        let mut work = vec![slot];
+        while let Some(slot) = work.pop() {
+            let others = self.needed_by.get(&slot).into_iter().flatten().copied();
+            let fresh: Vec<Slot> = others.filter(|other| seen.insert(*other)).collect();
+            all.extend(&fresh);
+            work.extend(fresh);
+        }
+        all
     }
 
     /// What goes along, each with what it refers to and what does not go along: that waits for it where it

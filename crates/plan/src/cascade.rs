@@ -312,7 +312,7 @@ impl Planner {
     fn delete_first(&mut self, slot: Slot, along: &Along, cause: Arc<Cause>) {
         let state = Arc::clone(&self.entry(slot).state);
         let mut wait: BTreeSet<StepId> = self.open_steps_on(&state.urn).collect();
-        for taken in along.all_taken(slot) {
+        for taken in along.all_taken(slot).into_iter().chain(along.need(slot)) {
             wait.extend(self.open_steps_on(&self.entry(taken).state.urn));
         }
         wait.extend(along.taker(slot).and_then(|taker| self.delete_under_way(taker)));

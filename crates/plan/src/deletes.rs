@@ -74,6 +74,10 @@ impl Planner {
                 continue;
             };
             if along.taker(slot).is_some() {
+                // What it needs and goes before it waits at least for what goes before both.
+                if steps[number].is_none() {
+                    steps[number] = Some(self.steps.add_gate(&steps_of(&steps, dependents).collect()));
+                }
                 continue;
             }
             let taken = along.all_taken(slot);

@@ -318,11 +318,10 @@ fn overtakes(before: &Snapshot, ran: &Ran, found: &mut Vec<String>) {
     let managed: BTreeMap<&str, &ResourceState> =
         managed.map(|state| (state.id.as_str(), &**state)).collect();
     // What an operation wrote may have let go of it.
-    let still = |id: &str, urn: &Urn| {
-        let latest = known(before, &ran.entries).filter(|state| state.id == id).last();
-        latest.is_none_or(|state| refers(state, urn))
-    };
+    let latest = |id: &str| known(before, &ran.entries).filter(|state| state.id == id).last();
+    let still = |id: &str, urn: &Urn| latest(id).is_none_or(|state| refers(state, urn));
     let of_urn = |urn: &Urn| before.resources.iter().filter(|state| state.urn == *urn).count();
+    let silent = silent(before, ran);
     for delete in acts.iter().filter(|act| act.kind == OperationKind::Deleting && act.effect) {
         let Some(gone) = states.get(delete.id.as_str()).filter(|gone| !gone.delete && of_urn(&gone.urn) == 1)
         else {
@@ -333,13 +332,54 @@ fn overtakes(before: &Snapshot, ran: &Ran, found: &mut Vec<String>) {
         }
         let changes = |act: &&Act| act.kind != OperationKind::Creating && act.id != delete.id;
         for act in acts.iter().filter(changes) {
-            let depends = managed.get(act.id.as_str()).is_some_and(|state| refers(state, &gone.urn))
-                && (act.kind == OperationKind::Updating || still(&act.id, &gone.urn));
+            let depends = managed.get(act.id.as_str()).is_some_and(|state| {
+                let updates = act.kind == OperationKind::Updating;
+                let refers = refers(state, &gone.urn) && (updates || still(&act.id, &gone.urn));
+                refers
+                    || !updates && latest(&act.id).is_some_and(|state| by_way_of(&silent, state, &gone.urn))
+            });
             if depends && delete.started < act.ended && !says_the_opposite(before, gone, &act.id) {
                 found.push(format!("'{}' was deleted before '{}', which depends on it", delete.id, act.id));
             }
         }
     }
+}
+
+/// What was deleted without a call, the only state of its name, as it was last: what needs it needs what it
+/// needs.
+fn silent<'a>(before: &'a Snapshot, ran: &'a Ran) -> BTreeMap<&'a Urn, &'a ResourceState> {
+    let called: BTreeSet<&str> = ran.acts.iter().map(|act| act.id.as_str()).collect();
+    let mut gone = BTreeSet::new();
+    for event in &ran.events {
+        if let EngineEvent::ResourcePre { step, .. } = event
+            && matches!(step.op, StepOp::Delete | StepOp::Discard)
+        {
+            gone.insert(&step.urn);
+        }
+    }
+    let mut names: BTreeMap<&Urn, usize> = BTreeMap::new();
+    before.resources.iter().for_each(|state| *names.entry(&state.urn).or_default() += 1);
+    let goes = |state: &ResourceState| gone.contains(&state.urn) && !called.contains(state.id.as_str());
+    let states = known(before, &ran.entries);
+    let alone = states.filter(|state| goes(state) && !state.delete && names.get(&state.urn) == Some(&1));
+    alone.map(|state| (&state.urn, state)).collect()
+}
+
+/// Whether a state refers to a name by way of others.
+fn by_way_of(others: &BTreeMap<&Urn, &ResourceState>, state: &ResourceState, urn: &Urn) -> bool {
+    let mut seen: BTreeSet<&Urn> = BTreeSet::new();
+    let mut work = vec![state];
+    while let Some(state) = work.pop() {
+        for (name, other) in others {
+            if refers(state, name) && seen.insert(name) {
+                if refers(other, urn) {
+                    return true;
+                }
+                work.push(other);
+            }
+        }
+    }
+    false
 }
 
 /// Whether a state needs a thing of which two states tell: what an old copy of the thing says to have
