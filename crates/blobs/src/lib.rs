@@ -14,7 +14,8 @@ mod postgres;
 mod url;
 
 pub use memory::{Answer, MemoryBlobs, Request, RequestKind};
-pub use open::{SCHEMES, Surroundings, open};
+pub use open::{SCHEMES, open};
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresBlobs;
+pub use purlin_credentials::Surroundings;
 pub use url::BlobUrl;

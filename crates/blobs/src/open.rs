@@ -1,26 +1,12 @@
 //! The adapter that a URL asks for.
 
-use std::path::Path;
 use std::sync::Arc;
 
+use purlin_credentials::Surroundings;
 use purlin_diag::Diagnostic;
 use purlin_ports::Blobs;
 
 use crate::BlobUrl;
-
-/// Where credentials may be, as far as URLs don't say.
-pub struct Surroundings<'a> {
-    /// The environment's variables.
-    pub variable: &'a dyn Fn(&str) -> Option<String>,
-    /// The user's home directory.
-    pub home: Option<&'a Path>,
-}
-
-impl std::fmt::Debug for Surroundings<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Surroundings").field("home", &self.home).finish_non_exhaustive()
-    }
-}
 
 /// The schemes of URLs that [`open`] knows, whether or not this build has their adapters.
 pub const SCHEMES: &[&str] = &["s3", "gs", "azblob", "postgres", "postgresql"];

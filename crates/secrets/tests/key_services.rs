@@ -104,6 +104,31 @@ async fn aws_keeps_the_data_key() {
 }
 
 #[tokio::test]
+async fn aws_takes_what_profiles_say() {
+    let found = moto();
+    let arn = aws_key(&found, "eu-west-3").await;
+    let id = arn.rsplit('/').next().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let keys = json!({ "Version": 1, "AccessKeyId": found.user, "SecretAccessKey": found.password });
+    let printed = folder.path().join("keys");
+    std::fs::write(&printed, keys.to_string()).unwrap();
+    let config = folder.path().join("config");
+    let text = format!(
+        "[profile printed]\nregion = eu-west-3\ncredential_process = cat {}\n\
+         [profile guarded]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = printed\nmfa_serial = m\n",
+        printed.display()
+    );
+    std::fs::write(&config, text).unwrap();
+    let services = services(&[("AWS_CONFIG_FILE", config.to_str().unwrap())]);
+    let of = |profile: &str| format!("awskms://{id}?endpoint={}&profile={profile}", found.endpoint);
+    there_and_back(&of("printed"), &services).await;
+    for (profile, says) in [("guarded", "mfa_serial"), ("nobody", "is in neither")] {
+        let refused = CloudManager::create(&of(profile), &services, entropy()).await.err().unwrap();
+        assert!(refused.code == "aws-profile" && refused.message.contains(says), "{}", refused.message);
+    }
+}
+
+#[tokio::test]
 async fn aws_refuses_other_contexts_other_keys_and_nobody() {
     let found = moto();
     let arn = aws_key(&found, "eu-central-1").await;
@@ -243,11 +268,7 @@ async fn google_keeps_the_data_key() {
     there_and_back(&additional, &given(ann)).await;
     let unknown = given(json!({ "type": "gdch_service_account" }));
     let refused = CloudManager::create(&additional, &unknown, entropy()).await.err().unwrap();
-    assert!(
-        refused.message.contains("'gdch_service_account', which is not supported"),
-        "{}",
-        refused.message
-    );
+    assert!(refused.message.contains("'gdch_service_account' is not supported"), "{}", refused.message);
 }
 
 #[tokio::test]

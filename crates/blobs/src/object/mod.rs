@@ -8,10 +8,6 @@ mod gcs;
 #[cfg(any(feature = "s3", feature = "azure"))]
 mod objects;
 #[cfg(feature = "s3")]
-mod profile;
-#[cfg(feature = "s3")]
-mod roles;
-#[cfg(feature = "s3")]
 mod s3;
 
 use std::sync::Arc;

@@ -7,13 +7,13 @@
 
 use std::sync::Arc;
 
-use object_store::ObjectStore;
-use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, S3ConditionalPut};
+use async_trait::async_trait;
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, AwsCredential, S3ConditionalPut};
+use object_store::{CredentialProvider, Error, ObjectStore};
+use purlin_credentials::aws::{self, Asked, KEYS, Way};
 use purlin_diag::Diagnostic;
 use reqsign_http_send_reqwest::ReqwestHttpSend;
 
-use super::profile::{self, Profile, Way};
-use super::roles::Asked;
 use super::{CONNECT_TIMEOUT, TIMEOUT, client, retries, unusable};
 use crate::{BlobUrl, Surroundings};
 
@@ -38,9 +38,6 @@ const KNOWN: &[&str] = &[
     "response_checksum_validation",
 ];
 
-/// Variables with a key, and the token that may go with it.
-const KEYS: [&str; 3] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
-
 /// Variables that say where keys come from.
 const ROLES: &[&str] = &[
     "AWS_WEB_IDENTITY_TOKEN_FILE",
@@ -54,22 +51,14 @@ const ROLES: &[&str] = &[
 
 pub(super) fn open(url: &BlobUrl, around: &Surroundings<'_>) -> Result<Arc<dyn ObjectStore>, Diagnostic> {
     url.refuse_unknown(KNOWN)?;
-    let variable = |name: &str| (around.variable)(name).filter(|value| !value.is_empty());
+    let variable = |name: &str| around.get(name);
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(&url.host)
         .with_retry(retries())
         .with_conditional_put(S3ConditionalPut::ETagMatch);
-    // What the URL names counts, then the variables, then the default profile.
-    let named = url.option("profile").map(str::to_owned);
-    let from_variables = KEYS[..2].iter().all(|name| variable(name).is_some())
-        || variable("AWS_WEB_IDENTITY_TOKEN_FILE").is_some();
-    let profile = match (&named, from_variables) {
-        (None, true) => Profile::default(),
-        _ => profile::read(named.as_deref(), around)?,
-    };
-    let region = url.option("region").map(str::to_owned);
-    let region = region.or_else(|| variable("AWS_REGION")).or_else(|| variable("AWS_DEFAULT_REGION"));
-    let region = region.or_else(|| profile.region.clone()).unwrap_or_else(|| "us-east-1".to_owned());
+    let profile = aws::profile(url.option("profile"), around)?;
+    let region = url.option("region").map(str::to_owned).or_else(|| aws::region(&profile, around));
+    let region = region.unwrap_or_else(|| "us-east-1".to_owned());
     builder = builder.with_region(&region);
     builder = match &profile.way {
         Some(Way::Keys { id, secret, token }) => {
@@ -79,10 +68,8 @@ pub(super) fn open(url: &BlobUrl, around: &Surroundings<'_>) -> Result<Arc<dyn O
         Some(_) => {
             let http = reqwest::Client::builder().timeout(TIMEOUT).connect_timeout(CONNECT_TIMEOUT).build();
             let http = http.map_err(|error| url.refusal("profile", &format!("can't be used: {error}")))?;
-            match Asked::of(&profile, &region, around, ReqwestHttpSend::new(http)) {
-                Some(asked) => builder.with_credentials(Arc::new(asked)),
-                None => builder,
-            }
+            let asked = Asked::of(&profile, &region, around, ReqwestHttpSend::new(http));
+            builder.with_credentials(Arc::new(Keys(asked)))
         }
         None => {
             for name in KEYS.iter().chain(ROLES) {
@@ -100,6 +87,27 @@ pub(super) fn open(url: &BlobUrl, around: &Surroundings<'_>) -> Result<Arc<dyn O
     builder = encryption(builder, url)?;
     let store = placed(builder, url, &region, &variable)?.build().map_err(|error| unusable(url, &error))?;
     Ok(Arc::new(store))
+}
+
+/// Keys that are asked for.
+#[derive(Debug)]
+struct Keys(Asked);
+
+#[async_trait]
+impl CredentialProvider for Keys {
+    type Credential = AwsCredential;
+
+    async fn get_credential(&self) -> object_store::Result<Arc<AwsCredential>> {
+        let found = self.0.get().await.map_err(|none| match none.passing {
+            true => Error::Generic { store: "S3", source: none.into() },
+            false => Error::Unauthenticated { path: none.place.clone(), source: none.into() },
+        })?;
+        Ok(Arc::new(AwsCredential {
+            key_id: found.access_key_id,
+            secret_key: found.secret_access_key,
+            token: found.session_token,
+        }))
+    }
 }
 
 /// Where requests go.
@@ -185,6 +193,8 @@ fn encryption(builder: AmazonS3Builder, url: &BlobUrl) -> Result<AmazonS3Builder
 
 #[cfg(test)]
 mod tests {
+    use object_store::ObjectStoreExt as _;
+
     use super::*;
 
     fn host(url: &str, variables: &[(&str, &str)]) -> Result<Option<String>, String> {
@@ -224,6 +234,20 @@ mod tests {
             let refused = host(url, &[]).unwrap_err();
             assert!(refused.contains(says), "{url}: {refused}");
         }
+    }
+
+    #[tokio::test]
+    async fn without_credentials_access_is_denied() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "[profile p]\ncredential_process=/no/such/program\n").unwrap();
+        let variable =
+            |name: &str| (name == "AWS_CONFIG_FILE").then(|| file.path().to_string_lossy().into_owned());
+        let around = Surroundings { variable: &variable, home: None };
+        let store = open(&BlobUrl::parse("s3://b?profile=p").unwrap(), &around).unwrap();
+        let error = store.head(&"k".into()).await.unwrap_err();
+        let error = crate::object::errors::plain(&error);
+        assert!(matches!(error, purlin_ports::BlobError::Denied(_)), "{error:?}");
+        assert!(error.to_string().contains("the AWS profile 'p'"), "{error}");
     }
 
     #[test]

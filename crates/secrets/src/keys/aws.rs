@@ -10,62 +10,22 @@ use async_trait::async_trait;
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use purlin_credentials::aws::{self, Asked};
 use purlin_diag::Diagnostic;
-use reqsign_aws_v4::{Credential, DefaultCredentialProvider, RequestSigner};
-use reqsign_command_execute_tokio::TokioCommandExecute;
-use reqsign_core::{Context, Signer};
-use reqsign_file_read_tokio::TokioFileRead;
+use reqsign_aws_v4::RequestSigner;
+use reqsign_core::{Context, SignRequest as _};
 use reqsign_http_send_reqwest::ReqwestHttpSend;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use url::Url;
 
 use crate::keys::http::{ask, client, no_credentials, text, unexpected};
-use crate::keys::{KeyService, Variables, key_name, unusable};
+use crate::keys::{KeyService, Variables, key_name, unusable, with_surroundings};
 
 const WHO: &str = "AWS KMS";
 
 const HINT: &str = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run where a role gives \
                     credentials";
-
-/// Variables as `reqsign` looks them up.
-struct Environment(Variables);
-
-impl std::fmt::Debug for Environment {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Environment")
-    }
-}
-
-/// What ways to get credentials look up among all variables, and not one by one.
-const VARIABLES: [&str; 11] = [
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "AWS_REGION",
-    "AWS_DEFAULT_REGION",
-    "AWS_ROLE_ARN",
-    "AWS_ROLE_SESSION_NAME",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    "AWS_STS_REGIONAL_ENDPOINTS",
-    "AWS_EC2_METADATA_DISABLED",
-    "AWS_EC2_METADATA_SERVICE_ENDPOINT",
-];
-
-impl reqsign_core::Env for Environment {
-    fn var(&self, key: &str) -> Option<String> {
-        (self.0)(key)
-    }
-
-    fn vars(&self) -> std::collections::HashMap<String, String> {
-        let named = |name: &&str| Some(((*name).to_owned(), (self.0)(name)?));
-        VARIABLES.iter().filter_map(named).collect()
-    }
-
-    fn home_dir(&self) -> Option<std::path::PathBuf> {
-        (self.0)("HOME").or_else(|| (self.0)("USERPROFILE")).map(Into::into)
-    }
-}
 
 /// A key of AWS KMS.
 pub(super) struct AwsKey {
@@ -80,7 +40,14 @@ pub(super) struct AwsKey {
     /// doesn't say it, variables do.
     dual_stack: Option<bool>,
     fips: Option<bool>,
-    signer: OnceCell<(String, Signer<Credential>)>,
+    connection: OnceCell<Connection>,
+}
+
+/// What it takes to ask the service.
+struct Connection {
+    endpoint: String,
+    credentials: Asked,
+    signer: RequestSigner,
 }
 
 impl AwsKey {
@@ -97,7 +64,7 @@ impl AwsKey {
             profile: None,
             dual_stack: None,
             fips: None,
-            signer: OnceCell::new(),
+            connection: OnceCell::new(),
         };
         if key.key.is_empty() {
             return Err(unusable(url.as_str(), "it names no key"));
@@ -165,79 +132,46 @@ impl AwsKey {
         parts.nth(2).filter(|region| !region.is_empty()).map(str::to_owned)
     }
 
-    /// The region that a profile names in the configuration file.
-    async fn region_of_profile(&self) -> Option<String> {
-        let file = match self.variable("AWS_CONFIG_FILE") {
-            Some(file) => file.into(),
-            None => std::path::PathBuf::from(self.variable("HOME")?).join(".aws/config"),
-        };
-        let text = tokio::fs::read_to_string(file).await.ok()?;
-        let profile = self.profile.clone().or_else(|| self.variable("AWS_PROFILE"));
-        let profile = profile.unwrap_or_else(|| "default".to_owned());
-        let mut inside = false;
-        for line in text.lines().map(str::trim) {
-            if let Some(name) = line.strip_prefix('[').and_then(|line| line.split(']').next()) {
-                let name = name.trim();
-                inside = name.strip_prefix("profile ").unwrap_or(name).trim() == profile;
-            } else if inside
-                && let Some((name, value)) = line.split_once('=')
-                && name.trim() == "region"
-            {
-                return Some(value.trim().to_owned());
-            }
-        }
-        None
-    }
-
-    /// Where the service is, and what signs requests to it.
-    async fn signer(&self) -> Result<&(String, Signer<Credential>), Diagnostic> {
-        let made = self.signer.get_or_try_init(|| async {
-            let named = self
-                .region
-                .clone()
-                .or_else(|| self.variable("AWS_REGION"))
-                .or_else(|| self.variable("AWS_DEFAULT_REGION"));
-            let region = match named {
-                Some(region) => region,
-                None => self.region_of_profile().await.or_else(|| self.region_of_key()).ok_or_else(|| {
-                    no_credentials(WHO, "no region is named", "add region=… to the URL, or set AWS_REGION")
-                })?,
-            };
+    /// Where the service is, and who asks it.
+    fn connection(&self) -> Result<Connection, Diagnostic> {
+        with_surroundings(&self.variables, |around| {
+            let profile = aws::profile(self.profile.as_deref(), around)?;
+            let named = self.region.clone().or_else(|| aws::region(&profile, around));
+            let region = named.or_else(|| self.region_of_key()).ok_or_else(|| {
+                no_credentials(WHO, "no region is named", "add region=… to the URL, or set AWS_REGION")
+            })?;
             let endpoint = self
                 .endpoint
                 .clone()
                 .or_else(|| self.variable("AWS_ENDPOINT_URL_KMS"))
                 .or_else(|| self.variable("AWS_ENDPOINT_URL"));
             let endpoint = endpoint.unwrap_or_else(|| self.usual_endpoint(&region));
-            let context = Context::new()
-                .with_file_read(TokioFileRead)
-                .with_http_send(ReqwestHttpSend::new(self.client.clone()))
-                .with_command_execute(TokioCommandExecute)
-                .with_env(Environment(self.variables.clone()));
-            let mut credentials = DefaultCredentialProvider::builder();
-            if let Some(profile) = &self.profile {
-                credentials = credentials.with_profile(profile.clone());
-            }
-            let signer = Signer::new(context, credentials.build(), RequestSigner::new("kms", &region));
-            Ok((endpoint.trim_end_matches('/').to_owned(), signer))
-        });
-        made.await
+            let http = ReqwestHttpSend::new(self.client.clone());
+            Ok(Connection {
+                endpoint: endpoint.trim_end_matches('/').to_owned(),
+                credentials: Asked::of(&profile, &region, around, http),
+                signer: RequestSigner::new("kms", &region),
+            })
+        })
     }
 
     async fn ask(&self, operation: &str, body: Value) -> Result<Value, Diagnostic> {
-        let (endpoint, signer) = self.signer().await?;
+        let connection = self.connection.get_or_try_init(async || self.connection()).await?;
         let body = body.to_string();
         let hash = hex::encode(digest(&SHA256, body.as_bytes()));
         ask(WHO, async || {
-            let request = http::Request::post(format!("{endpoint}/"))
+            let request = http::Request::post(format!("{}/", connection.endpoint))
                 .header("content-type", "application/x-amz-json-1.1")
                 .header("x-amz-target", format!("TrentService.{operation}"))
                 .header("x-amz-content-sha256", &hash)
                 .body(())
                 .map_err(|error| no_credentials(WHO, &error.to_string(), "check the URL's endpoint"))?;
             let (mut parts, ()) = request.into_parts();
-            let signed = signer.sign(&mut parts, None).await;
-            signed.map_err(|error| no_credentials(WHO, &error.to_string(), HINT))?;
+            let denied = |why: String| no_credentials(WHO, &why, HINT);
+            let credential = connection.credentials.get().await.map_err(|none| denied(none.to_string()))?;
+            let context = Context::new();
+            let signed = connection.signer.sign_request(&context, &mut parts, Some(&credential), None);
+            signed.await.map_err(|error| denied(error.to_string()))?;
             let url = parts.uri.to_string();
             Ok(self.client.post(url).headers(parts.headers).body(body.clone()))
         })

@@ -5,18 +5,15 @@
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
-use google_cloud_auth::build_errors::Error as BuildError;
-use google_cloud_auth::credentials::service_account::{self, AccessSpecifier};
-use google_cloud_auth::credentials::{
-    AccessTokenCredentials, Builder, external_account, impersonated, user_account,
-};
+use purlin_credentials::NoCredentials;
+use purlin_credentials::google::Tokens;
 use purlin_diag::Diagnostic;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use url::Url;
 
 use crate::keys::http::{ask, client, no_credentials, text, unexpected};
-use crate::keys::{KeyService, Variables, key_name, unusable};
+use crate::keys::{KeyService, Variables, key_name, unusable, with_surroundings};
 
 const WHO: &str = "Google Cloud KMS";
 
@@ -25,7 +22,7 @@ const ENDPOINT: &str = "https://cloudkms.googleapis.com";
 const SCOPE: &str = "https://www.googleapis.com/auth/cloudkms";
 
 const HINT: &str = "run `gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS to a file, \
-                    GOOGLE_CREDENTIALS to its content, or GOOGLE_OAUTH_ACCESS_TOKEN to a token";
+                    GOOGLE_CREDENTIALS to its content or path, or GOOGLE_OAUTH_ACCESS_TOKEN to a token";
 
 /// A key of Google Cloud KMS.
 pub(super) struct GoogleKey {
@@ -35,7 +32,7 @@ pub(super) struct GoogleKey {
     key: String,
     /// What must be the same at both ends, in base64.
     additional: Option<String>,
-    credentials: OnceCell<AccessTokenCredentials>,
+    tokens: OnceCell<Tokens>,
 }
 
 impl GoogleKey {
@@ -63,33 +60,15 @@ impl GoogleKey {
             ));
         }
         let endpoint = elsewhere.unwrap_or(ENDPOINT).to_owned();
-        Ok(GoogleKey {
-            client: client()?,
-            variables,
-            endpoint,
-            key,
-            additional,
-            credentials: OnceCell::new(),
-        })
+        Ok(GoogleKey { client: client()?, variables, endpoint, key, additional, tokens: OnceCell::new() })
     }
 
     async fn token(&self) -> Result<String, Diagnostic> {
-        let variable = |name: &str| (self.variables)(name).filter(|value| !value.is_empty());
-        let content = variable("GOOGLE_CREDENTIALS");
-        if content.is_none()
-            && let Some(token) = variable("GOOGLE_OAUTH_ACCESS_TOKEN")
-        {
-            return Ok(token);
-        }
-        let credentials = self.credentials.get_or_try_init(|| async {
-            let built = match content {
-                Some(content) => of_content(&content)?,
-                None => Builder::default().with_scopes([SCOPE]).build_access_token_credentials(),
-            };
-            built.map_err(|error| no_credentials(WHO, &error.to_string(), HINT))
-        });
-        let token = credentials.await?.access_token().await;
-        Ok(token.map_err(|error| no_credentials(WHO, &error.to_string(), HINT))?.token)
+        let refused = |none: NoCredentials| no_credentials(WHO, &none.to_string(), HINT);
+        let tokens = self
+            .tokens
+            .get_or_try_init(async || with_surroundings(&self.variables, |around| Tokens::of(SCOPE, around)));
+        tokens.await.map_err(refused)?.get().await.map_err(refused)
     }
 
     async fn ask(&self, operation: &str, mut body: Value) -> Result<Value, Diagnostic> {
@@ -99,29 +78,6 @@ impl GoogleKey {
         let url = format!("{}/v1/{}:{operation}", self.endpoint, self.key);
         ask(WHO, async || Ok(self.client.post(&url).bearer_auth(self.token().await?).json(&body))).await
     }
-}
-
-/// The credentials that the content of a file gives.
-fn of_content(content: &str) -> Result<Result<AccessTokenCredentials, BuildError>, Diagnostic> {
-    let file: Value = serde_json::from_str(content)
-        .map_err(|_| no_credentials(WHO, "GOOGLE_CREDENTIALS is not JSON", HINT))?;
-    let kind = file.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
-    Ok(match kind.as_str() {
-        "service_account" => service_account::Builder::new(file)
-            .with_access_specifier(AccessSpecifier::from_scopes([SCOPE]))
-            .build_access_token_credentials(),
-        "authorized_user" => user_account::Builder::new(file).build_access_token_credentials(),
-        "external_account" => {
-            external_account::Builder::new(file).with_scopes([SCOPE]).build_access_token_credentials()
-        }
-        "impersonated_service_account" => {
-            impersonated::Builder::new(file).with_scopes([SCOPE]).build_access_token_credentials()
-        }
-        other => {
-            let why = format!("GOOGLE_CREDENTIALS has the type '{other}', which is not supported");
-            return Err(no_credentials(WHO, &why, HINT));
-        }
-    })
 }
 
 fn bytes(answer: &Value, pointer: &str) -> Result<Vec<u8>, Diagnostic> {

@@ -14,9 +14,13 @@ mod gcp;
 #[cfg(feature = "vault")]
 mod vault;
 
+#[cfg(any(feature = "aws", feature = "gcp"))]
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+#[cfg(any(feature = "aws", feature = "gcp"))]
+use purlin_credentials::Surroundings;
 use purlin_diag::Diagnostic;
 use url::Url;
 
@@ -115,4 +119,11 @@ fn unusable(url: &str, why: &str) -> Diagnostic {
 /// The host and the path of a URL, which together name a key.
 fn key_name(url: &Url) -> String {
     format!("{}{}", url.host_str().unwrap_or_default(), url.path()).trim_matches('/').to_owned()
+}
+
+/// Where credentials may be, as far as URLs don't say.
+#[cfg(any(feature = "aws", feature = "gcp"))]
+fn with_surroundings<T>(variables: &Variables, look: impl FnOnce(&Surroundings<'_>) -> T) -> T {
+    let home = variables("HOME").or_else(|| variables("USERPROFILE")).map(PathBuf::from);
+    look(&Surroundings { variable: &**variables, home: home.as_deref() })
 }

@@ -6,10 +6,10 @@
 
 mod answers;
 mod requests;
-mod tokens;
 
 use std::sync::Arc;
 
+use purlin_credentials::google::{HINT, Tokens};
 use purlin_diag::Diagnostic;
 use purlin_ports::Blobs;
 use url::Url;
@@ -17,7 +17,8 @@ use url::Url;
 use super::{CONNECT_TIMEOUT, TIMEOUT, prefix};
 use crate::{BlobUrl, Surroundings};
 use requests::JsonObjects;
-use tokens::Tokens;
+
+const SCOPE: &str = "https://www.googleapis.com/auth/devstorage.read_write";
 
 /// The bucket that a URL names. Makes no request.
 pub(super) fn open(url: &BlobUrl, around: &Surroundings<'_>) -> Result<Arc<dyn Blobs>, Diagnostic> {
@@ -28,7 +29,10 @@ pub(super) fn open(url: &BlobUrl, around: &Surroundings<'_>) -> Result<Arc<dyn B
         None => {
             let domain = url.option("universe_domain").unwrap_or("googleapis.com");
             let anonymous = url.flag("anonymous")? || url.option("access_id") == Some("-");
-            let tokens = (!anonymous).then(|| Tokens::of(url, around)).transpose()?;
+            let tokens = (!anonymous).then(|| Tokens::of(SCOPE, around)).transpose().map_err(|none| {
+                let message = format!("the backend {url} can't be used: {none}");
+                Diagnostic::error("backend-url", message).with_hint(HINT)
+            })?;
             (format!("https://storage.{domain}"), tokens)
         }
     };

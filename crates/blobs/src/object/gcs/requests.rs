@@ -5,6 +5,8 @@
 
 use async_trait::async_trait;
 use object_store::path::Path;
+use purlin_credentials::NoCredentials;
+use purlin_credentials::google::Tokens;
 use purlin_ports::{Blob, BlobError, BlobInfo, BlobTag, Blobs, Put};
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use reqwest::{Client, RequestBuilder, Response};
@@ -12,7 +14,6 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::answers::{Listed, Rewritten, Written, lost, refused};
-use super::tokens::Tokens;
 use crate::object::errors::bad_key;
 
 /// The objects below a prefix of a bucket.
@@ -25,6 +26,12 @@ pub(super) struct JsonObjects {
     pub(super) bucket: String,
     /// Empty, or ends in `/`.
     pub(super) prefix: String,
+}
+
+/// Without a token nothing was asked of the service, so nothing was done.
+fn no_token(none: NoCredentials) -> BlobError {
+    let text = format!("no token for Google Cloud Storage: {none}");
+    if none.passing { BlobError::Unknown(text) } else { BlobError::Denied(text) }
 }
 
 impl JsonObjects {
@@ -48,7 +55,7 @@ impl JsonObjects {
     /// Makes a request, once. Gives the answer if it is a good one. `condition` is that of a put.
     async fn ask(&self, request: RequestBuilder, condition: Option<&Put>) -> Result<Response, BlobError> {
         let request = match &self.tokens {
-            Some(tokens) => request.bearer_auth(tokens.get().await?),
+            Some(tokens) => request.bearer_auth(tokens.get().await.map_err(no_token)?),
             None => request,
         };
         let answer = request.send().await.map_err(|error| lost(&error))?;

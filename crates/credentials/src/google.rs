@@ -1,4 +1,4 @@
-//! Where tokens for Google Cloud Storage come from.
+//! Google Cloud: tokens for one of its services.
 //!
 //! In this order: `GOOGLE_CREDENTIALS` (the text of a file with credentials, or its path),
 //! `GOOGLE_OAUTH_ACCESS_TOKEN`, `GOOGLE_APPLICATION_CREDENTIALS`, the file that `gcloud` leaves, and the
@@ -7,27 +7,28 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use google_cloud_auth::build_errors::Error as BuildError;
 use google_cloud_auth::credentials::service_account::{self, AccessSpecifier};
 use google_cloud_auth::credentials::{
     AccessTokenCredentials, external_account, impersonated, mds, user_account,
 };
 use google_cloud_auth::errors::CredentialsError;
-use purlin_diag::Diagnostic;
-use purlin_ports::BlobError;
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
-use crate::{BlobUrl, Surroundings};
-
-const SCOPE: &str = "https://www.googleapis.com/auth/devstorage.read_write";
+use crate::{NoCredentials, Surroundings, chain};
 
 /// What to do about credentials that can't be used.
-const CREDENTIALS: &str = "keys of service accounts are understood, the file that `gcloud auth application-default \
-                           login` writes, and files for workload identity federation and impersonation; for other \
-                           credentials set GOOGLE_OAUTH_ACCESS_TOKEN (`gcloud auth print-access-token` prints one)";
+pub const HINT: &str = "keys of service accounts are understood, the file that `gcloud auth application-default \
+                        login` writes, and files for workload identity federation and impersonation; for other \
+                        credentials set GOOGLE_OAUTH_ACCESS_TOKEN (`gcloud auth print-access-token` prints one)";
 
 /// What gives tokens.
-pub(super) enum Tokens {
+#[derive(Debug)]
+pub struct Tokens(Source);
+
+#[derive(Debug)]
+enum Source {
     /// It never changes.
     Fixed(String),
     /// They are asked for, kept, and asked for anew in time.
@@ -35,9 +36,10 @@ pub(super) enum Tokens {
 }
 
 /// Credentials that tokens are given for.
-pub(super) struct Asked {
+struct Asked {
     /// What people call the place where they were found.
     place: String,
+    scope: &'static str,
     /// What is in the file; `None` for those of the machine.
     file: Option<Value>,
     /// Made when the first token is needed: they are kept fresh by a task of their own.
@@ -46,91 +48,92 @@ pub(super) struct Asked {
     worked: AtomicBool,
 }
 
+impl std::fmt::Debug for Asked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Asked").field("place", &self.place).finish_non_exhaustive()
+    }
+}
+
 impl Tokens {
-    /// Those of a URL. Asks nobody yet.
-    pub(super) fn of(url: &BlobUrl, around: &Surroundings<'_>) -> Result<Tokens, Diagnostic> {
-        let variable = |name: &str| (around.variable)(name).filter(|value| !value.is_empty());
-        if let Some(given) = variable("GOOGLE_CREDENTIALS") {
+    /// Those for a scope. Asks nobody yet.
+    ///
+    /// # Errors
+    ///
+    /// When credentials are there and make no sense.
+    pub fn of(scope: &'static str, around: &Surroundings<'_>) -> Result<Tokens, NoCredentials> {
+        if let Some(given) = around.get("GOOGLE_CREDENTIALS") {
             return match given.trim_start().starts_with('{') {
-                true => of_text(url, "GOOGLE_CREDENTIALS", &given),
-                false => of_file(url, &given),
+                true => of_text(scope, "GOOGLE_CREDENTIALS", &given),
+                false => of_file(scope, &given),
             };
         }
-        if let Some(token) = variable("GOOGLE_OAUTH_ACCESS_TOKEN") {
-            return Ok(Tokens::Fixed(token));
+        if let Some(token) = around.get("GOOGLE_OAUTH_ACCESS_TOKEN") {
+            return Ok(Tokens(Source::Fixed(token)));
         }
-        if let Some(path) = variable("GOOGLE_APPLICATION_CREDENTIALS") {
-            return of_file(url, &path);
+        if let Some(path) = around.get("GOOGLE_APPLICATION_CREDENTIALS") {
+            return of_file(scope, &path);
         }
         let left = around.home.map(|home| home.join(".config/gcloud/application_default_credentials.json"));
         match left.filter(|path| path.is_file()) {
-            Some(path) => of_file(url, &path.to_string_lossy()),
-            None => Ok(Tokens::Asked(Asked::new("the metadata service", None))),
+            Some(path) => of_file(scope, &path.to_string_lossy()),
+            None => Ok(Tokens(Source::Asked(Asked::new(scope, "the metadata service", None)))),
         }
     }
 
     /// A token that counts now.
-    pub(super) async fn get(&self) -> Result<String, BlobError> {
-        match self {
-            Tokens::Fixed(token) => Ok(token.clone()),
-            Tokens::Asked(asked) => asked.get().await,
+    ///
+    /// # Errors
+    ///
+    /// When nobody gives one.
+    pub async fn get(&self) -> Result<String, NoCredentials> {
+        match &self.0 {
+            Source::Fixed(token) => Ok(token.clone()),
+            Source::Asked(asked) => asked.get().await,
         }
     }
 }
 
 impl Asked {
-    fn new(place: &str, file: Option<Value>) -> Asked {
+    fn new(scope: &'static str, place: &str, file: Option<Value>) -> Asked {
         let (credentials, worked) = (OnceCell::new(), AtomicBool::new(false));
-        Asked { place: place.to_owned(), file, credentials, worked }
+        Asked { place: place.to_owned(), scope, file, credentials, worked }
     }
 
-    async fn get(&self) -> Result<String, BlobError> {
+    async fn get(&self) -> Result<String, NoCredentials> {
+        let none = |why, passing| NoCredentials { place: self.place.clone(), why, passing };
         let built = self.credentials.get_or_try_init(|| async {
-            build(self.file.clone()).map_err(|error| BlobError::Denied(self.says(&error.to_string())))
+            build(self.scope, self.file.clone()).map_err(|error| none(error.to_string(), false))
         });
-        let token = built.await?.access_token().await.map_err(|error| self.refusal(&error))?;
+        let token = built.await?.access_token().await;
+        let token = token.map_err(|error| none(chain(&error), self.may_pass(&error)))?;
         self.worked.store(true, Ordering::Relaxed);
         Ok(token.token)
     }
 
-    /// Without a token nothing was asked of the service for objects, so nothing was done.
-    fn refusal(&self, error: &CredentialsError) -> BlobError {
-        let mut text = error.to_string();
-        let mut cause = std::error::Error::source(error);
-        while let Some(more) = cause {
-            text.push_str(&format!(": {more}"));
-            cause = more.source();
-        }
-        let text = self.says(&text.split_whitespace().collect::<Vec<_>>().join(" "));
-        // A machine that has no such service will not get one; others may be reached with another try.
-        let is_known = self.file.is_some() || self.worked.load(Ordering::Relaxed);
-        if error.is_transient() && is_known { BlobError::Unknown(text) } else { BlobError::Denied(text) }
-    }
-
-    fn says(&self, why: &str) -> String {
-        format!("no token for Google Cloud Storage by {}: {why}", self.place)
+    /// Whether another try may help. A machine that has no service for tokens will not get one.
+    fn may_pass(&self, error: &CredentialsError) -> bool {
+        error.is_transient() && (self.file.is_some() || self.worked.load(Ordering::Relaxed))
     }
 }
 
-fn unusable(url: &BlobUrl, place: &str, why: &str) -> Diagnostic {
-    let message = format!("the backend {url} can't be used: the credentials in {place}: {why}");
-    Diagnostic::error("backend-url", message).with_hint(CREDENTIALS)
+fn unusable(place: &str, why: String) -> NoCredentials {
+    NoCredentials { place: place.to_owned(), why, passing: false }
 }
 
-fn of_file(url: &BlobUrl, path: &str) -> Result<Tokens, Diagnostic> {
-    let text = std::fs::read_to_string(path).map_err(|error| unusable(url, path, &error.to_string()))?;
-    of_text(url, path, &text)
+fn of_file(scope: &'static str, path: &str) -> Result<Tokens, NoCredentials> {
+    let text = std::fs::read_to_string(path).map_err(|error| unusable(path, error.to_string()))?;
+    of_text(scope, path, &text)
 }
 
-fn of_text(url: &BlobUrl, place: &str, text: &str) -> Result<Tokens, Diagnostic> {
+fn of_text(scope: &'static str, place: &str, text: &str) -> Result<Tokens, NoCredentials> {
     let file: Value = serde_json::from_str(text)
         // The text is a secret: what is wrong with it is said by line and column.
-        .map_err(|error| unusable(url, place, &format!("no JSON ({}:{})", error.line(), error.column())))?;
+        .map_err(|error| unusable(place, format!("no JSON ({}:{})", error.line(), error.column())))?;
     let kind = kind_of(&file);
     if !KINDS.contains(&kind) {
-        return Err(unusable(url, place, &format!("the type '{kind}' is not supported")));
+        return Err(unusable(place, format!("the type '{kind}' is not supported")));
     }
-    Ok(Tokens::Asked(Asked::new(place, Some(file))))
+    Ok(Tokens(Source::Asked(Asked::new(scope, place, Some(file)))))
 }
 
 /// What files may be.
@@ -141,20 +144,20 @@ fn kind_of(file: &Value) -> &str {
     file.get("type").and_then(Value::as_str).unwrap_or_default()
 }
 
-fn build(file: Option<Value>) -> Result<AccessTokenCredentials, google_cloud_auth::build_errors::Error> {
+fn build(scope: &str, file: Option<Value>) -> Result<AccessTokenCredentials, BuildError> {
     let Some(file) = file else {
-        return mds::Builder::default().with_scopes([SCOPE]).build_access_token_credentials();
+        return mds::Builder::default().with_scopes([scope]).build_access_token_credentials();
     };
     match kind_of(&file) {
         "authorized_user" => user_account::Builder::new(file).build_access_token_credentials(),
         "external_account" => {
-            external_account::Builder::new(file).with_scopes([SCOPE]).build_access_token_credentials()
+            external_account::Builder::new(file).with_scopes([scope]).build_access_token_credentials()
         }
         "impersonated_service_account" => {
-            impersonated::Builder::new(file).with_scopes([SCOPE]).build_access_token_credentials()
+            impersonated::Builder::new(file).with_scopes([scope]).build_access_token_credentials()
         }
         _ => service_account::Builder::new(file)
-            .with_access_specifier(AccessSpecifier::from_scopes([SCOPE]))
+            .with_access_specifier(AccessSpecifier::from_scopes([scope]))
             .build_access_token_credentials(),
     }
 }
@@ -166,11 +169,13 @@ mod tests {
 
     use super::*;
 
-    fn opened(variables: &[(&str, &str)]) -> Result<Tokens, Diagnostic> {
+    const SCOPE: &str = "https://www.googleapis.com/auth/devstorage.read_write";
+
+    fn opened(variables: &[(&str, &str)]) -> Result<Tokens, NoCredentials> {
         let variable = |name: &str| {
             variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
         };
-        Tokens::of(&BlobUrl::parse("gs://b").unwrap(), &Surroundings { variable: &variable, home: None })
+        Tokens::of(SCOPE, &Surroundings { variable: &variable, home: None })
     }
 
     /// Answers requests with one JSON document each, and gives the requests.
@@ -256,31 +261,23 @@ mod tests {
             (r#"{"hush""#, "no JSON"),
             ("/no/such/file", "/no/such/file"),
         ] {
-            let refused = opened(&[("GOOGLE_CREDENTIALS", given)]).err().unwrap();
-            assert!(
-                refused.message.contains(names) && !refused.message.contains("hush"),
-                "{}",
-                refused.message
-            );
-            assert!(refused.hint.unwrap().contains("GOOGLE_OAUTH_ACCESS_TOKEN"));
+            let refused = opened(&[("GOOGLE_CREDENTIALS", given)]).err().unwrap().to_string();
+            assert!(refused.contains(names) && !refused.contains("hush"), "{refused}");
         }
     }
 
     #[tokio::test]
-    async fn where_nobody_gives_tokens_access_is_denied() {
+    async fn where_nobody_gives_tokens_the_place_is_named() {
         let (address, serving) = service(vec![r#"{"error": "invalid_grant"}"#.to_owned()]);
         let user = format!(
             r#"{{"type": "authorized_user", "client_id": "x", "client_secret": "hush", "refresh_token": "r",
                 "token_uri": "{address}/token"}}"#
         );
         let denied = opened(&[("GOOGLE_CREDENTIALS", &user)]).unwrap().get().await.unwrap_err();
-        assert!(matches!(&denied, BlobError::Denied(text) if !text.contains("hush")), "{denied:?}");
+        assert!(!denied.passing && !denied.to_string().contains("hush"), "{denied}");
         serving.join().unwrap();
         let half = opened(&[("GOOGLE_CREDENTIALS", r#"{"type": "service_account", "client_email": "x"}"#)]);
         let denied = half.unwrap().get().await.unwrap_err();
-        assert!(
-            matches!(&denied, BlobError::Denied(text) if text.contains("GOOGLE_CREDENTIALS")),
-            "{denied:?}"
-        );
+        assert!(!denied.passing && denied.place == "GOOGLE_CREDENTIALS", "{denied}");
     }
 }

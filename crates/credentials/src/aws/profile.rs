@@ -9,18 +9,27 @@ use crate::Surroundings;
 
 /// What a profile says.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub(super) struct Profile {
-    pub(super) name: String,
-    pub(super) region: Option<String>,
+pub struct Profile {
+    /// Empty where variables count.
+    pub name: String,
+    /// The region that it names.
+    pub region: Option<String>,
     /// Where its credentials come from, if it says so.
-    pub(super) way: Option<Way>,
+    pub way: Option<Way>,
 }
 
 /// A way to credentials.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) enum Way {
+pub enum Way {
     /// They stand there.
-    Keys { id: String, secret: String, token: Option<String> },
+    Keys {
+        /// `aws_access_key_id`.
+        id: String,
+        /// `aws_secret_access_key`.
+        secret: String,
+        /// `aws_session_token`.
+        token: Option<String>,
+    },
     /// A role is assumed.
     Role(Box<Role>),
     /// A portal gives them to who has signed in.
@@ -31,17 +40,22 @@ pub(super) enum Way {
 
 /// A role and who assumes it.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Role {
-    pub(super) arn: String,
-    pub(super) session: Option<String>,
-    pub(super) external_id: Option<String>,
-    pub(super) seconds: Option<u32>,
-    pub(super) by: By,
+pub struct Role {
+    /// Its name.
+    pub arn: String,
+    /// What the session is called.
+    pub session: Option<String>,
+    /// What the role's owner asks for.
+    pub external_id: Option<String>,
+    /// How long it is assumed for.
+    pub seconds: Option<u32>,
+    /// Who assumes it.
+    pub by: By,
 }
 
 /// Who assumes a role.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) enum By {
+pub enum By {
     /// Whom another profile, or the same one, knows.
     Profile(Profile),
     /// Who has a token in a file.
@@ -59,7 +73,7 @@ type Sections = BTreeMap<String, BTreeMap<String, String>>;
 /// The profile of a name, or that of `AWS_PROFILE`, or the default one. A profile that is named must
 /// be there and lead to credentials.
 pub(super) fn read(named: Option<&str>, around: &Surroundings<'_>) -> Result<Profile, Diagnostic> {
-    let variable = |name: &str| (around.variable)(name).filter(|value| !value.is_empty());
+    let variable = |name: &str| around.get(name);
     let named = named.map(str::to_owned).or_else(|| variable("AWS_PROFILE"));
     let name = named.clone().unwrap_or_else(|| "default".to_owned());
     let file = |name: &str, usual: &str| {

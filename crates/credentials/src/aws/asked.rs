@@ -1,15 +1,11 @@
 //! Credentials of AWS that have to be asked for: roles, single sign-on, programs. How, `reqsign` knows.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use async_trait::async_trait;
-use object_store::aws::AwsCredential;
-use object_store::{CredentialProvider, Error};
 use reqsign_aws_v4::{
     AssumeRoleCredentialProvider, AssumeRoleWithWebIdentityCredentialProvider, Credential,
-    ECSCredentialProvider, EnvCredentialProvider, IMDSv2CredentialProvider, ProcessCredentialProvider,
-    RequestSigner, SSOCredentialProvider, StaticCredentialProvider,
+    DefaultCredentialProvider, ECSCredentialProvider, EnvCredentialProvider, IMDSv2CredentialProvider,
+    ProcessCredentialProvider, RequestSigner, SSOCredentialProvider, StaticCredentialProvider,
 };
 use reqsign_command_execute_tokio::TokioCommandExecute;
 use reqsign_core::{Context, HttpSend, ProvideCredential, Signer, SigningCredential as _, StaticEnv};
@@ -17,13 +13,18 @@ use reqsign_file_read_tokio::TokioFileRead;
 use tokio::sync::Mutex;
 
 use super::profile::{By, Profile, Way};
-use crate::Surroundings;
+use crate::{NoCredentials, Surroundings, chain};
 
 /// Variables that ways to credentials look at.
 const VARIABLES: &[&str] = &[
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_ROLE_ARN",
+    "AWS_ROLE_SESSION_NAME",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
     "AWS_CONFIG_FILE",
     "AWS_SHARED_CREDENTIALS_FILE",
     "AWS_STS_REGIONAL_ENDPOINTS",
@@ -40,10 +41,10 @@ const SECONDS: u32 = 3600;
 
 /// Credentials that are kept until shortly before they expire.
 #[derive(Debug)]
-pub(super) struct Asked {
+pub struct Asked {
     context: Context,
     source: Source,
-    profile: String,
+    place: String,
     kept: Mutex<Option<Credential>>,
 }
 
@@ -58,6 +59,8 @@ enum Source {
     Environment(EnvCredentialProvider),
     Container(ECSCredentialProvider),
     Machine(IMDSv2CredentialProvider),
+    /// Variables, else a container, else a machine.
+    Usual(Box<DefaultCredentialProvider>),
 }
 
 impl ProvideCredential for Source {
@@ -73,19 +76,15 @@ impl ProvideCredential for Source {
             Source::Environment(source) => source.provide_credential(context).await,
             Source::Container(source) => source.provide_credential(context).await,
             Source::Machine(source) => source.provide_credential(context).await,
+            Source::Usual(source) => source.provide_credential(context).await,
         }
     }
 }
 
 impl Asked {
-    /// The credentials of a profile that says a way to them. Asks nobody yet. Roles are assumed in
-    /// `region`, by `http`.
-    pub(super) fn of(
-        profile: &Profile,
-        region: &str,
-        around: &Surroundings<'_>,
-        http: impl HttpSend,
-    ) -> Option<Asked> {
+    /// The credentials of a profile; if it says no way to them, those of variables, a container or a
+    /// machine. Asks nobody yet. Roles are assumed in `region`, by `http`.
+    pub fn of(profile: &Profile, region: &str, around: &Surroundings<'_>, http: impl HttpSend) -> Asked {
         let named = |name: &&str| Some(((*name).to_owned(), (around.variable)(name)?));
         let envs = VARIABLES.iter().filter_map(named).collect();
         let home_dir = around.home.map(PathBuf::from);
@@ -94,8 +93,47 @@ impl Asked {
             .with_http_send(http)
             .with_command_execute(TokioCommandExecute)
             .with_env(StaticEnv { home_dir, envs });
-        let source = source(profile, region, &context)?;
-        Some(Asked { context, source, profile: profile.name.clone(), kept: Mutex::default() })
+        let (source, place) = match source(profile, region, &context) {
+            Some(source) => (source, format!("the AWS profile '{}'", profile.name)),
+            None => {
+                let usual = DefaultCredentialProvider::builder().build();
+                (Source::Usual(Box::new(usual)), "variables, a container or a machine".to_owned())
+            }
+        };
+        Asked { context, source, place, kept: Mutex::default() }
+    }
+
+    /// What signs requests now.
+    ///
+    /// # Errors
+    ///
+    /// When nobody gives credentials.
+    pub async fn get(&self) -> Result<Credential, NoCredentials> {
+        let mut kept = self.kept.lock().await;
+        match kept.as_ref().filter(|credential| credential.is_valid()) {
+            Some(credential) => Ok(credential.clone()),
+            None => Ok(kept.insert(self.ask().await?).clone()),
+        }
+    }
+
+    async fn ask(&self) -> Result<Credential, NoCredentials> {
+        let none = |why: String, passing| NoCredentials { place: self.place.clone(), why, passing };
+        let error = match self.source.provide_credential(&self.context).await {
+            Ok(Some(credential)) => return Ok(credential),
+            Ok(None) => return Err(none("it leads to none".to_owned(), false)),
+            Err(error) => error,
+        };
+        let mut cause = std::error::Error::source(&error);
+        let mut passing = error.is_retryable();
+        while let Some(more) = cause {
+            // A role may be assumed by another one; without an answer another try may help.
+            passing |=
+                more.downcast_ref::<reqsign_core::Error>().is_some_and(reqsign_core::Error::is_retryable);
+            passing |=
+                more.downcast_ref::<reqwest::Error>().is_some_and(|e| e.is_connect() || e.is_timeout());
+            cause = more.source();
+        }
+        Err(none(chain(&error), passing))
     }
 }
 
@@ -144,62 +182,12 @@ fn source(profile: &Profile, region: &str, context: &Context) -> Option<Source> 
     Some(Source::Role(Box::new(assumed)))
 }
 
-#[async_trait]
-impl CredentialProvider for Asked {
-    type Credential = AwsCredential;
-
-    async fn get_credential(&self) -> object_store::Result<Arc<AwsCredential>> {
-        let mut kept = self.kept.lock().await;
-        if kept.as_ref().is_none_or(|credential| !credential.is_valid()) {
-            *kept = Some(self.ask().await?);
-        }
-        let Credential { access_key_id, secret_access_key, session_token, .. } =
-            kept.clone().unwrap_or_default();
-        Ok(Arc::new(AwsCredential {
-            key_id: access_key_id,
-            secret_key: secret_access_key,
-            token: session_token,
-        }))
-    }
-}
-
-impl Asked {
-    async fn ask(&self) -> object_store::Result<Credential> {
-        let path = format!("the AWS profile '{}'", self.profile);
-        let error = match self.source.provide_credential(&self.context).await {
-            Ok(Some(credential)) => return Ok(credential),
-            Ok(None) => {
-                return Err(Error::Unauthenticated { path, source: "it leads to no credentials".into() });
-            }
-            Err(error) => error,
-        };
-        let mut text = format!("no credentials by {path}: {error}");
-        let mut cause = std::error::Error::source(&error);
-        let mut passing = error.is_retryable();
-        while let Some(more) = cause {
-            text.push_str(&format!(": {more}"));
-            // A role may be assumed by another one; without an answer another try may help.
-            passing |=
-                more.downcast_ref::<reqsign_core::Error>().is_some_and(reqsign_core::Error::is_retryable);
-            passing |=
-                more.downcast_ref::<reqwest::Error>().is_some_and(|e| e.is_connect() || e.is_timeout());
-            cause = more.source();
-        }
-        Err(match passing {
-            true => Error::Generic { store: "S3", source: text.into() },
-            false => Error::Unauthenticated { path, source: text.into() },
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex as Recorded;
-
-    use purlin_ports::BlobError;
+    use std::sync::{Arc, Mutex as Recorded};
 
     use super::*;
-    use crate::object::profile;
+    use crate::aws::profile;
 
     /// A token service that gives a key to everybody, and notes who asked for what.
     #[derive(Clone, Debug, Default)]
@@ -231,7 +219,7 @@ mod tests {
         }
     }
 
-    async fn asked(config: &str, name: &str) -> (object_store::Result<Arc<AwsCredential>>, Vec<String>) {
+    async fn asked(config: &str, name: &str) -> (Result<Credential, NoCredentials>, Vec<String>) {
         let folder = tempfile::tempdir().unwrap();
         let (file, token) = (folder.path().join("config"), folder.path().join("token"));
         std::fs::write(&token, "from-the-cluster").unwrap();
@@ -239,12 +227,12 @@ mod tests {
         let path = file.to_str().unwrap().to_owned();
         let variable = |name: &str| (name == "AWS_CONFIG_FILE").then(|| path.clone());
         let around = Surroundings { variable: &variable, home: None };
-        let profile = profile::read(Some(name), &around).unwrap();
+        let profile = profile(Some(name), &around).unwrap();
         let sts = Sts::default();
-        let asked = Asked::of(&profile, "eu-west-1", &around, sts.clone()).unwrap();
-        let first = asked.get_credential().await;
+        let asked = Asked::of(&profile, "eu-west-1", &around, sts.clone());
+        let first = asked.get().await;
         if let Ok(first) = &first {
-            assert_eq!(asked.get_credential().await.unwrap(), *first, "it is kept");
+            assert_eq!(asked.get().await.unwrap().access_key_id, first.access_key_id, "it is kept");
         }
         let seen = sts.0.lock().unwrap().clone();
         (first, seen)
@@ -257,7 +245,7 @@ mod tests {
                       [profile second]\nrole_arn=arn:aws:iam::123456789012:role/second\nsource_profile=first\n\
                       external_id=ours\nrole_session_name=me\n";
         let (found, seen) = asked(config, "second").await;
-        assert_eq!(found.unwrap().key_id, "KEYKEYKEYKEYKEY2");
+        assert_eq!(found.unwrap().access_key_id, "KEYKEYKEYKEYKEY2");
         assert_eq!(seen.len(), 2, "{seen:?}");
         assert!(seen[0].starts_with("https://sts.eu-west-1.amazonaws.com/"), "{seen:?}");
         assert!(seen[0].contains("role%2Ffirst") && seen[0].contains("Credential=A/"), "{seen:?}");
@@ -273,21 +261,32 @@ mod tests {
         let config = "[profile web]\nrole_arn=arn:aws:iam::123456789012:role/web\n\
                       web_identity_token_file=TOKEN\nregion=us-east-2\n";
         let (found, seen) = asked(config, "web").await;
-        assert_eq!(found.unwrap().key_id, "KEYKEYKEYKEYKEY1");
+        assert_eq!(found.unwrap().access_key_id, "KEYKEYKEYKEYKEY1");
         assert!(seen[0].starts_with("https://sts.us-east-2.amazonaws.com/"), "{seen:?}");
         assert!(seen[0].contains("WebIdentityToken=from-the-cluster"), "{seen:?}");
     }
 
     #[tokio::test]
-    async fn a_program_prints_credentials_or_access_is_denied() {
+    async fn a_program_prints_credentials_or_there_are_none() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), r#"{"Version":1,"AccessKeyId":"P","SecretAccessKey":"s"}"#).unwrap();
         let good = format!("[profile p]\ncredential_process=cat {}\n", file.path().display());
         let (found, _) = asked(&good, "p").await;
-        assert_eq!(found.unwrap().key_id, "P");
+        assert_eq!(found.unwrap().access_key_id, "P");
         let (found, _) = asked("[profile p]\ncredential_process=/no/such/program\n", "p").await;
-        let error = crate::object::errors::plain(&found.unwrap_err());
-        assert!(matches!(error, BlobError::Denied(_)), "{error:?}");
-        assert!(error.to_string().contains("the AWS profile 'p'"), "{error}");
+        let error = found.unwrap_err();
+        assert!(!error.passing && error.place == "the AWS profile 'p'", "{error}");
+    }
+
+    #[tokio::test]
+    async fn without_a_profile_variables_count() {
+        let variables = [("AWS_ACCESS_KEY_ID", "V"), ("AWS_SECRET_ACCESS_KEY", "s"), ("AWS_PROFILE", "gone")];
+        let variable = |name: &str| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        };
+        let around = Surroundings { variable: &variable, home: None };
+        let found = Asked::of(&profile(None, &around).unwrap(), "eu-west-1", &around, Sts::default());
+        assert_eq!(found.get().await.unwrap().access_key_id, "V");
+        assert_eq!(profile(Some("gone"), &around).err().unwrap().code, "aws-profile", "a URL counts more");
     }
 }
