@@ -81,7 +81,9 @@ impl Builder<'_> {
             Event::Scalar(text, style, anchor, tag) => {
                 let style = scalar_style(style);
                 let end = self.scalar_end(start, end, style);
-                let scalar = Scalar { text: text.into_owned(), style };
+                let mut text = text.into_owned();
+                text.shrink_to_fit();
+                let scalar = Scalar { text, style };
                 let node = Node {
                     content: Content::Scalar(scalar),
                     tag: tag.as_deref().and_then(tag_text),
@@ -140,12 +142,15 @@ impl Builder<'_> {
         let Some(frame) = self.frames.pop() else { return Ok(()) };
         let bracket = self.source.text[closing..].starts_with([']', '}']) && frame.bracketed;
         let own_bracket = bracket && self.opens_with_bracket(frame.start);
+        // Most are small and there are many, so that room for more would be most of the tree.
         let (content, last) = match frame.kind {
-            FrameKind::Sequence(items) => {
+            FrameKind::Sequence(mut items) => {
+                items.shrink_to_fit();
                 let last = items.last().map(|item| item.location.end.offset);
                 (Content::Sequence(items), last)
             }
-            FrameKind::Mapping { entries, .. } => {
+            FrameKind::Mapping { mut entries, .. } => {
+                entries.shrink_to_fit();
                 let last = entries.last().map(|entry| entry.value.location.end.offset);
                 (self.merged_mapping(entries)?, last)
             }
