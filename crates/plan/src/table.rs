@@ -529,7 +529,10 @@ impl Planner {
 
     pub(crate) fn settle(&mut self, res: ResId, phase: Phase) {
         debug_assert!(phase.is_settled());
-        self.get_mut(res).phase = phase;
+        let resource = self.get_mut(res);
+        resource.phase = phase;
+        // Nobody asks for them any more, and those of all resources together are as large as the program.
+        resource.goal.inputs = Arc::default();
         self.unsettled.remove(&res);
         if self.settings.mode == Mode::Import {
             let urn = self.get(res).urn.clone();
