@@ -88,7 +88,10 @@ pub(crate) async fn bind(
     let loaded: Loaded = wanted.into_iter().zip(schemas).collect();
 
     let mut problems = Vec::new();
-    let mut bindings = Bindings::default();
+    let mut bindings = Bindings {
+        resources: Vec::with_capacity(resource_places.len()),
+        functions: Vec::with_capacity(function_places.len()),
+    };
     // Most resources of a program are of few types.
     let mut paths: HashMap<*const ResourceSchema, Arc<[String]>> = HashMap::new();
     for place in &resource_places {

@@ -68,7 +68,9 @@ impl Parser {
                     }
                 }
                 "resources" => {
-                    for (key, node) in self.mapping(node, "resources") {
+                    let resources = self.mapping(node, "resources");
+                    program.resources.reserve_exact(resources.len());
+                    for (key, node) in resources {
                         program.resources.extend(self.resource(key, node));
                     }
                 }

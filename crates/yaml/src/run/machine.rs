@@ -349,6 +349,8 @@ struct Machine<'a> {
     references: HashMap<Urn, PropertyMap>,
     waiting: Vec<usize>,
     dependents: Vec<Vec<usize>>,
+    /// How many of a step's dependents have not ended.
+    readers: Vec<usize>,
     ready: BinaryHeap<Reverse<usize>>,
     failed: Vec<bool>,
     outputs: PropertyMap,
@@ -365,6 +367,7 @@ impl<'a> Machine<'a> {
         }
         let waiting: Vec<usize> = steps.iter().map(|step| step.needs.len()).collect();
         let ready = (0..steps.len()).filter(|at| waiting[*at] == 0).map(Reverse).collect();
+        let readers = dependents.iter().map(Vec::len).collect();
         Machine {
             failed: vec![false; steps.len()],
             store,
@@ -374,6 +377,7 @@ impl<'a> Machine<'a> {
             references: HashMap::new(),
             waiting,
             dependents,
+            readers,
             ready,
             outputs: PropertyMap::new(),
         }
@@ -447,8 +451,18 @@ impl<'a> Machine<'a> {
         true
     }
 
+    /// A step ended well. Its value is kept only while there are steps that may read it: the outputs of
+    /// all resources would be a second copy of the state.
     fn complete(&mut self, step: usize, value: Tracked) {
-        self.store.values[step] = Some(value);
+        for need in &self.store.graph.steps[step].needs {
+            self.readers[*need] -= 1;
+            if self.readers[*need] == 0 {
+                self.store.values[*need] = None;
+            }
+        }
+        if self.readers[step] > 0 {
+            self.store.values[step] = Some(value);
+        }
         for dependent in &self.dependents[step] {
             self.waiting[*dependent] -= 1;
             if self.waiting[*dependent] == 0 && !self.failed[*dependent] {
