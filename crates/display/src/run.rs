@@ -1,14 +1,14 @@
 //! What has happened so far in an operation, as lines and trees need it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use purlin_diag::Severity;
-use purlin_model::PropertyMap;
 use purlin_model::event::{EngineEvent, StepOp, StepView};
 use purlin_model::policy::{PolicyRepair, PolicyVerdict};
 use purlin_model::urn::{STACK_TYPE, Urn};
+use purlin_model::{PropertyMap, QuickMap};
 
 use crate::ops;
 use crate::options::Options;
@@ -68,7 +68,7 @@ pub(crate) struct Run {
     pub(crate) options: Options,
     /// The root stack's row stands first.
     pub(crate) rows: Vec<Row>,
-    index: HashMap<Urn, usize>,
+    index: QuickMap<Urn, usize>,
     pub(crate) sames: u64,
     pub(crate) failed: bool,
     pub(crate) over: bool,
@@ -88,7 +88,7 @@ impl Run {
         Run {
             rows: vec![Row::new(urn, true)],
             options,
-            index: HashMap::new(),
+            index: QuickMap::default(),
             sames: 0,
             failed: false,
             over: false,

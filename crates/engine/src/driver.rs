@@ -6,7 +6,7 @@ use std::sync::Arc;
 use purlin_diag::Diagnostic;
 use purlin_model::autonaming::Autonaming;
 use purlin_model::event::{EngineEvent, OperationResult, StepOp};
-use purlin_model::{OperationKind, PropertyMap, ResourceState, Snapshot, Urn};
+use purlin_model::{OperationKind, PropertyMap, QuickMap, ResourceState, Snapshot, Urn};
 use purlin_plan::{Existence, Input, Planner, RefreshScope, Registration, ResId, Rule, StepOutcome, Ticket};
 use purlin_ports::{MonitorError, PolicyPack, ResourceMonitor, RunOutcome, UpdateOutcome};
 use tokio::sync::mpsc;
@@ -56,12 +56,12 @@ pub(crate) struct Driver {
     /// Calls that wait until what they depend on is no longer on its way.
     pub(crate) asked_for: Vec<(Vec<Urn>, Answer<bool>)>,
     pub(crate) autonaming: Option<Arc<Autonaming>>,
-    pub(crate) works: HashMap<ResId, Work>,
+    pub(crate) works: QuickMap<ResId, Work>,
     pub(crate) comparisons: Comparisons,
-    pub(crate) waiting: HashMap<Ticket, Waiting>,
+    pub(crate) waiting: QuickMap<Ticket, Waiting>,
     next_ticket: u32,
     /// What registrations that ended well answer: outputs, and whether they are unknown.
-    pub(crate) results: HashMap<ResId, Arc<PropertyMap>>,
+    pub(crate) results: QuickMap<ResId, Arc<PropertyMap>>,
     /// What was done to components, whose outputs are still to come.
     pub(crate) component_ops: HashMap<Urn, StepOp>,
     /// Hooks of components that are called when their outputs have come.
@@ -112,11 +112,11 @@ impl Engine {
             packs: Arc::new([]),
             asked_for: Vec::new(),
             autonaming: settings.plan.autonaming.clone(),
-            works: HashMap::new(),
+            works: QuickMap::default(),
             comparisons: Comparisons::default(),
-            waiting: HashMap::new(),
+            waiting: QuickMap::default(),
             next_ticket: 0,
-            results: HashMap::new(),
+            results: QuickMap::default(),
             component_ops: HashMap::new(),
             component_hooks: HashMap::new(),
             stack_outputs: None,

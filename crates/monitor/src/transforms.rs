@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use purlin_model::{PropertyMap, Urn};
+use purlin_model::{PropertyMap, QuickMap, Urn};
 use purlin_wire::calls::{from_program, to_program};
 use purlin_wire::pulumirpc::{
     Callback, TransformInvokeOptions, TransformInvokeRequest, TransformInvokeResponse, TransformRequest,
@@ -25,7 +25,7 @@ pub(crate) struct Transforms {
     callbacks: Arc<Callbacks>,
     stack: RwLock<Vec<Callback>>,
     invoke: RwLock<Vec<Callback>>,
-    lineage: RwLock<HashMap<Urn, (Option<Urn>, Own)>>,
+    lineage: RwLock<QuickMap<Urn, (Option<Urn>, Own)>>,
     /// Transforms of components that a plugin constructs, kept for when the plugin registers them.
     pending: Mutex<HashMap<String, Own>>,
 }
