@@ -134,7 +134,7 @@ impl Styled {
             self.0.pop();
         }
         self.fit(limit);
-        let mut out = String::new();
+        let mut out = String::with_capacity(self.0.iter().map(|(_, text)| text.len()).sum());
         for (tone, text) in &self.0 {
             put(&mut out, colors, *tone, text);
         }

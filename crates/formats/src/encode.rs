@@ -19,6 +19,9 @@ use crate::text::{Escape, ObjectWriter, push_number, push_string};
 /// How deep values may be nested: as deep as can be read back.
 pub const MAX_DEPTH: usize = 120;
 
+/// Room for most bags, so that few of them grow from nothing step by step.
+const BAG: usize = 512;
+
 /// What is shown in the place of a secret.
 pub const MASK: &str = "[secret]";
 
@@ -161,7 +164,7 @@ struct Encoder<'p> {
 
 impl<'p> Encoder<'p> {
     fn new(mode: Mode<'p>, escape: Escape) -> Self {
-        Encoder { out: String::new(), secrets: Vec::new(), bytes: false, mode, escape }
+        Encoder { out: String::with_capacity(BAG), secrets: Vec::new(), bytes: false, mode, escape }
     }
 
     fn done(self) -> BagEncoder {

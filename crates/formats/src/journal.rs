@@ -218,10 +218,13 @@ impl<'s> ObjectParser<'s> for InfoParser {
     }
 }
 
+/// Room for the line of most entries, so that few of them grow from nothing step by step.
+const LINE: usize = 2048;
+
 /// The line of an entry, without its mark and its line break. Bags in it must be sealed. What begins is written
 /// without its stack trace.
 pub fn encode_entry(entry: &Entry) -> Result<String, Diagnostic> {
-    let mut out = String::new();
+    let mut out = String::with_capacity(LINE);
     let mut line = ObjectWriter::begin(&mut out, Escape::Plain);
     match entry {
         Entry::Begin { op, kind, resource } => {
