@@ -272,7 +272,7 @@ impl Planner {
                 };
                 self.delete_first(slot, &along, cause);
             }
-            self.await_twins(&along);
+            self.await_more(&along, &slots);
             let facts = self.facts_of_root(active.root);
             self.create_after_delete(active.root, active.old, facts);
         }

@@ -1,10 +1,10 @@
 //! Deletes after the program.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use purlin_model::Slot;
 use purlin_model::event::StepOp;
+use purlin_model::{Slot, Urn};
 
 use crate::along::Along;
 use crate::decide::StepSeed;
@@ -74,17 +74,14 @@ impl Planner {
                 continue;
             };
             if along.taker(slot).is_some() {
-                // What it needs and goes before it waits at least for what goes before both.
+                // Until it has a step it stands for what has to go before it and what takes it along.
                 if steps[number].is_none() {
                     steps[number] = Some(self.steps.add_gate(&steps_of(&steps, dependents).collect()));
                 }
                 continue;
             }
-            let taken = along.all_taken(slot);
-            let needed = taken.iter().flat_map(|taken| graph.dependents_of(*taken));
-            let needed: Vec<u32> = needed.copied().collect();
-            let mut wait: BTreeSet<StepId> = steps_of(&steps, &needed).collect();
-            for slot in [slot].into_iter().chain(taken) {
+            let mut wait = BTreeSet::new();
+            for slot in [slot].into_iter().chain(along.all_taken(slot)) {
                 wait.extend(steps_of(&steps, graph.dependents_of(slot)));
                 // What takes it along goes first, and so does some of what it needs.
                 let first = along.needs(slot).iter().copied().chain(along.taker(slot));
@@ -98,7 +95,40 @@ impl Planner {
                 }
             }
         }
-        self.await_twins(&along);
+        self.await_more(&along, &slots);
+    }
+
+    /// Has deletes wait for others that the order of the list does not tell of. What goes along with a state
+    /// keeps nothing of that from being heeded.
+    pub(crate) fn await_more(&mut self, along: &Along, slots: &[Slot]) {
+        let copies = self.later_copies(slots);
+        if copies.is_empty() && along.twins.is_empty() {
+            return;
+        }
+        let step = |slot| self.delete_under_way(slot);
+        let loose = along.loose().filter(|(_, need)| !self.entry(*need).state.is_provider());
+        let loose = loose.filter_map(|(slot, need)| step(slot).zip(step(need))).collect();
+        self.await_twins(&along.twins, &loose);
+        for (copy, user) in copies {
+            if let Some((copy, user)) = self.delete_under_way(copy).zip(self.delete_under_way(user)) {
+                self.steps.wait_unless_awaited(copy, user, &loose);
+            }
+        }
+    }
+
+    /// Old copies that stand after others which refer to them, each with such a one: that was left alone for
+    /// a while before it was replaced, too.
+    fn later_copies(&self, slots: &[Slot]) -> Vec<(Slot, Slot)> {
+        let mut waits: Vec<(Slot, Slot)> = Vec::new();
+        let mut later: HashMap<&Urn, Vec<Slot>> = HashMap::new();
+        for slot in slots.iter().filter(|slot| self.entry(**slot).state.delete) {
+            let state = &self.entry(*slot).state;
+            let needed: BTreeSet<&Urn> = state.references().map(|urn| self.new_name(urn)).collect();
+            let copies = needed.into_iter().filter_map(|urn| later.get(urn)).flatten();
+            waits.extend(copies.map(|copy| (*copy, *slot)));
+            later.entry(&state.urn).or_default().push(*slot);
+        }
+        waits
     }
 
     /// A delete at the end of a run.

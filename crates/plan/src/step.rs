@@ -137,30 +137,39 @@ impl Steps {
         dropped
     }
 
-    /// What waits for a step waits for another as well, but for what that one waits for itself. Where it
-    /// does so only by way of waits that are loose, these give in: of each pair the second waits for the
-    /// first.
+    /// What waits for a step waits for another as well, but for what that one waits for itself.
     pub(crate) fn wait_also(&mut self, first: StepId, then: StepId, loose: &BTreeSet<(StepId, StepId)>) {
-        if !self.is_open(then) {
-            return;
-        }
         let none = BTreeSet::new();
         for follower in self.followers.get(&first).cloned().unwrap_or_default() {
             let is_loose = loose.iter().any(|(awaited, _)| *awaited == follower);
-            let without = if is_loose { &none } else { loose };
-            let waits = self.followers.get(&then).is_some_and(|all| all.contains(&follower));
-            if waits || self.leads_to(follower, then, without) {
-                continue;
+            self.wait_unless_awaited(follower, then, if is_loose { &none } else { loose });
+        }
+    }
+
+    /// A step waits for another as well, unless that one waits for it. Where it does so only by way of
+    /// waits that are loose, these give in: of each pair the second waits for the first.
+    pub(crate) fn wait_unless_awaited(
+        &mut self,
+        step: StepId,
+        other: StepId,
+        loose: &BTreeSet<(StepId, StepId)>,
+    ) {
+        let waits = self.followers.get(&other).is_some_and(|all| all.contains(&step));
+        if waits || !self.is_open(other) || self.leads_to(step, other, loose) {
+            return;
+        }
+        let none = BTreeSet::new();
+        for (awaited, waiter) in loose {
+            if self.leads_to(step, *awaited, &none) && self.leads_to(*waiter, other, &none) {
+                self.wait_no_more(*waiter, *awaited);
             }
-            for (awaited, waiter) in without {
-                if self.leads_to(follower, *awaited, &none) && self.leads_to(*waiter, then, &none) {
-                    self.wait_no_more(*waiter, *awaited);
-                }
-            }
-            if let Some((_, count)) = self.waiting.get_mut(&follower) {
-                *count += 1;
-                self.followers.entry(then).or_default().push(follower);
-            }
+        }
+        if let Some(ready) = self.ready.remove(&step) {
+            self.waiting.insert(step, (Waiter::Step(ready), 0));
+        }
+        if let Some((_, count)) = self.waiting.get_mut(&step) {
+            *count += 1;
+            self.followers.entry(other).or_default().push(step);
         }
     }
 

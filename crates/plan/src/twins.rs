@@ -1,12 +1,12 @@
 //! States about one real thing: one of them was taken over by the id that the other has. While one of
 //! them stays, the thing does too; where all go, one of them calls the provider.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use purlin_diag::Diagnostic;
 use purlin_model::{ProviderRef, ResourceState, Slot};
 
-use crate::along::Along;
+use crate::step::StepId;
 use crate::table::{Fate, Planner};
 
 /// Of states that are to be deleted, those for which no provider is called.
@@ -107,6 +107,11 @@ impl Twins {
         self.spared.contains_key(&slot)
     }
 
+    /// Whether a provider is called for each.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.spared.is_empty()
+    }
+
     /// States that are forgotten, each with the one that calls the provider for it, in some fixed order.
     fn forgotten(&self) -> Vec<(Slot, Slot)> {
         let mut all: Vec<(Slot, Slot)> = self.spared.iter().map(|(slot, first)| (*slot, *first)).collect();
@@ -131,21 +136,12 @@ impl Planner {
     }
 
     /// What a state needs that is only forgotten stays until its thing has gone with another state, unless
-    /// that one, which is the newer, says that it is needed there. What goes along with what stays needs
-    /// the thing less.
-    pub(crate) fn await_twins(&mut self, along: &Along) {
-        let forgotten = along.twins.forgotten();
-        if forgotten.is_empty() {
-            return;
-        }
-        let loose = along.loose();
-        let loose = loose.filter(|(_, need)| !self.entry(*need).state.is_provider());
-        let step = |slot| self.delete_under_way(slot);
-        let loose = loose.filter_map(|(follower, need)| step(follower).zip(step(need))).collect();
-        for (slot, first) in forgotten {
+    /// that one, which is the newer, says that it is needed there.
+    pub(crate) fn await_twins(&mut self, twins: &Twins, loose: &BTreeSet<(StepId, StepId)>) {
+        for (slot, first) in twins.forgotten() {
             let steps = self.delete_under_way(slot).zip(self.delete_under_way(first));
             if let Some((forgotten, deleted)) = steps {
-                self.steps.wait_also(forgotten, deleted, &loose);
+                self.steps.wait_also(forgotten, deleted, loose);
             }
         }
     }

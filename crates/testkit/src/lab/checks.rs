@@ -296,7 +296,7 @@ fn doubles(acts: &[Act], shared: &BTreeSet<&str>, found: &mut Vec<String>) {
 /// Nothing is deleted while something still depends on it.
 fn overtakes(before: &Snapshot, ran: &Ran, found: &mut Vec<String>) {
     let acts = &ran.acts;
-    // What is deleted for a replacement may go before what depends on it and stays.
+    // What is deleted before its replacement may go before what depends on it and stays.
     let replaced: BTreeSet<&str> = ran
         .events
         .iter()
@@ -318,8 +318,9 @@ fn overtakes(before: &Snapshot, ran: &Ran, found: &mut Vec<String>) {
     let managed: BTreeMap<&str, &ResourceState> =
         managed.map(|state| (state.id.as_str(), &**state)).collect();
     // What an operation wrote may have let go of it.
-    let latest = |id: &str| known(before, &ran.entries).filter(|state| state.id == id).last();
-    let still = |id: &str, urn: &Urn| latest(id).is_none_or(|state| refers(state, urn));
+    let of_id = |id| known(before, &ran.entries).filter(move |state| state.id == id);
+    let still = |id, urn| of_id(id).last().is_none_or(|state| refers(state, urn));
+    let latest = |id| of_id(id).filter(|state| !state.external).last();
     let of_urn = |urn: &Urn| before.resources.iter().filter(|state| state.urn == *urn).count();
     let silent = silent(before, ran);
     for delete in acts.iter().filter(|act| act.kind == OperationKind::Deleting && act.effect) {
@@ -327,16 +328,19 @@ fn overtakes(before: &Snapshot, ran: &Ran, found: &mut Vec<String>) {
         else {
             continue;
         };
-        if replaced.contains(delete.id.as_str()) {
+        let first = |act: &&Act| act.kind == OperationKind::Creating && act.urn == gone.urn && act.effect;
+        let last = acts.iter().find(first).is_some_and(|create| create.ended <= delete.started);
+        if replaced.contains(delete.id.as_str()) && !last {
             continue;
         }
         let changes = |act: &&Act| act.kind != OperationKind::Creating && act.id != delete.id;
         for act in acts.iter().filter(changes) {
             let depends = managed.get(act.id.as_str()).is_some_and(|state| {
                 let updates = act.kind == OperationKind::Updating;
-                let refers = refers(state, &gone.urn) && (updates || still(&act.id, &gone.urn));
+                let refers = refers(state, &gone.urn) && (updates || still(act.id.as_str(), &gone.urn));
                 refers
-                    || !updates && latest(&act.id).is_some_and(|state| by_way_of(&silent, state, &gone.urn))
+                    || !updates
+                        && latest(act.id.as_str()).is_some_and(|state| by_way_of(&silent, state, &gone.urn))
             });
             if depends && delete.started < act.ended && !says_the_opposite(before, gone, &act.id) {
                 found.push(format!("'{}' was deleted before '{}', which depends on it", delete.id, act.id));
@@ -365,14 +369,16 @@ fn silent<'a>(before: &'a Snapshot, ran: &'a Ran) -> BTreeMap<&'a Urn, &'a Resou
     alone.map(|state| (&state.urn, state)).collect()
 }
 
-/// Whether a state refers to a name by way of others.
+/// Whether a state refers to a name by way of others, among them its provider, or needs what goes along with
+/// what has that name.
 fn by_way_of(others: &BTreeMap<&Urn, &ResourceState>, state: &ResourceState, urn: &Urn) -> bool {
     let mut seen: BTreeSet<&Urn> = BTreeSet::new();
     let mut work = vec![state];
     while let Some(state) = work.pop() {
+        let served = |name: &Urn| state.provider.as_ref().is_some_and(|provider| provider.urn() == name);
         for (name, other) in others {
-            if refers(state, name) && seen.insert(name) {
-                if refers(other, urn) {
+            if (refers(state, name) || served(name)) && seen.insert(name) {
+                if refers(other, urn) || other.deleted_with.as_ref() == Some(urn) {
                     return true;
                 }
                 work.push(other);
