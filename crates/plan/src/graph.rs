@@ -72,6 +72,7 @@ impl StateGraph {
         let mut by_urn: HashMap<&Urn, Vec<u32>> = HashMap::new();
         let mut below: HashMap<&Urn, Below> = HashMap::new();
         let mut parents: HashMap<&Urn, &Urn> = HashMap::new();
+        let mut components: HashSet<&Urn> = HashSet::new();
         for (slot, state, names, references) in states {
             let mut needs: Vec<u32> = Vec::new();
             for urn in references {
@@ -87,9 +88,13 @@ impl StateGraph {
                 if let Some(parent) = &state.parent {
                     parents.insert(name, parent);
                 }
+                if !state.custom {
+                    components.insert(name);
+                }
             }
             let ancestors = std::iter::successors(state.parent.as_ref(), |urn| parents.get(urn).copied());
-            for urn in ancestors.take(DEPTH).filter(|urn| urn.ty() != STACK_TYPE) {
+            let ancestors = ancestors.take(DEPTH).filter(|urn| urn.ty() != STACK_TYPE);
+            for urn in ancestors.filter(|urn| components.contains(urn)) {
                 below.entry(urn).or_default().fresh.push(node);
             }
         }
