@@ -24,6 +24,8 @@ pub struct YamlHost {
     schemas: Arc<dyn SchemaSource>,
     engine_version: Version,
     fetch: Option<purlin_assets::SharedFetch>,
+    /// A file that was read already, and its tree.
+    file: Mutex<Option<(PathBuf, Node)>>,
     /// The program that was asked for its packages, kept for its run.
     read: Mutex<Option<Read>>,
 }
@@ -42,13 +44,23 @@ impl YamlHost {
     /// A host that takes schemas from a source. The version is the one that a program's
     /// `requiredVersion` is compared with.
     pub fn new(schemas: Arc<dyn SchemaSource>, engine_version: Version) -> Self {
-        YamlHost { schemas, engine_version, fetch: None, read: Mutex::default() }
+        YamlHost { schemas, engine_version, fetch: None, file: Mutex::default(), read: Mutex::default() }
     }
 
     /// The host with a way to fetch assets at addresses of the network.
     #[must_use]
     pub fn with_fetch(self, fetch: purlin_assets::SharedFetch) -> Self {
         YamlHost { fetch: Some(fetch), ..self }
+    }
+
+    /// The host with what was read of a file: a program that is in it is not read again.
+    #[must_use]
+    pub fn with_tree(self, path: PathBuf, tree: Node) -> Self {
+        YamlHost { file: Mutex::new(Some((path, tree))), ..self }
+    }
+
+    fn read_program(&self, info: &ProgramInfo) -> Result<Result<Read, Vec<Diagnostic>>, Diagnostic> {
+        Read::new(info, self.file.lock().unwrap_or_else(PoisonError::into_inner).take())
     }
 }
 
@@ -66,7 +78,8 @@ struct Source {
 }
 
 impl Source {
-    fn read(info: &ProgramInfo) -> Result<Source, Diagnostic> {
+    /// Reads the program's file, unless it is the one whose tree is known.
+    fn read(info: &ProgramInfo, mut known: Option<(PathBuf, Node)>) -> Result<Source, Diagnostic> {
         if let Some(PropertyValue::String(_)) = info.options.get("compiler") {
             return Err(Diagnostic::error("yaml-compiler", "the runtime option compiler is not supported")
                 .with_hint("write the compiler's output to Main.yaml and leave the option out"));
@@ -74,6 +87,11 @@ impl Source {
         let folder = &info.program_directory;
         for name in FILES {
             let path = folder.join(name);
+            let shown = relative(&path, &info.root_directory);
+            if let Some((_, mut root)) = known.take_if(|(file, _)| *file == path) {
+                root.name_file(&shown.into());
+                return Ok(Source { path, root });
+            }
             let bytes = match std::fs::read(&path) {
                 Ok(bytes) => bytes,
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
@@ -81,7 +99,6 @@ impl Source {
             };
             let text = String::from_utf8(bytes).map_err(|_| unreadable(&path, "it is not text in UTF-8"))?;
             let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-            let shown = relative(&path, &info.root_directory);
             let root = yaml::parse_as(Format::of_path(&path)?, &shown, text)?;
             return Ok(Source { path, root });
         }
@@ -93,8 +110,11 @@ impl Source {
 
 impl Read {
     /// Reads a program. What is wrong in a file that can be read is a list.
-    fn new(info: &ProgramInfo) -> Result<Result<Read, Vec<Diagnostic>>, Diagnostic> {
-        let source = Source::read(info)?;
+    fn new(
+        info: &ProgramInfo,
+        known: Option<(PathBuf, Node)>,
+    ) -> Result<Result<Read, Vec<Diagnostic>>, Diagnostic> {
+        let source = Source::read(info, known)?;
         let locks = PackageLocks::read(&info.program_directory, &source.root)?;
         // Large programs have large trees, and from here on the parsed program is enough.
         Ok(YamlProgram::parse(&source.root).map(|(program, warnings)| Read {
@@ -140,7 +160,7 @@ impl LanguageHost for YamlHost {
     }
 
     async fn required_packages(&self, program: &ProgramInfo) -> Result<Vec<PackageDescriptor>, Diagnostic> {
-        let read = Read::new(program)?.map_err(first_error)?;
+        let read = self.read_program(program)?.map_err(first_error)?;
         let packages = read.program.required_packages(&read.locks);
         *self.read.lock().unwrap_or_else(PoisonError::into_inner) = Some(read);
         Ok(packages)
@@ -150,7 +170,7 @@ impl LanguageHost for YamlHost {
         let info = &request.program;
         let known = self.read.lock().unwrap_or_else(PoisonError::into_inner).take();
         let known = known.filter(|known| known.folder == info.program_directory);
-        let read = match known.map_or_else(|| Read::new(info), |known| Ok(Ok(known))) {
+        let read = match known.map_or_else(|| self.read_program(info), |known| Ok(Ok(known))) {
             Ok(Ok(read)) => read,
             Ok(Err(problems)) => {
                 report_all(request.monitor.as_ref(), &problems);

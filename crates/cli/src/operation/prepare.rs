@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use purlin_diag::Diagnostic;
 use purlin_languages::HostSettings;
@@ -13,6 +13,7 @@ use purlin_model::{PackageDescriptor, PropertyMap, PropertyValue};
 use purlin_plan::Mode;
 use purlin_ports::{DeploymentInfo, LanguageHost, ProgramInfo};
 use purlin_project::config::{ConfigInput, ConfigTarget, NamingContext, ResolvedConfig, Validation, resolve};
+use purlin_project::yaml::Node;
 use purlin_project::{Project, StackSettings, Value};
 
 use crate::config_values::ConfigSecrets;
@@ -35,6 +36,8 @@ pub(crate) struct Prepared<'c> {
     pub(crate) secrets_provider: Option<SecretsProvider>,
     /// The update plan that is followed, where it isn't read from a file.
     pub(crate) plan: Option<Arc<UpdatePlan>>,
+    /// What was read of the project file, for the first run of a program that is in it.
+    pub(crate) tree: Mutex<Option<Node>>,
 }
 
 impl<'c> Prepared<'c> {
@@ -44,10 +47,9 @@ impl<'c> Prepared<'c> {
         mode: Mode,
     ) -> Result<Prepared<'c>, CommandError> {
         let mut target = context.stack(flags.common.stack.as_deref())?;
-        if let Some(project) = &mut target.project {
-            // What an operation needs of the project file has been read; YAML programs are large.
-            project.forget_text();
-        }
+        // What an operation needs of the project file has been read; YAML programs are large.
+        let tree = target.project.as_mut().map(Project::take_tree);
+        let tree = tree.filter(|_| mode == Mode::Update || flags.run_program);
         let project = target.project()?;
         if let Some(range) = &project.required_version {
             purlin_project::check_required_version(range, COMPATIBLE_VERSION)?;
@@ -86,6 +88,7 @@ impl<'c> Prepared<'c> {
             host_settings,
             secrets_provider,
             plan: None,
+            tree: Mutex::new(tree),
         })
     }
 

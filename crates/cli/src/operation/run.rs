@@ -1,7 +1,7 @@
 //! One run of an operation: services up, engine run, everything down again.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::Duration;
 
 use purlin_diag::Diagnostic;
@@ -165,9 +165,15 @@ impl Prepared<'_> {
         )?);
         schemas.set_host(Arc::clone(&plugins) as Arc<dyn ProviderHost>);
         let host: Arc<dyn LanguageHost> = match project.runtime.name.as_str() {
-            "yaml" => Arc::new(
-                YamlHost::new(schemas, compatible_version()).with_fetch(crate::operation::fetch::fetcher()),
-            ),
+            "yaml" => {
+                let host = YamlHost::new(schemas, compatible_version());
+                let host = host.with_fetch(crate::operation::fetch::fetcher());
+                let tree = self.tree.lock().unwrap_or_else(PoisonError::into_inner).take();
+                Arc::new(match tree {
+                    Some(tree) => host.with_tree(project.path.clone(), tree),
+                    None => host,
+                })
+            }
             other => {
                 let host = purlin_languages::host_for(other, Arc::clone(&self.host_settings));
                 host.map_err(|mut problem| {

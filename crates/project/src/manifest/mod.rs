@@ -115,10 +115,17 @@ impl Project {
         if check.problems.is_empty() { Ok(project) } else { Err(check.problems) }
     }
 
-    /// Forgets the tree of the file, which for a YAML program holds the whole program. The settings
+    /// Gives the tree of the file away, which for a YAML program holds the whole program. The settings
     /// that were read from it stay.
-    pub fn forget_text(&mut self) {
-        self.root.content = crate::yaml::Content::Sequence(Vec::new());
+    pub fn take_tree(&mut self) -> Node {
+        let empty = Node {
+            content: yaml::Content::Sequence(Vec::new()),
+            tag: None,
+            location: self.root.location.clone(),
+            aliased: false,
+            flow: false,
+        };
+        std::mem::replace(&mut self.root, empty)
     }
 
     /// The directory of the manifest.

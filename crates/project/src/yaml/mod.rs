@@ -8,6 +8,7 @@ mod place;
 mod scalar;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use purlin_diag::{Diagnostic, Span};
 
@@ -113,6 +114,19 @@ pub struct Node {
 }
 
 impl Node {
+    /// Names the file that the tree was read from anew.
+    pub fn name_file(&mut self, file: &Arc<str>) {
+        self.location.file = Arc::clone(file);
+        match &mut self.content {
+            Content::Scalar(_) => {}
+            Content::Sequence(items) => items.iter_mut().for_each(|item| item.name_file(file)),
+            Content::Mapping(entries) => entries.iter_mut().for_each(|entry| {
+                entry.key.name_file(file);
+                entry.value.name_file(file);
+            }),
+        }
+    }
+
     /// The stretch of the file that the node covers.
     pub fn span(&self) -> Span {
         self.location.span()
