@@ -170,11 +170,23 @@ impl Calls {
         compared.await.map(drop)
     }
 
+    /// A refresh compares what it reads with what the program wants, by the provider.
     async fn read(&self, existing: &[Existing]) -> Result<(), Problem> {
         let reads = self.for_each(existing.to_vec(), |provider, resource| async move {
             let context = context(&resource);
-            let Existing { inputs, id, outputs, .. } = resource;
-            provider.read(ReadArgs { context, id, inputs, outputs }).await?;
+            let Existing { urn, inputs, id, outputs } = resource;
+            let args = ReadArgs { context, id: id.clone(), inputs: Arc::clone(&inputs), outputs };
+            let found = provider.read(args).await?;
+            let args = DiffArgs {
+                urn,
+                id,
+                old_inputs: found.inputs.map_or_else(|| Arc::clone(&inputs), Arc::new),
+                old_outputs: Arc::new(found.outputs.unwrap_or_default()),
+                new_inputs: inputs,
+                ignore_changes: Vec::new(),
+                preview: false,
+            };
+            provider.diff(args).await?;
             Ok(())
         });
         reads.await.map(drop)
