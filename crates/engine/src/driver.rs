@@ -513,6 +513,8 @@ impl Driver {
             StepOutcome::Done(_) => {
                 if self.counts(end, op) {
                     self.recorder.count(op);
+                } else if !planning && matches!(op, StepOp::CreateReplacement | StepOp::ImportReplacement) {
+                    self.recorder.count(StepOp::Replace);
                 }
                 // A component's outputs come when it registers them.
                 let custom = end.new.as_ref().or(end.old.as_ref()).is_some_and(|o| o.state.custom);

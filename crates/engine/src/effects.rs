@@ -201,7 +201,10 @@ impl Driver {
         let new = step.draft.as_ref().map(|draft| planned(draft, &inputs));
         let planning = self.calls.info.dry_run;
         let view = step_view(step, step.op, old.as_ref(), new.as_ref());
-        self.recorder.count(step.op);
+        // What is only foreseen counts; else a replacement counts when it is there.
+        if planning {
+            self.recorder.count(step.op);
+        }
         self.calls.ports.events.emit(EngineEvent::ResourcePre { step: view.clone(), planning });
         self.calls.ports.events.emit(EngineEvent::ResourceOutputs { step: view, planning });
     }
