@@ -192,7 +192,7 @@ async fn nothing_is_folded_on_a_checkpoint_that_was_changed() {
 async fn a_journal_of_an_earlier_life_of_the_stack_is_not_folded() {
     let (world, store) = deployed(&["a"]).await;
     dies(&world, "here", 7).await;
-    let journal = world.read(&format!("{OWN}/journal.2.jsonl"));
+    let journal = world.lines(&format!("{OWN}/journal.2.jsonl"));
     store.cancel(&id()).await.unwrap();
     let checkpoint = world.read(FILE);
     store.remove(&id(), true).await.unwrap();
@@ -247,10 +247,11 @@ async fn a_torn_line_is_as_if_it_had_not_been_written() {
     let (world, store) = deployed(&["a"]).await;
     dies(&world, "here", 7).await;
     let path = format!("{OWN}/journal.2.jsonl");
-    let text = world.read(&path);
+    let text = world.lines(&path);
     let last = text.trim_end().rfind('\n').unwrap() + 1;
-    for cut in last..text.len() {
-        world.write(&path, &text[..cut]);
+    let rooms = ["", "\0\0\0\0"];
+    for (cut, room) in (last..text.len()).flat_map(|cut| rooms.map(|room| (cut, room))) {
+        world.write(&path, text[..cut].to_owned() + room);
         let loaded = store.load(&id()).await.unwrap();
         assert_eq!(resources(&loaded.snapshot), ["a", "b"], "cut at {cut}");
         assert!(loaded.snapshot.pending_operations.is_empty(), "cut at {cut}");
@@ -269,7 +270,7 @@ async fn leaves_a_journal(world: &World) -> (String, Vec<String>) {
     drop(session);
     world.kill("here", 7);
     let path = format!("{OWN}/journal.2.jsonl");
-    let lines = world.read(&path).lines().map(str::to_owned).collect();
+    let lines = world.lines(&path).lines().map(str::to_owned).collect();
     (path, lines)
 }
 

@@ -11,7 +11,7 @@ use purlin_diag::Diagnostic;
 use purlin_ports::StateError;
 
 use super::files::{self, Doing as _};
-use super::journal::FileJournal;
+use super::journal::{self, FileJournal};
 use crate::diy::folder::{Epoch, FinishRecord, Folder, Sealed, WriterMark, number_in};
 use crate::diy::medium::{
     Copying, Draft, Dropping, Guard, Journal, Medium, Onto, PlaceError, Stamp, Survey, Unfinished,
@@ -294,7 +294,7 @@ impl Medium for Disk {
                 Some(sealed) if number < newest => sealed.get(&number).copied(),
                 _ => {
                     let path = self.path(&self.segment_file(folder, number));
-                    files::found(fs::metadata(&path)).doing("look at", &path)?.map(|found| found.len())
+                    files::found(journal::length(&path)).doing("look at", &path)?
                 }
             };
             now.extend(length.map(|length| (number, length)));

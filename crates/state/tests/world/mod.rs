@@ -216,6 +216,11 @@ impl World {
     pub(crate) fn read(&self, below: &str) -> String {
         std::fs::read_to_string(self.path(below)).unwrap()
     }
+
+    /// The lines of a journal, without the room that is behind them.
+    pub(crate) fn lines(&self, journal: &str) -> String {
+        self.read(journal).trim_end_matches('\0').to_owned()
+    }
 }
 
 pub(crate) const FILE: &str = "stacks/shop/dev.json";

@@ -41,7 +41,8 @@ pub(crate) fn watched<T>(state: &Path, work: impl FnOnce() -> Result<T>) -> Resu
         // Its name is gone by now, its content isn't.
         let mut content = Vec::new();
         journal.read_to_end(&mut content)?;
-        seen.journal = content.len() as u64;
+        // Behind its lines there is room for more, all zeros.
+        seen.journal = content.iter().rposition(|byte| *byte != 0).map_or(0, |last| last as u64 + 1);
     }
     let mut buffer = [std::mem::MaybeUninit::uninit(); 4096];
     let mut reader = inotify::Reader::new(&events, &mut buffer);
@@ -81,7 +82,7 @@ mod tests {
             let journal = own.join("journal.1.jsonl");
             std::fs::write(&journal, "one\n")?;
             thread::sleep(Duration::from_millis(100));
-            std::fs::write(&journal, "one\ntwo\n")?;
+            std::fs::write(&journal, "one\ntwo\n\0\0\0")?;
             std::fs::remove_file(&journal)?;
             for _ in 0..2 {
                 std::fs::write(stacks.join(".new"), "{}")?;
