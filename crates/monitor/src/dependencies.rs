@@ -31,18 +31,26 @@ pub(crate) fn extend(dependencies: &mut PropertyDependencies, properties: &Prope
 }
 
 /// Makes output values of all properties that depend on something, so that whoever changes them
-/// sees and keeps it.
+/// sees and keeps it. Where the output values inside a property say it all, it stays as it is: whoever
+/// changes it may look into it.
 pub(crate) fn into_outputs(properties: PropertyMap, dependencies: &PropertyDependencies) -> PropertyMap {
     properties
         .into_iter()
         .map(|(key, value)| match dependencies.get(&key) {
-            Some(urns) if !urns.is_empty() => {
+            Some(urns) if !says(&value, urns) => {
                 let value = into_output(value, urns);
                 (key, value)
             }
             _ => (key, value),
         })
         .collect()
+}
+
+/// Whether a value itself says that it depends on all of these.
+fn says(value: &PropertyValue, urns: &[Urn]) -> bool {
+    let mut said = Vec::new();
+    collect(value, &mut said);
+    urns.iter().all(|urn| said.contains(urn))
 }
 
 fn into_output(value: PropertyValue, urns: &[Urn]) -> PropertyValue {
@@ -87,5 +95,21 @@ mod tests {
         assert_eq!(found["unknown"], [urn("c")]);
         assert!(found["plain"].is_empty());
         assert_eq!(purlin_model::value::flatten_outputs(wrapped), properties);
+    }
+
+    #[test]
+    fn what_says_its_dependencies_inside_stays_as_it_is() {
+        let urn = |name: &str| Urn::parse(&format!("urn:pulumi:d::p::a:b:C::{name}")).unwrap();
+        let inner = into_output(PropertyValue::from("x"), &[urn("a")]);
+        let tags =
+            PropertyMap::from([("of_a".to_owned(), inner), ("plain".to_owned(), PropertyValue::from("y"))]);
+        let properties = PropertyMap::from([("tags".to_owned(), PropertyValue::Object(tags))]);
+        let on = |names: &[&str]| {
+            PropertyDependencies::from([("tags".to_owned(), names.iter().map(|name| urn(name)).collect())])
+        };
+        assert_eq!(into_outputs(properties.clone(), &on(&["a"])), properties);
+        assert_eq!(into_outputs(properties.clone(), &on(&[])), properties);
+        let wrapped = into_outputs(properties, &on(&["a", "b"]));
+        assert!(matches!(&wrapped["tags"], PropertyValue::Output(_)), "{wrapped:?}");
     }
 }

@@ -50,6 +50,8 @@ struct Arrival {
     options: TransformResourceOptions,
     own: Own,
     transforms: Vec<Callback>,
+    /// Whether the request itself came with transforms.
+    carries_transforms: bool,
 }
 
 /// What is kept of a registration while the engine has it. Programs register everything at once, so
@@ -88,15 +90,30 @@ fn arrive(
 ) -> Result<Box<Arrival>, Status> {
     check(&request)?;
     let parent = status::optional_urn("parent", &request.parent)?;
-    let decode = DecodeOptions { upgrade_to_outputs: request.remote, ..from_program::REGISTER_RESOURCE };
-    let properties = decoded(request.object.take(), &decode)?;
-    let by_property = by_property(&request, &properties)?;
     let (ty, name) = (std::mem::take(&mut request.r#type), std::mem::take(&mut request.name));
     let subject = Subject { ty: &ty, name: &name, parent: parent.as_ref(), custom: request.custom };
-    let own = services.transforms.own(&subject, request.remote, std::mem::take(&mut request.transforms))?;
+    let carried = std::mem::take(&mut request.transforms);
+    let carries_transforms = !carried.is_empty();
+    let own = services.transforms.own(&subject, request.remote, carried)?;
     let transforms = services.transforms.reaching(parent.as_ref(), &own);
+    // An SDK makes a whole object secret for a secret in it, but leaves output values where they are.
+    let upgrade_to_outputs = request.remote || !transforms.is_empty();
+    let decode = DecodeOptions { upgrade_to_outputs, ..from_program::REGISTER_RESOURCE };
+    let properties = decoded(request.object.take(), &decode)?;
+    let by_property = by_property(&request, &properties)?;
     let options = options_of(&mut request, from_node);
-    Ok(Box::new(Arrival { request, ty, name, parent, properties, by_property, options, own, transforms }))
+    Ok(Box::new(Arrival {
+        request,
+        ty,
+        name,
+        parent,
+        properties,
+        by_property,
+        options,
+        own,
+        transforms,
+        carries_transforms,
+    }))
 }
 
 impl Arrival {
@@ -126,7 +143,9 @@ impl Arrival {
 async fn attend(services: &Services, mut arrival: Box<Arrival>) -> Result<Box<Arrival>, Status> {
     let mut properties = hash_assets(std::mem::take(&mut arrival.properties), services).await?;
     if !arrival.transforms.is_empty() {
-        properties = dependencies::into_outputs(properties, &arrival.by_property);
+        if arrival.carries_transforms {
+            properties = dependencies::into_outputs(properties, &arrival.by_property);
+        }
         let mut options = std::mem::take(&mut arrival.options);
         fill_in(services, &arrival, &mut options).await?;
         let (parent, custom) = (arrival.parent.as_ref(), arrival.request.custom);
@@ -180,6 +199,7 @@ fn send(services: &Services, arrival: Box<Arrival>) -> Result<(Answering<'_>, Fo
         mut options,
         own,
         transforms,
+        carries_transforms: _,
     } = *arrival;
     dependencies::extend(&mut by_property, &properties);
     let mut dependencies = status::urns("dependency", &options.depends_on)?;
@@ -239,6 +259,12 @@ fn send(services: &Services, arrival: Box<Arrival>) -> Result<(Answering<'_>, Fo
 fn check(request: &RegisterResourceRequest) -> Result<(), Status> {
     if !request.state_migrations.is_empty() {
         return Err(Status::failed_precondition("state migrations are not supported"));
+    }
+    if request.name.is_empty() {
+        return Err(Status::invalid_argument(format!(
+            "a resource of the type '{}' has an empty name; give it one that no other resource of its type has",
+            request.r#type
+        )));
     }
     if (request.custom || request.remote) && request.r#type.split(':').count() != 3 {
         return Err(Status::invalid_argument(format!(
@@ -427,7 +453,8 @@ fn respond(reply: RegisterReply, wishes: &Wishes) -> Result<RegisterResourceResp
                 .collect();
             &known
         };
-        encode_map(outputs, &options).map_err(|error| status::of_codec("outputs", &error))?
+        encode_map(outputs, &options)
+            .map_err(|error| status::of_codec(&format!("outputs of {}", reply.urn), &error))?
     };
     let mut by_output = reply.property_dependencies;
     if wishes.remote {

@@ -54,6 +54,17 @@ async fn the_types_of_what_providers_manage_have_three_parts() {
 }
 
 #[tokio::test]
+async fn a_resource_without_a_name_is_refused() {
+    let (_server, mut client) = serve().await;
+    for custom in [true, false] {
+        let request = RegisterResourceRequest { name: String::new(), custom, ..object("t:m:R") };
+        let refused = client.register_resource(request).await.unwrap_err();
+        assert_eq!(refused.code(), Code::InvalidArgument);
+        assert!(refused.message().contains("'t:m:R' has an empty name"), "{}", refused.message());
+    }
+}
+
+#[tokio::test]
 async fn names_that_are_no_urns_are_refused_wherever_they_stand() {
     const BAD: &str = "very-bad urn";
     let urn = || vec![BAD.to_owned()];
