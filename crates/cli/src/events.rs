@@ -7,9 +7,10 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use purlin_diag::{Diagnostic, Severity};
-use purlin_display::{DiffRenderer, LineRenderer, Operation, Options, TreeRenderer};
+use purlin_display::{DiffRenderer, LineRenderer, Operation, Options, Redaction, TreeRenderer};
 use purlin_formats::{DigestOptions, PreviewDigest, event_json};
 use purlin_model::event::{EngineEvent, OperationResult, StepOp};
+use purlin_monitor::{EventSender, EventStream};
 use purlin_plan::Mode;
 use purlin_ports::{Clock as _, EventSink};
 
@@ -19,6 +20,7 @@ use crate::exit::CommandError;
 use crate::mailbox::Mailbox;
 use crate::operation::{Notes, Prepared};
 use crate::output::Output;
+use crate::picture::Picture;
 
 /// How often a live tree is drawn.
 const FRAME: Duration = Duration::from_millis(100);
@@ -36,6 +38,8 @@ pub(crate) struct DisplaySettings {
     live: bool,
     event_log: Option<String>,
     notes: Option<Notes>,
+    /// The secrets of the configuration.
+    redaction: Option<Redaction>,
 }
 
 impl DisplaySettings {
@@ -79,6 +83,7 @@ impl DisplaySettings {
             live,
             event_log: flags.event_log.clone(),
             notes: prepared.flags.why.clone(),
+            redaction: prepared.redaction.clone(),
         }
     }
 }
@@ -105,25 +110,33 @@ pub(crate) struct Display {
     thread: JoinHandle<()>,
     started: Instant,
     preview: bool,
+    out: Arc<Output>,
+    /// Where events go that somebody listens to.
+    stream: Option<EventStream>,
 }
 
 impl Display {
-    pub(crate) fn start(context: &Context, settings: DisplaySettings) -> Result<Display, CommandError> {
+    pub(crate) async fn start(context: &Context, settings: DisplaySettings) -> Result<Display, CommandError> {
         let mailbox = Arc::new(Mailbox::new());
         let received = Arc::clone(&mailbox);
         let out = Arc::clone(&context.out);
-        let log = match &settings.event_log {
-            Some(path) => Some(EventLog::create(path)?),
+        let mut stream = None;
+        let log = match settings.event_log.as_deref().map(|log| (log, log.strip_prefix("tcp://"))) {
+            Some((_, Some(address))) => {
+                let opened = stream.insert(EventStream::open(address).await?);
+                Some(EventLog::new(Recipient::Stream(opened.sender())))
+            }
+            Some((path, None)) => Some(EventLog::new(Recipient::File(created(path)?))),
             None => None,
         };
         let started = Instant::now();
         let preview = settings.options.preview;
-        let screen = Screen::new(&settings, out, started);
+        let screen = Screen::new(&settings, Arc::clone(&out), started);
         let thread = std::thread::Builder::new()
             .name("display".to_owned())
             .spawn(move || screen.run(&received, log))
             .map_err(|e| Diagnostic::error("display", format!("no thread for the display: {e}")))?;
-        Ok(Display { mailbox, thread, started, preview })
+        Ok(Display { mailbox, thread, started, preview, out, stream })
     }
 
     /// Where the engine sends events.
@@ -165,35 +178,50 @@ impl Display {
     }
 
     async fn end_with(self, signal: Signal) {
-        let Display { mailbox, thread, .. } = self;
+        let Display { mailbox, thread, out, stream, .. } = self;
         mailbox.put_last(signal);
         let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        if let Some(stream) = stream
+            && let Err(problem) = stream.close().await
+        {
+            out.error_line(crate::report::render(&problem, out.colors()));
+        }
     }
 }
 
-/// A file of events, a line each, that other programs follow.
+/// Who is told of events.
+enum Recipient {
+    /// A file with a line for each, which other programs follow.
+    File(std::fs::File),
+    /// A program that listens.
+    Stream(EventSender),
+}
+
+/// Tells others of events.
 struct EventLog {
-    file: std::fs::File,
+    recipient: Recipient,
     sequence: u64,
 }
 
 impl EventLog {
-    fn create(path: &str) -> Result<EventLog, CommandError> {
-        if path.starts_with("tcp://") {
-            return Err(CommandError::unsupported("--event-log to an address"));
-        }
-        let file = std::fs::File::create(path).map_err(|e| {
-            Diagnostic::error("event-log", format!("the event log {path} can't be made: {e}"))
-        })?;
-        Ok(EventLog { file, sequence: 0 })
+    fn new(recipient: Recipient) -> EventLog {
+        EventLog { recipient, sequence: 0 }
     }
 
     fn write(&mut self, event: &EngineEvent) {
         let line = event_json(self.sequence, SystemClock.unix_seconds(), event);
         self.sequence += 1;
-        // Whoever follows the log sees its end; there is nobody else to tell.
-        let _ = writeln!(self.file, "{line}");
+        match &mut self.recipient {
+            // Whoever follows the log sees its end; there is nobody else to tell.
+            Recipient::File(file) => drop(writeln!(file, "{line}")),
+            Recipient::Stream(stream) => stream.send(line),
+        }
     }
+}
+
+fn created(path: &str) -> Result<std::fs::File, Diagnostic> {
+    std::fs::File::create(path)
+        .map_err(|e| Diagnostic::error("event-log", format!("the event log {path} can't be made: {e}")))
 }
 
 enum Style {
@@ -207,7 +235,7 @@ enum Style {
     Diff(Box<DiffRenderer>),
     Tree {
         renderer: Box<TreeRenderer>,
-        drawn: usize,
+        picture: Picture,
     },
 }
 
@@ -216,6 +244,7 @@ struct Screen {
     started: Instant,
     style: Style,
     notes: Option<Notes>,
+    redaction: Option<Redaction>,
     /// What is to be written next.
     text: String,
 }
@@ -238,11 +267,12 @@ impl Screen {
         } else if settings.diff {
             Style::Diff(Box::new(DiffRenderer::new(options)))
         } else if settings.live {
-            Style::Tree { renderer: Box::new(TreeRenderer::new(options)), drawn: 0 }
+            Style::Tree { renderer: Box::new(TreeRenderer::new(options)), picture: Picture::default() }
         } else {
             Style::Lines(Box::new(LineRenderer::new(options)))
         };
-        Screen { out, started, style, notes, text: String::new() }
+        let redaction = settings.redaction.clone();
+        Screen { out, started, style, notes, redaction, text: String::new() }
     }
 
     fn run(mut self, mailbox: &Mailbox<Signal>, mut log: Option<EventLog>) {
@@ -273,7 +303,10 @@ impl Screen {
     /// Takes in what came. The signal that ends the display, if it was there.
     fn signals(&mut self, signals: Vec<Signal>, log: &mut Option<EventLog>) -> Option<Signal> {
         for signal in signals {
-            let Signal::Event(event) = signal else { return Some(signal) };
+            let Signal::Event(mut event) = signal else { return Some(signal) };
+            if let Some(redaction) = &self.redaction {
+                redaction.event(&mut event);
+            }
             if let Some(log) = log {
                 log.write(&event);
             }
@@ -326,22 +359,16 @@ impl Screen {
     /// Draws the live tree over the last one.
     fn frame(&mut self) {
         let elapsed = self.started.elapsed();
-        let Style::Tree { renderer, drawn } = &mut self.style else { return };
-        let (width, height) = crossterm::terminal::size().unwrap_or((80, 24));
-        let lines = renderer.frame(elapsed, width, height);
-        let mut text = erase(*drawn);
-        for line in &lines {
-            text.push_str(line);
-            text.push('\n');
-        }
-        *drawn = lines.len();
+        let Style::Tree { renderer, picture } = &mut self.style else { return };
+        let (width, height) = terminal_size();
+        let text = picture.draw(&renderer.frame(elapsed, width, height), width);
         self.out.write(&text);
     }
 
     /// Takes away a live tree.
     fn clear(&mut self) {
-        if let Style::Tree { drawn, .. } = &self.style {
-            self.out.write(&erase(*drawn));
+        if let Style::Tree { picture, .. } = &mut self.style {
+            self.out.write(&picture.replace("", terminal_size().0));
         }
     }
 
@@ -355,9 +382,9 @@ impl Screen {
             }
             Style::Lines(renderer) => self.out.write(&renderer.finish(elapsed)),
             Style::Diff(renderer) => self.out.write(&renderer.finish()),
-            Style::Tree { renderer, drawn } => {
-                let (width, _) = crossterm::terminal::size().unwrap_or((80, 24));
-                let text = format!("{}{}", erase(*drawn), renderer.finish(elapsed, width));
+            Style::Tree { renderer, picture } => {
+                let (width, _) = terminal_size();
+                let text = picture.replace(&renderer.finish(elapsed, width), width);
                 self.out.write(&text);
             }
         }
@@ -375,7 +402,7 @@ fn is_internal(event: &EngineEvent) -> bool {
     default_provider || step.op == StepOp::RemovePendingReplace
 }
 
-/// Goes back over lines and clears them.
-fn erase(lines: usize) -> String {
-    if lines == 0 { String::new() } else { format!("\u{1b}[{lines}A\u{1b}[0J") }
+/// Columns and rows.
+fn terminal_size() -> (u16, u16) {
+    crossterm::terminal::size().unwrap_or((80, 24))
 }

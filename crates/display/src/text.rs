@@ -11,6 +11,11 @@ pub(crate) fn width(text: &str) -> usize {
     text.width()
 }
 
+/// How many columns a line takes on a terminal, colours left out.
+pub fn columns(line: &str) -> usize {
+    width(&clean(line, false))
+}
+
 /// The text, cut to a number of columns; a cut is marked. `marked` asks for the mark even where the
 /// text itself would fit, because more follows it.
 pub(crate) fn fit(text: &str, limit: usize, marked: bool) -> Cow<'_, str> {

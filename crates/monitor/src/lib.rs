@@ -1,5 +1,5 @@
 //! The gRPC services that programs, and plugins that construct components, talk to: resource
-//! monitor, engine, schema loader and health.
+//! monitor, engine, schema loader and health. And the one that is talked to by us, about what happens.
 //!
 //! A request is decoded once, into what the [`ResourceMonitor`] port takes, and its answer is
 //! encoded once. What needs no engine stays here: references to packages, transforms, positions
@@ -11,6 +11,7 @@ mod dependencies;
 mod direct;
 mod duration;
 mod engine_service;
+mod event_stream;
 mod features;
 mod hooks;
 mod loader_service;
@@ -32,6 +33,7 @@ use purlin_diag::Diagnostic;
 use purlin_model::PackageDescriptor;
 use purlin_ports::Entropy;
 
+pub use event_stream::{EventSender, EventStream};
 pub use server::MonitorServer;
 
 #[cfg(doc)]
