@@ -301,14 +301,14 @@ pub(crate) async fn conceal(context: &Context, target: &Target, text: &str) -> R
     Ok(replace_secrets(text, SecretForm::Plaintext, &ciphertexts)?)
 }
 
-/// Makes the secrets manager of a new stack: of the kind that is asked for, or as its settings say;
-/// one with a passphrase only if that can be had. The settings are to be saved when there is the stack.
+/// Makes the secrets manager of a new stack: of the kind that is asked for, or as its settings say. The
+/// settings are to be saved when there is the stack.
 pub(crate) async fn prepare_new_stack(
     context: &Context,
     project: &Project,
     id: &StackId,
     provider: Option<&str>,
-) -> Result<Option<StackSettings>, CommandError> {
+) -> Result<StackSettings, CommandError> {
     check_secrets_provider(provider)?;
     let path = project.stack_settings_path(&id.name);
     let mut settings = StackSettings::load(&path, &project.name)?;
@@ -329,15 +329,13 @@ pub(crate) async fn prepare_new_stack(
         }
     }
     let passphrase = key_service_of(&settings).is_none();
-    let known = context.ambient.var("PULUMI_CONFIG_PASSPHRASE").is_some()
-        || context.ambient.non_empty("PULUMI_CONFIG_PASSPHRASE_FILE").is_some();
-    if passphrase && !known && !context.interactive() {
-        return Ok(None);
+    match manager_of_settings(context, &settings)? {
+        // A stack whose configuration nobody can read is not to be made.
+        Some(manager) if passphrase => manager.unlock().await?,
+        Some(_) => {}
+        None => drop(new_manager(context, &mut settings).await?),
     }
-    if manager_of_settings(context, &settings)?.is_none() {
-        new_manager(context, &mut settings).await?;
-    }
-    Ok(Some(settings))
+    Ok(settings)
 }
 
 /// Copies the configuration of a stack to a new one; secrets are encrypted anew.
@@ -396,7 +394,12 @@ impl ConfigSecrets {
             let hint = format!("restore `{field}` in the stack's settings file");
             return Err(Diagnostic::error("no-salt", message).with_hint(hint).into());
         };
-        let plaintexts = manager.decrypt(&ciphertexts).await?;
+        let plaintexts = match manager.decrypt(&ciphertexts).await {
+            Ok(plaintexts) => plaintexts,
+            Err(problem) => {
+                return Err(with_place(problem, manager.as_ref(), target, settings, values).await.into());
+            }
+        };
         let plaintexts = ciphertexts.into_iter().zip(plaintexts.into_iter().map(Zeroizing::new)).collect();
         Ok(ConfigSecrets { plaintexts })
     }
@@ -407,6 +410,11 @@ impl ConfigSecrets {
             Some(plaintext) => Ok(plaintext.to_string()),
             None => Err(Diagnostic::error("secret-unknown", "a configuration value was not decrypted")),
         }
+    }
+
+    /// All that is secret.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
+        self.plaintexts.values().map(|text| text.as_str())
     }
 
     /// Encrypts a value for a stack's settings.
@@ -430,6 +438,32 @@ impl ConfigSecrets {
         };
         Ok(encrypt_text(manager.as_ref(), text).await?)
     }
+}
+
+/// What keeps one of many secrets from being decrypted, with the key and the file that it stands in.
+async fn with_place(
+    problem: Diagnostic,
+    manager: &dyn SecretsManager,
+    target: &Target,
+    settings: &StackSettings,
+    values: &ConfigMap,
+) -> Diagnostic {
+    for (key, value) in values.iter() {
+        let alone = ConfigMap::from_iter([(key.clone(), value.clone())]);
+        let ciphertexts: Vec<String> = alone.ciphertexts().into_iter().map(str::to_owned).collect();
+        let Err(own) = manager.decrypt(&ciphertexts).await else { continue };
+        // What keeps all of them is about no key.
+        if own.code != "secret-undecryptable" {
+            break;
+        }
+        let of_stack = settings.config().iter().any(|(other, _)| other == key);
+        let file = match &target.project {
+            Some(project) if !of_stack => &project.path,
+            _ => settings.path(),
+        };
+        return Diagnostic { message: format!("{}: '{key}': {}", file.display(), own.message), ..own };
+    }
+    problem
 }
 
 /// A stack whose state has a salt and whose settings don't: they shall have the same one.

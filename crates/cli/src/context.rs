@@ -15,9 +15,24 @@ use crate::args::GlobalArgs;
 use crate::config_values::Managers;
 use crate::exit::{CommandError, Failure};
 use crate::output::Output;
+use crate::pace::Pace;
 
 /// The organization of backends that have none.
 pub(crate) const ORGANIZATION: &str = "organization";
+
+/// The organization that a reference to a stack names or leaves out.
+pub(crate) fn organization(named: Option<String>) -> Result<String, Diagnostic> {
+    let organization = named.unwrap_or_else(|| ORGANIZATION.to_owned());
+    if organization == ORGANIZATION {
+        return Ok(organization);
+    }
+    let message = format!("this backend has no organization '{organization}'");
+    let hint = format!(
+        "name the stack without one, or with '{ORGANIZATION}'; one of another project is \
+         '{ORGANIZATION}/<project>/<stack>'"
+    );
+    Err(Diagnostic::error("stack-name", message).with_hint(hint))
+}
 
 /// What every command starts from.
 pub(crate) struct Context {
@@ -25,12 +40,15 @@ pub(crate) struct Context {
     pub(crate) global: GlobalArgs,
     pub(crate) out: Arc<Output>,
     pub(crate) managers: Managers,
+    pub(crate) pace: Arc<Pace>,
 }
 
 impl Context {
-    /// Whether there is somebody to ask.
+    /// Whether there is somebody to ask, and a terminal that can be drawn on.
     pub(crate) fn interactive(&self) -> bool {
+        let dumb = self.ambient.var("TERM").is_some_and(|term| term.eq_ignore_ascii_case("dumb"));
         !self.global.non_interactive
+            && !dumb
             && self.ambient.stdin_terminal
             && self.ambient.stdout_terminal
             && !self.ambient.in_ci()
@@ -159,12 +177,7 @@ impl Context {
     /// The full name of a stack as the user names it.
     pub(crate) fn stack_id(&self, project: Option<&Project>, name: &str) -> Result<StackId, CommandError> {
         let reference = StackReference::parse(name)?;
-        let organization = reference.organization.unwrap_or_else(|| ORGANIZATION.to_owned());
-        if organization != ORGANIZATION {
-            let message = format!("this backend has no organization '{organization}'");
-            let hint = format!("name the stack without one, or with '{ORGANIZATION}'");
-            return Err(Diagnostic::error("stack-name", message).with_hint(hint).into());
-        }
+        let organization = organization(reference.organization)?;
         let project = match (reference.project, project) {
             (Some(project), _) => project,
             (None, Some(project)) => project.name.clone(),
@@ -180,6 +193,7 @@ impl Context {
 
     /// The stack that a command is about: the one named, else the selected one.
     pub(crate) fn stack(&self, named: Option<&str>) -> Result<Target, CommandError> {
+        let named = named.filter(|name| !name.is_empty());
         let project = self.find_project()?;
         let store = self.store(project.as_ref())?;
         let name = match (named, &project) {

@@ -10,7 +10,9 @@ mod exit;
 mod mailbox;
 mod operation;
 mod output;
+mod pace;
 mod passphrases;
+mod picture;
 mod plain;
 mod prompt;
 mod report;
@@ -28,6 +30,7 @@ use crate::config_values::Managers;
 use crate::context::Context;
 use crate::exit::CommandError;
 use crate::output::Output;
+use crate::pace::Pace;
 
 /// A resource costs hundreds of allocations, most of them small and short-lived.
 #[global_allocator]
@@ -41,11 +44,13 @@ fn main() -> ExitCode {
     let mut ambient = Ambient::read();
     let name = if ambient.invoked_as.is_empty() { "purlin".to_owned() } else { ambient.invoked_as.clone() };
     let arguments = args_with_environment(&ambient);
-    let parsed = Cli::command()
-        .name(name.clone())
-        .bin_name(name)
-        .try_get_matches_from(arguments)
-        .and_then(|matches| Cli::from_arg_matches(&matches));
+    let command = Cli::command().name(name.clone()).bin_name(name);
+    let parsed = match args::lenient(command.clone()).try_get_matches_from(&arguments) {
+        // Help shows switches as they are declared.
+        Err(error) if is_help(&error) => command.try_get_matches_from(&arguments),
+        parsed => parsed,
+    };
+    let parsed = parsed.and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
@@ -57,11 +62,21 @@ fn main() -> ExitCode {
     {
         return finish(&out, Err(problem.into()));
     }
-    let context =
-        Context { ambient, global: cli.global, out: Arc::clone(&out), managers: Managers::default() };
+    let pace = Arc::new(Pace::default());
+    let context = Context {
+        ambient,
+        global: cli.global,
+        out: Arc::clone(&out),
+        managers: Managers::default(),
+        pace: Arc::clone(&pace),
+    };
     // One thread does what there is to do: programs and plugins, which do the work, are processes of
     // their own, and a call that wanders between threads costs more than what they would share.
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .on_thread_park(move || pace.sleep_on())
+        .build();
+    let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
             let problem = purlin_diag::Diagnostic::error("runtime", format!("no threads to run on: {error}"));
@@ -141,18 +156,24 @@ fn args_with_environment(ambient: &Ambient) -> Vec<String> {
     arguments
 }
 
+fn is_help(error: &clap::Error) -> bool {
+    use clap::error::ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand};
+    matches!(error.kind(), DisplayHelp | DisplayHelpOnMissingArgumentOrSubcommand)
+}
+
 fn usage(error: &clap::Error) -> ExitCode {
     // A reader that went away is no failure of ours.
     let _ = error.print();
     match error.kind() {
-        clap::error::ErrorKind::DisplayHelp | clap::error::ErrorKind::DisplayVersion => ExitCode::SUCCESS,
-        clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => ExitCode::SUCCESS,
+        clap::error::ErrorKind::DisplayVersion => ExitCode::SUCCESS,
+        _ if is_help(error) => ExitCode::SUCCESS,
         _ => ExitCode::from(1),
     }
 }
 
 fn finish(out: &Output, result: Result<(), CommandError>) -> ExitCode {
-    match result {
+    let written = || out.problem().map_or(Ok(()), |problem| Err(problem.into()));
+    match result.and_then(|()| written()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             for diagnostic in &error.diagnostics {

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstream::{AutoStream, ColorChoice as StreamChoice};
+use purlin_diag::Diagnostic;
 
 use crate::args::ColorChoice;
 
@@ -13,6 +14,8 @@ use crate::args::ColorChoice;
 pub(crate) struct Output {
     choice: StreamChoice,
     closed: AtomicBool,
+    /// Why standard output takes no more, where its reader has not just gone away.
+    broken: Mutex<Option<io::Error>>,
     lock: Mutex<()>,
 }
 
@@ -25,7 +28,7 @@ impl Output {
             Some(ColorChoice::Auto) | None if terminal => StreamChoice::Always,
             Some(ColorChoice::Auto) | None => StreamChoice::Never,
         };
-        Output { choice, closed: AtomicBool::new(false), lock: Mutex::new(()) }
+        Output { choice, closed: AtomicBool::new(false), broken: Mutex::default(), lock: Mutex::new(()) }
     }
 
     /// Whether colours are wanted.
@@ -38,6 +41,24 @@ impl Output {
         self.closed.load(Ordering::Relaxed)
     }
 
+    /// What is to be said, and failed with, if not everything could be written.
+    pub(crate) fn problem(&self) -> Option<Diagnostic> {
+        let broken = self.broken.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let error = broken.as_ref()?;
+        let hint = "what the command did is done; what it says of it is not complete";
+        let message = format!("failed to write to standard output: {error}");
+        Some(Diagnostic::error("output", message).with_hint(hint))
+    }
+
+    /// Notes that standard output takes no more.
+    fn close(&self, error: io::Error) {
+        self.closed.store(true, Ordering::Relaxed);
+        if error.kind() != io::ErrorKind::BrokenPipe {
+            let mut broken = self.broken.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            broken.get_or_insert(error);
+        }
+    }
+
     /// Writes text as it is. Once the reader has gone away, nothing is written any more.
     pub(crate) fn write(&self, text: &str) {
         let _guard = self.lock.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -45,8 +66,8 @@ impl Output {
             return;
         }
         let mut stream = AutoStream::new(io::stdout().lock(), self.choice);
-        if stream.write_all(text.as_bytes()).and_then(|()| stream.flush()).is_err() {
-            self.closed.store(true, Ordering::Relaxed);
+        if let Err(error) = stream.write_all(text.as_bytes()).and_then(|()| stream.flush()) {
+            self.close(error);
         }
     }
 
@@ -57,8 +78,8 @@ impl Output {
             return;
         }
         let mut stream = io::stdout().lock();
-        if write(&mut stream).and_then(|()| stream.flush()).is_err() {
-            self.closed.store(true, Ordering::Relaxed);
+        if let Err(error) = write(&mut stream).and_then(|()| stream.flush()) {
+            self.close(error);
         }
     }
 

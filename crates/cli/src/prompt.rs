@@ -5,13 +5,14 @@ use purlin_diag::Diagnostic;
 use crate::context::Context;
 use crate::exit::{CommandError, Failure};
 
-fn nobody(what: &str, flag: &str) -> CommandError {
-    let message = format!("{what} needs an answer, and there is nobody to ask");
-    CommandError::new(
-        Failure::Usage,
-        Diagnostic::error("non-interactive", message)
-            .with_hint(format!("run it in a terminal, or give {flag}")),
-    )
+/// What is wrong when there is nobody to answer.
+fn nobody(failure: Failure, message: String, flag: &str) -> CommandError {
+    let hint = format!("run it in a terminal, or give {flag}");
+    CommandError::new(failure, Diagnostic::error("non-interactive", message).with_hint(hint))
+}
+
+fn nobody_to_ask(failure: Failure, question: &str, flag: &str) -> CommandError {
+    nobody(failure, format!("there is nobody to ask: {}", question.trim_end_matches(':')), flag)
 }
 
 fn gave_up() -> CommandError {
@@ -30,7 +31,7 @@ impl Context {
             return Ok(());
         }
         if !self.interactive() {
-            return Err(nobody(question, flag));
+            return Err(nobody_to_ask(Failure::Usage, question, flag));
         }
         match inquire::Confirm::new(question).with_default(false).prompt() {
             Ok(true) => Ok(()),
@@ -43,13 +44,14 @@ impl Context {
         self.confirm(question, yes || !self.interactive(), "--yes")
     }
 
-    /// Has the user repeat a word before something is thrown away.
+    /// Has the user repeat a word before something is thrown away. The warning is a sentence.
     pub(crate) fn confirm_word(&self, warning: &str, word: &str, yes: bool) -> Result<(), CommandError> {
         if self.agrees(yes) {
             return Ok(());
         }
         if !self.interactive() {
-            return Err(nobody(warning, "--yes"));
+            let message = format!("{warning} There is nobody to confirm that.");
+            return Err(nobody(Failure::General, message, "--yes"));
         }
         self.out.line(warning);
         let question = format!("Please confirm that this is what you'd like to do by typing `{word}`:");
@@ -62,7 +64,7 @@ impl Context {
     /// Asks for a line of text.
     pub(crate) fn ask_text(&self, question: &str, default: &str, flag: &str) -> Result<String, CommandError> {
         if !self.interactive() {
-            return Err(nobody(question, flag));
+            return Err(nobody_to_ask(Failure::General, question, flag));
         }
         inquire::Text::new(question).with_default(default).prompt().map_err(|_| gave_up())
     }
@@ -70,7 +72,7 @@ impl Context {
     /// Asks for a secret text without showing it.
     pub(crate) fn ask_secret(&self, question: &str, flag: &str) -> Result<String, CommandError> {
         if !self.interactive() {
-            return Err(nobody(question, flag));
+            return Err(nobody_to_ask(Failure::General, question, flag));
         }
         inquire::Password::new(question).without_confirmation().prompt().map_err(|_| gave_up())
     }
@@ -83,7 +85,7 @@ impl Context {
         flag: &str,
     ) -> Result<String, CommandError> {
         if !self.interactive() {
-            return Err(nobody(question, flag));
+            return Err(nobody_to_ask(Failure::General, question, flag));
         }
         inquire::Select::new(question, choices).prompt().map_err(|_| gave_up())
     }

@@ -9,6 +9,9 @@ use crate::printer::{Mark, Printer, title};
 use crate::style::Tone;
 use crate::text;
 
+/// What stands for the text of an asset: it is a file, of any size, and nobody has marked its secrets.
+const ELIDED: &str = "<contents elided>";
+
 /// As much of a hash as tells two apart.
 fn short(hash: &str) -> &str {
     hash.get(..7).unwrap_or(hash)
@@ -48,15 +51,12 @@ impl Printer {
         if let Some((kind, place)) = place_of_asset(asset) {
             return self.put(tone, &format!("asset({kind}:{hash}) {{ {} }}", text::shown_name(place)));
         }
-        let AssetSource::Text(content) = &asset.source else {
+        let AssetSource::Text(_) = &asset.source else {
             return self.put(tone, &format!("asset({hash}) {{ }}"));
         };
         self.put(tone, &format!("asset(text:{hash}) {{\n"));
-        for line in text::clean(content, false).lines() {
-            self.begin(level + 1, Mark::None);
-            self.put(tone, line);
-            self.out.push('\n');
-        }
+        self.begin(level + 1, Mark::None);
+        self.put(tone, &format!("{ELIDED}\n"));
         self.close(level, tone, "}");
     }
 
@@ -80,10 +80,11 @@ impl Printer {
 
     pub(crate) fn asset_update(&mut self, level: usize, title: &str, old: &Asset, new: &Asset) {
         let hashes = both(short(&old.hash), short(&new.hash));
-        if let (AssetSource::Text(a), AssetSource::Text(b)) = (&old.source, &new.source) {
+        if let (AssetSource::Text(_), AssetSource::Text(_)) = (&old.source, &new.source) {
             self.begin(level, Mark::Update);
             self.put(Tone::Update, &format!("{title}asset(text:{hashes}) {{\n"));
-            self.line_diff(level + 1, a, b);
+            self.begin(level + 1, Mark::None);
+            self.put(Tone::Plain, &format!("{ELIDED}\n"));
             return self.close(level, Tone::Update, "}\n");
         }
         match (place_of_asset(old), place_of_asset(new)) {

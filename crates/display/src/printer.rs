@@ -343,9 +343,47 @@ pub(crate) fn title(key: &str, widest: usize) -> String {
     format!("{key}{:padding$}: ", "")
 }
 
+/// A number with all its digits if it is whole; else with an exponent where it is far from one.
 fn number_text(number: f64) -> String {
-    if number.is_finite() && (number.abs() >= 1e21 || (number != 0.0 && number.abs() < 1e-6)) {
-        return format!("{number:e}");
+    if number.is_infinite() {
+        return if number > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
     }
-    number.to_string()
+    if number.trunc() == number {
+        return format!("{number:.0}");
+    }
+    let text = format!("{number:e}");
+    match text.split_once('e').map(|(digits, exponent)| (digits, exponent.parse::<i32>())) {
+        Some((digits, Ok(exponent))) if !(-4..6).contains(&exponent) => {
+            let sign = if exponent < 0 { '-' } else { '+' };
+            format!("{digits}e{sign}{:02}", exponent.abs())
+        }
+        _ => number.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_shown_as_far_as_they_are_whole() {
+        for (number, text) in [
+            (3.0, "3"),
+            (-0.0, "-0"),
+            (9_007_199_254_740_991.0, "9007199254740991"),
+            (1e16, "10000000000000000"),
+            (1e21, "1000000000000000000000"),
+            (1.5, "1.5"),
+            (100_000.5, "100000.5"),
+            (1_234_567.5, "1.2345675e+06"),
+            (0.0001, "0.0001"),
+            (0.000_01, "1e-05"),
+            (5e-324, "5e-324"),
+            (f64::INFINITY, "+Inf"),
+            (f64::NEG_INFINITY, "-Inf"),
+            (f64::NAN, "NaN"),
+        ] {
+            assert_eq!(number_text(number), text);
+        }
+    }
 }

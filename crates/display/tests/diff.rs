@@ -484,16 +484,14 @@ fn assets_and_archives() {
         [urn=urn:pulumi:dev::shop::random:index/randomPet:RandomPet::pet]
       ~ code  : asset(file:aaaaaaa->fffffff) { index.js }
       ~ inline: asset(text:bbbbbbb->ggggggg) {
-            one
-          - two
-          + three
+            <contents elided>
         }
       - kind  : asset(file:ccccccc) { x }
       + kind  : asset(uri:hhhhhhh) { https://x }
       ~ tree  : archive(assets:eeeeeee->jjjjjjj) {
           ~ "a.js": asset(file:1111111->4444444) { a.js }
           + "c.js": asset(text:5555555) {
-                c
+                <contents elided>
             }
           - "lib" : archive(file:3333333) { app.zip }
         }
@@ -505,8 +503,7 @@ fn assets_and_archives() {
         [urn=urn:pulumi:dev::shop::random:index/randomPet:RandomPet::pet]
         code  : asset(file:aaaaaaa) { index.js }
         inline: asset(text:bbbbbbb) {
-            one
-            two
+            <contents elided>
         }
         kind  : asset(file:ccccccc) { x }
         tree  : archive(assets:eeeeeee) {
@@ -651,7 +648,7 @@ fn secrets_on_either_side_are_masked_on_both() {
 #[test]
 fn values_by_themselves() {
     let show = |value: PropertyValue| value_text(&value, false);
-    assert_eq!(show(1e21.into()), "1e21");
+    assert_eq!(show(1e21.into()), "1000000000000000000000");
     assert_eq!(show(12345678901.0.into()), "12345678901");
     assert_eq!(show(0.1.into()), "0.1");
     assert_eq!(show((-0.0).into()), "-0");

@@ -30,3 +30,4 @@ mod views;
 
 pub use driver::Engine;
 pub use settings::{EnginePorts, EngineSettings, Program, Report};
+pub use view::say;

@@ -46,7 +46,7 @@ pub(crate) fn planned(draft: &Arc<ResourceState>, inputs: &Arc<PropertyMap>) -> 
 }
 
 /// Shows a diagnostic.
-pub(crate) fn say(events: &dyn EventSink, diagnostic: &Diagnostic) {
+pub fn say(events: &dyn EventSink, diagnostic: &Diagnostic) {
     let mut message = diagnostic.message.clone();
     if let Some(span) = &diagnostic.span {
         message = format!("{span}: {message}");

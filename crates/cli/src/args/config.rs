@@ -70,7 +70,7 @@ pub(crate) struct ConfigSetArgs {
     #[arg(long)]
     pub(crate) secret: bool,
     /// The value's type: string, bool, int or float
-    #[arg(long = "type", value_name = "TYPE")]
+    #[arg(long = "type", value_name = "TYPE", conflicts_with_all = ["plaintext", "secret"])]
     pub(crate) kind: Option<String>,
     /// Keep a trailing newline of standard input
     #[arg(long)]
@@ -89,6 +89,9 @@ pub(crate) struct ConfigSetAllArgs {
     /// Keys are property paths
     #[arg(long)]
     pub(crate) path: bool,
+    /// Values in the form that `config --json --show-secrets` writes
+    #[arg(long, value_name = "JSON")]
+    pub(crate) json: Option<String>,
 }
 
 /// Flags of `config rm`.

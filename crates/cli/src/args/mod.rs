@@ -2,6 +2,7 @@
 //! the same thing wherever it appears.
 
 mod config;
+mod forms;
 mod global;
 mod operation;
 mod stack;
@@ -11,6 +12,7 @@ mod top;
 pub(crate) use config::{
     ConfigArgs, ConfigCommand, ConfigGetArgs, ConfigRmArgs, ConfigSetAllArgs, ConfigSetArgs,
 };
+pub(crate) use forms::lenient;
 pub(crate) use global::{ColorChoice, GlobalArgs};
 pub(crate) use operation::{
     CommonOperationArgs, DestroyArgs, PreviewArgs, RefreshArgs, UpArgs, UpdateFlags, WhyArgs,
@@ -28,3 +30,8 @@ pub(crate) use state::{
 pub(crate) use top::{
     AboutArgs, CancelArgs, Cli, Command, InstallArgs, LoginArgs, LogoutArgs, NewArgs, WhoamiArgs,
 };
+
+/// The stack that a flag names. Scripts pass an empty name where they mean none.
+pub(crate) fn named(flag: Option<&String>) -> Option<&str> {
+    flag.map(String::as_str).filter(|name| !name.is_empty())
+}

@@ -1,8 +1,9 @@
 //! `about` and `version`.
 
+use purlin_project::Project;
 use serde_json::{Value, json};
 
-use crate::args::AboutArgs;
+use crate::args::{self, AboutArgs};
 use crate::commands::stack_show::table;
 use crate::context::{Context, Target};
 use crate::exit::CommandError;
@@ -17,14 +18,22 @@ pub(crate) fn version(context: &Context) {
     }
 }
 
-/// A stack, its resources by type and URN, its pending operations.
-type StackFacts = (Target, Vec<(String, String)>, Vec<String>);
+/// A stack, its resources by type and URN, its pending operations by kind and URN.
+struct StackFacts {
+    target: Target,
+    resources: Vec<Vec<String>>,
+    pending: Vec<Vec<String>>,
+}
+
+/// A plugin that the project uses: kind, name, version.
+type Plugin = (&'static str, String, Option<String>);
 
 struct Facts {
     os: (String, String),
     backend: Option<String>,
     stack: Option<StackFacts>,
     runtime: Option<String>,
+    plugins: Option<Vec<Plugin>>,
     errors: Vec<String>,
 }
 
@@ -37,28 +46,52 @@ async fn gather(context: &Context, args: &AboutArgs) -> Facts {
         note(e);
         None
     });
-    let backend = context.store(project.as_ref()).map(|store| store.url().to_owned()).map_err(&mut note).ok();
-    let mut stack = None;
-    if backend.is_some() {
-        match context.stack(args.stack.as_deref()) {
-            Ok(target) => match target.store.load(&target.id).await {
-                Ok(loaded) => {
-                    let row = |s: &purlin_model::ResourceState| (s.ty.to_string(), s.urn.to_string());
-                    let resources = loaded.snapshot.resources.iter().map(|s| row(s)).collect();
-                    let pending = loaded
-                        .snapshot
-                        .pending_operations
-                        .iter()
-                        .map(|p| format!("{} {}", p.kind.as_str(), p.resource.urn))
-                        .collect();
-                    stack = Some((target, resources, pending));
-                }
-                Err(error) => note(error.into()),
-            },
+    let mut plugins = None;
+    if let Some(project) = &project {
+        match plugins_of(context, project).await {
+            Ok(found) => plugins = Some(found),
             Err(error) => note(error),
         }
     }
-    Facts { os: os_release(), backend, stack, runtime: project.map(|p| p.runtime.name), errors }
+    let backend = context.store(project.as_ref()).map(|store| store.url().to_owned()).map_err(&mut note).ok();
+    let mut stack = None;
+    if backend.is_some() {
+        match stack_facts(context, args).await {
+            Ok(facts) => stack = Some(facts),
+            Err(error) => note(error),
+        }
+    }
+    Facts { os: os_release(), backend, stack, runtime: project.map(|p| p.runtime.name), plugins, errors }
+}
+
+async fn stack_facts(context: &Context, args: &AboutArgs) -> Result<StackFacts, CommandError> {
+    let target = context.stack(args::named(args.stack.as_ref()))?;
+    let loaded = target.store.load(&target.id).await?;
+    let snapshot = &loaded.snapshot;
+    let resources = snapshot.resources.iter().map(|s| vec![s.ty.to_string(), s.urn.to_string()]).collect();
+    let pending = snapshot
+        .pending_operations
+        .iter()
+        .map(|p| vec![p.kind.as_str().to_owned(), p.resource.urn.to_string()])
+        .collect();
+    Ok(StackFacts { target, resources, pending })
+}
+
+/// The language of a project, and what its program's packages ask for.
+async fn plugins_of(context: &Context, project: &Project) -> Result<Vec<Plugin>, CommandError> {
+    let runtime = project.runtime.name.clone();
+    let mut packages = Vec::new();
+    // What a YAML program uses is known when it runs.
+    if runtime != "yaml" {
+        let (host, program) = crate::operation::host_and_program(context, project)?;
+        packages = host.required_packages(&program).await?;
+    }
+    let version = |text: String| (!text.is_empty()).then_some(text);
+    let mut plugins: Vec<Plugin> =
+        packages.into_iter().map(|package| ("resource", package.name, version(package.version))).collect();
+    plugins.push(("language", runtime, None));
+    plugins.sort_by(|a, b| a.1.cmp(&b.1));
+    Ok(plugins)
 }
 
 fn os_release() -> (String, String) {
@@ -69,48 +102,58 @@ fn os_release() -> (String, String) {
             .map(|value| value.trim_matches('"').to_owned())
             .unwrap_or_default()
     };
-    let id = field("ID");
-    (if id.is_empty() { std::env::consts::OS.to_owned() } else { id }, field("VERSION_ID"))
+    let (id, mut version) = (field("ID"), field("VERSION_ID"));
+    if id == "debian" {
+        // The other file has the first number only.
+        let whole = std::fs::read_to_string("/etc/debian_version").unwrap_or_default();
+        if !whole.trim().is_empty() {
+            whole.trim().clone_into(&mut version);
+        }
+    }
+    (if id.is_empty() { std::env::consts::OS.to_owned() } else { id }, version)
 }
 
 /// Shows what is known about this installation and the project.
 pub(crate) async fn about(context: &Context, args: AboutArgs) -> Result<(), CommandError> {
     let facts = gather(context, &args).await;
+    let out = &context.out;
     if args.json {
-        let text = serde_json::to_string_pretty(&as_json(context, &facts)).unwrap_or_default();
-        context.out.line(text);
+        out.line(serde_json::to_string_pretty(&as_json(context, &facts)).unwrap_or_default());
         return Ok(());
     }
-    let out = &context.out;
-    out.line(format!("CLI\nVersion     {VERSION}\nCompatible  {COMPATIBLE_VERSION}\n"));
-    out.line(format!(
-        "Host\nOS       {}\nVersion  {}\nArch     {}\n",
-        facts.os.0,
-        facts.os.1,
-        std::env::consts::ARCH
-    ));
+    let section = |title: &str, rows: &[(&str, &str)]| {
+        let rows: Vec<Vec<String>> = rows.iter().map(|(k, v)| vec![(*k).into(), (*v).into()]).collect();
+        paragraph(context, &table(&[title, ""], &rows));
+    };
+    section("CLI", &[("Version", VERSION), ("Compatible", COMPATIBLE_VERSION)]);
+    if let Some(plugins) = &facts.plugins {
+        let row = |(kind, name, version): &Plugin| {
+            let version = version.as_deref().unwrap_or("unknown");
+            vec![(*kind).to_owned(), name.clone(), version.to_owned()]
+        };
+        out.line("Plugins");
+        paragraph(
+            context,
+            &table(&["KIND", "NAME", "VERSION"], &plugins.iter().map(row).collect::<Vec<_>>()),
+        );
+    }
+    let (os, version) = &facts.os;
+    section("Host", &[("OS", os), ("Version", version), ("Arch", std::env::consts::ARCH)]);
     if let Some(runtime) = &facts.runtime {
         out.line(format!("This project is written in {runtime}\n"));
     }
-    if let Some((target, resources, pending)) = &facts.stack {
-        out.line(format!("Current Stack: {}\n", target.id));
-        let rows: Vec<Vec<String>> =
-            resources.iter().map(|(ty, urn)| vec![ty.clone(), urn.clone()]).collect();
-        for line in table(&["TYPE", "URN"], &rows) {
-            out.line(line);
-        }
-        out.line("");
-        match pending.len() {
-            0 => out.line(format!("Found no pending operations associated with {}\n", target.id.name)),
-            n => out.line(format!("{n} pending operations:\n  {}\n", pending.join("\n  "))),
-        }
+    if let Some(stack) = &facts.stack {
+        show_stack(context, stack);
     }
     if let Some(url) = &facts.backend {
-        out.line(format!(
-            "Backend\nName  {}\nURL   {url}\nUser  {}",
-            context.ambient.host_name(),
-            context.ambient.user_name()
-        ));
+        let (host, user) = (context.ambient.host_name(), context.ambient.user_name());
+        let rows = [("Name", host.as_str()), ("URL", url), ("User", &user)];
+        section("Backend", &[&rows[..], &[("Organizations", ""), ("Token type", "personal")]].concat());
+    }
+    let variables: Vec<Vec<String>> = context.ambient.env().iter().filter_map(variable).collect();
+    if !variables.is_empty() {
+        out.line("Environment Variables:");
+        paragraph(context, &table(&["Name", "Value"], &variables));
     }
     for error in &facts.errors {
         out.error_line(format!("warning: {error}"));
@@ -118,15 +161,66 @@ pub(crate) async fn about(context: &Context, args: AboutArgs) -> Result<(), Comm
     Ok(())
 }
 
+/// Lines with an empty one behind.
+fn paragraph(context: &Context, lines: &[String]) {
+    for line in lines {
+        context.out.line(line);
+    }
+    context.out.line("");
+}
+
+fn show_stack(context: &Context, stack: &StackFacts) {
+    let name = &stack.target.id.name;
+    context.out.line(format!("Current Stack: {}\n", stack.target.id));
+    match stack.resources.is_empty() {
+        true => context.out.line(format!("Found no resources associated with {name}\n")),
+        false => paragraph(context, &table(&["TYPE", "URN"], &stack.resources)),
+    }
+    match stack.pending.is_empty() {
+        true => context.out.line(format!("Found no pending operations associated with {name}\n")),
+        false => paragraph(context, &table(&["OPERATION", "URN"], &stack.pending)),
+    }
+}
+
+/// A variable that may have to do with what is asked about, as it can be shown to others.
+fn variable((name, value): (&String, &String)) -> Option<Vec<String>> {
+    const HIDDEN: [&str; 5] = ["PASSPHRASE", "PASSWORD", "SECRET", "TOKEN", "KEY"];
+    if !name.starts_with("PULUMI_") {
+        return None;
+    }
+    // Programs get all of their configuration by one variable.
+    let hidden = name == "PULUMI_CONFIG"
+        || (!name.ends_with("_FILE") && HIDDEN.iter().any(|word| name.contains(word)));
+    let shown = match value.as_str() {
+        "true" | "false" => value.clone(),
+        _ if hidden => "[secret]".to_owned(),
+        _ => format!("{:?}", without_password(value)),
+    };
+    Some(vec![name.clone(), shown])
+}
+
+/// A URL without the password that it may hold.
+fn without_password(text: &str) -> String {
+    let whole = || {
+        let (scheme, rest) = text.split_once("://")?;
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (who, host) = rest[..end].rsplit_once('@')?;
+        let (user, _) = who.split_once(':')?;
+        Some(format!("{scheme}://{user}:[secret]@{host}{}", &rest[end..]))
+    };
+    whole().unwrap_or_else(|| text.to_owned())
+}
+
 fn as_json(context: &Context, facts: &Facts) -> Value {
-    let stack = facts.stack.as_ref().map(|(target, resources, pending)| {
-        let resources: Vec<Value> =
-            resources.iter().map(|(ty, urn)| json!({ "type": ty, "urn": urn })).collect();
+    let stack = facts.stack.as_ref().map(|stack| {
+        let listed = |rows: &[Vec<String>]| -> Vec<Value> {
+            rows.iter().map(|row| json!({ "type": row[0], "urn": row[1] })).collect()
+        };
         json!({
-            "name": target.id.name,
-            "fullyQualifiedName": target.id.to_string(),
-            "resources": resources,
-            "pendingOps": pending,
+            "name": stack.target.id.name,
+            "fullyQualifiedName": stack.target.id.to_string(),
+            "resources": listed(&stack.resources),
+            "pendingOps": listed(&stack.pending),
         })
     });
     let backend = facts.backend.as_ref().map(|url| {
@@ -137,8 +231,12 @@ fn as_json(context: &Context, facts: &Facts) -> Value {
             "organizations": null,
         })
     });
+    let plugins = facts.plugins.as_ref().map(|plugins| {
+        let row = |(kind, name, version): &Plugin| json!({ "name": name, "version": version, "kind": kind });
+        plugins.iter().map(row).collect::<Vec<_>>()
+    });
     json!({
-        "plugins": [],
+        "plugins": plugins,
         "host": { "os": facts.os.0, "version": facts.os.1, "arch": std::env::consts::ARCH },
         "backend": backend,
         "currentStack": stack,
@@ -147,4 +245,27 @@ fn as_json(context: &Context, facts: &Facts) -> Value {
         "dependencies": [],
         "errors": facts.errors,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_are_shown_without_their_secrets() {
+        let shown = |name: &str, value: &str| {
+            variable((&name.to_owned(), &value.to_owned())).map(|row| row[1].clone())
+        };
+        assert_eq!(shown("HOME", "/root"), None);
+        assert_eq!(shown("PULUMI_SKIP_UPDATE_CHECK", "true").unwrap(), "true");
+        assert_eq!(shown("PULUMI_BACKEND_URL", "file://~").unwrap(), "\"file://~\"");
+        assert_eq!(
+            shown("PULUMI_BACKEND_URL", "postgres://u:p@ss@h:1/d?x=y@z").unwrap(),
+            "\"postgres://u:[secret]@h:1/d?x=y@z\""
+        );
+        assert_eq!(shown("PULUMI_CONFIG_PASSPHRASE", "x").unwrap(), "[secret]");
+        assert_eq!(shown("PULUMI_CONFIG_PASSPHRASE_FILE", "/p").unwrap(), "\"/p\"");
+        assert_eq!(shown("PULUMI_CONFIG", "{}").unwrap(), "[secret]");
+        assert_eq!(shown("PULUMI_ACCESS_TOKEN", "pul-1").unwrap(), "[secret]");
+    }
 }

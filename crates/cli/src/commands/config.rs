@@ -3,13 +3,16 @@
 use std::io::Read as _;
 
 use purlin_diag::Diagnostic;
-use purlin_project::StackSettings;
 use purlin_project::config::{
     ConfigInput, ConfigMap, ConfigTarget, InputType, Secrets, apply_project, get_row, list_rows,
     refuse_plaintext_secret, row_to_json, rows_to_json,
 };
+use purlin_project::{StackSettings, Value};
+use serde_json::Value as Json;
 
-use crate::args::{ConfigArgs, ConfigCommand, ConfigGetArgs, ConfigRmArgs, ConfigSetAllArgs, ConfigSetArgs};
+use crate::args::{
+    self, ConfigArgs, ConfigCommand, ConfigGetArgs, ConfigRmArgs, ConfigSetAllArgs, ConfigSetArgs,
+};
 use crate::commands::stack_show::table;
 use crate::config_values::ConfigSecrets;
 use crate::context::{Context, Target};
@@ -23,7 +26,7 @@ struct Subject<'c> {
 
 /// Runs a command about configuration.
 pub(crate) async fn config(context: &Context, args: ConfigArgs) -> Result<(), CommandError> {
-    let target = context.stack(args.stack.as_deref())?;
+    let target = context.stack(args::named(args.stack.as_ref()))?;
     // Configuration is in a file of the project, and belongs to a stack nevertheless.
     target.store.load(&target.id).await?;
     let file = args.config_file.as_ref().map(|f| context.ambient.cwd.join(f));
@@ -97,9 +100,7 @@ impl Subject<'_> {
             None => InputType::Guess,
         };
         let input = if args.secret {
-            ConfigInput::Secure(
-                ConfigSecrets::encrypt(self.context, &self.target, &mut self.settings, &text).await?,
-            )
+            ConfigInput::Secure(self.encrypt(&text).await?)
         } else {
             if !args.plaintext {
                 refuse_plaintext_secret(&key.key, &text)?;
@@ -112,22 +113,39 @@ impl Subject<'_> {
     }
 
     async fn set_all(&mut self, args: ConfigSetAllArgs) -> Result<(), CommandError> {
-        let split = |pair: &str| match pair.split_once('=') {
-            Some((key, value)) => Ok((key.to_owned(), value.to_owned())),
-            None => Err(CommandError::usage("config-pair", format!("'{pair}' is not of the form key=value"))),
-        };
+        let json = args.json.as_deref().filter(|text| !text.is_empty());
+        if json.is_some() && (args.path || !args.plaintext.is_empty() || !args.secret.is_empty()) {
+            let message = "--json goes without --plaintext, --secret and --path";
+            let hint = "give all values by --json, or none";
+            return Err(Diagnostic::error("config-json", message).with_hint(hint).into());
+        }
         let mut values = self.settings.config().clone();
         for pair in &args.plaintext {
-            let (key, value) = split(pair)?;
-            values.set(&self.key(&key, args.path)?, ConfigInput::text(value))?;
+            let (key, value) = split_pair("--plaintext", pair)?;
+            values.set(&self.key(key, args.path)?, ConfigInput::text(value))?;
         }
         for pair in &args.secret {
-            let (key, value) = split(pair)?;
-            let ciphertext =
-                ConfigSecrets::encrypt(self.context, &self.target, &mut self.settings, &value).await?;
-            values.set(&self.key(&key, args.path)?, ConfigInput::Secure(ciphertext))?;
+            let (key, value) = split_pair("--secret", pair)?;
+            let target = self.key(key, args.path)?;
+            values.set(&target, ConfigInput::Secure(self.encrypt(value).await?))?;
+        }
+        if let Some(json) = json {
+            for (name, given) in read_json(json)? {
+                // A value with a structure may go inside another one.
+                let target = self.key(&name, given.structured.is_some())?;
+                let input = if given.secret {
+                    ConfigInput::Secure(self.encrypt(&given.text).await?)
+                } else {
+                    given.structured.map_or_else(|| ConfigInput::text(given.text), ConfigInput::Value)
+                };
+                values.set(&target, input)?;
+            }
         }
         self.store(&values)
+    }
+
+    async fn encrypt(&mut self, text: &str) -> Result<String, CommandError> {
+        ConfigSecrets::encrypt(self.context, &self.target, &mut self.settings, text).await
     }
 
     fn remove(&mut self, keys: &[String], path: bool) -> Result<(), CommandError> {
@@ -146,8 +164,8 @@ impl Subject<'_> {
     fn ask_value(&self, secret: bool, raw: bool) -> Result<String, CommandError> {
         if self.context.ambient.stdin_terminal {
             return match secret {
-                true => self.context.ask_secret("value", "a value"),
-                false => self.context.ask_text("value", "", "a value"),
+                true => self.context.ask_secret("What is the value?", "a value"),
+                false => self.context.ask_text("What is the value?", "", "a value"),
             };
         }
         let mut text = String::new();
@@ -159,4 +177,56 @@ impl Subject<'_> {
         }
         Ok(text)
     }
+}
+
+/// Splits `key=value`, which follows a flag.
+pub(crate) fn split_pair<'p>(flag: &str, pair: &'p str) -> Result<(&'p str, &'p str), Diagnostic> {
+    pair.split_once('=').ok_or_else(|| {
+        Diagnostic::error("config-pair", format!("{flag} '{pair}' is not of the form key=value"))
+            .with_hint(format!("write {flag} key=value"))
+    })
+}
+
+/// A value of `--json`.
+struct JsonValue {
+    text: String,
+    /// What the text stands for, if it is more than a text.
+    structured: Option<Value>,
+    secret: bool,
+}
+
+/// Reads the argument of `--json`.
+fn read_json(json: &str) -> Result<Vec<(String, JsonValue)>, Diagnostic> {
+    let refused = |message: String| {
+        Diagnostic::error("config-json", message)
+            .with_hint("`config --json --show-secrets` writes values in the form that is read here")
+    };
+    let all: Json = serde_json::from_str(json).map_err(|e| refused(format!("--json is no JSON: {e}")))?;
+    let Json::Object(all) = all else {
+        return Err(refused("--json is not an object of values by key".to_owned()));
+    };
+    let read = |(key, given): (String, Json)| {
+        let of_key = |what: &str| refused(format!("--json: key '{key}': {what}"));
+        let Json::Object(fields) = &given else { return Err(of_key("its value is not an object")) };
+        let text = match fields.get("value") {
+            Some(Json::String(text)) => text.clone(),
+            None | Some(Json::Null) => return Err(of_key("it has no `value`")),
+            Some(_) => return Err(of_key("its `value` is not a text")),
+        };
+        let secret = match fields.get("secret") {
+            Some(Json::Bool(secret)) => *secret,
+            None | Some(Json::Null) => false,
+            Some(_) => return Err(of_key("its `secret` is neither true nor false")),
+        };
+        let structured = match fields.get("objectValue") {
+            None | Some(Json::Null) => None,
+            Some(_) => {
+                let parsed = serde_json::from_str::<Json>(&text)
+                    .map_err(|e| of_key(&format!("its `value` is not the JSON of its `objectValue`: {e}")))?;
+                Some(Value::from_json(&parsed))
+            }
+        };
+        Ok((key, JsonValue { text, structured, secret }))
+    };
+    all.into_iter().map(read).collect()
 }

@@ -19,7 +19,9 @@ fn chosen(
     let mut given = given.into_iter().flatten();
     let first = given.next();
     if given.next().is_some() {
-        return Err(CommandError::usage("login-url", "only one backend may be named"));
+        let hint = "give a URL, --cloud-url or --local";
+        let problem = Diagnostic::error("login-url", "only one backend may be named").with_hint(hint);
+        return Err(problem.into());
     }
     Ok(first)
 }
@@ -58,7 +60,8 @@ pub(crate) fn logout(context: &Context, args: &LogoutArgs) -> Result<(), Command
     let named = chosen(args.url.as_ref(), args.cloud_url.as_ref(), args.local)?;
     if args.all {
         if named.is_some() {
-            return Err(CommandError::usage("logout", "--all goes without a backend"));
+            let hint = "leave out --all, or the backend";
+            return Err(Diagnostic::error("logout", "--all goes without a backend").with_hint(hint).into());
         }
         credentials.clear();
         credentials.save()?;
@@ -72,9 +75,10 @@ pub(crate) fn logout(context: &Context, args: &LogoutArgs) -> Result<(), Command
         },
         None => match credentials.current() {
             Some(url) => url.to_owned(),
+            // Whoever is logged in nowhere is logged out already.
             None => {
-                let problem = Diagnostic::error("not-logged-in", "you are not logged in to any backend");
-                return Err(problem.into());
+                context.out.line("You are not logged in to any backend");
+                return Ok(());
             }
         },
     };

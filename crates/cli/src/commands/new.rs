@@ -1,35 +1,67 @@
 //! `new`: makes a project from a template.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use purlin_diag::Diagnostic;
 use purlin_model::event::EngineEvent;
-use purlin_ports::EventSink;
-use purlin_project::config::{ConfigInput, ConfigTarget};
-use purlin_project::names::validate_project_name;
+use purlin_ports::{EventSink, StackId, StateStore};
+use purlin_project::config::{ConfigInput, ConfigMap, ConfigTarget};
+use purlin_project::names::{StackReference, validate_project_name};
+use purlin_project::yaml::Format;
 use purlin_project::{Project, StackSettings};
 
 use crate::args::{InstallArgs, NewArgs};
+use crate::commands::config::split_pair;
 use crate::commands::templates::{TEMPLATES, Template};
 use crate::config_values;
-use crate::context::Context;
+use crate::context::{Context, ORGANIZATION};
 use crate::exit::CommandError;
 
-struct Answers {
-    project: String,
-    description: String,
-    stack: Option<String>,
+/// What is to be made, with everything checked that can be before the first file is written.
+struct Plan {
+    directory: PathBuf,
+    project: Project,
+    files: Vec<(PathBuf, String)>,
+    stack: Option<StackPlan>,
+}
+
+struct StackPlan {
+    store: Arc<dyn StateStore>,
+    id: StackId,
+    /// The settings of a stack that is to be made; a stack that is there is used.
+    fresh: Option<StackSettings>,
+    config: Vec<(ConfigTarget, ConfigInput)>,
 }
 
 /// Makes a project, and if it is wanted a first stack, with dependencies installed.
-pub(crate) async fn new(context: &Context, args: NewArgs) -> Result<(), CommandError> {
+pub(crate) async fn new(context: &Context, mut args: NewArgs) -> Result<(), CommandError> {
     if args.list_templates {
         for template in TEMPLATES {
             context.out.line(format!("{:<12}{}", template.name, template.description));
         }
         return Ok(());
     }
+    // An empty name counts as none, and without a stack it doesn't count at all.
+    args.stack = args.stack.filter(|name| !name.is_empty() && !args.generate_only);
+    let plan = plan(context, &args).await?;
+    write(&plan)?;
+    context.out.line(format!("Created project '{}'", plan.project.name));
+    if args.generate_only {
+        return Ok(());
+    }
+    if let Some(stack) = &plan.stack {
+        make_stack(context, &plan.project, stack).await?;
+    }
+    install_dependencies(context, &plan.project, false).await?;
+    context.out.line(format!(
+        "Your new project is ready to go! To perform an initial deployment, run `{} up`",
+        context.ambient.invoked_as
+    ));
+    Ok(())
+}
+
+async fn plan(context: &Context, args: &NewArgs) -> Result<Plan, CommandError> {
     let template = choose_template(context, args.template.as_deref())?;
     config_values::check_secrets_provider(args.secrets_provider.as_deref())?;
     let directory = match &args.dir {
@@ -37,22 +69,56 @@ pub(crate) async fn new(context: &Context, args: NewArgs) -> Result<(), CommandE
         None => context.ambient.cwd.clone(),
     };
     refuse_full(&directory, args.force)?;
-    let answers = ask(context, &args, &directory, template)?;
-    write(template, &directory, &answers, args.force)?;
-    context.out.line(format!("Created project '{}'", answers.project));
-    if args.generate_only {
-        return Ok(());
+    let store = match args.generate_only {
+        true => None,
+        false => Some(context.store(None)?),
+    };
+    let given = args.stack.as_deref().map(StackReference::parse).transpose()?;
+    let asks = !args.yes && context.interactive();
+    let name = project_name(context, args, &directory, given.as_ref())?;
+    let owned = given.as_ref().is_some_and(|reference| reference.project.is_some());
+    let stacks = match &store {
+        Some(store) => store.list(Some(&name)).await?.into_iter().map(|stack| stack.id).collect(),
+        None => Vec::new(),
+    };
+    if !owned && !stacks.is_empty() {
+        let url = store.as_ref().map(|store| store.url()).unwrap_or_default();
+        let message = format!("a project '{name}' exists already in {url}");
+        let hint = format!(
+            "give another name by --name, or a stack of that project by --stack {ORGANIZATION}/{name}/<stack>"
+        );
+        return Err(Diagnostic::error("project-exists", message).with_hint(hint).into());
     }
-    let project = Project::load(&directory.join("Pulumi.yaml"))?;
-    if let Some(stack) = &answers.stack {
-        make_stack(context, &project, stack, &args).await?;
-    }
-    install_dependencies(context, &project, false).await?;
-    context.out.line(format!(
-        "Your new project is ready to go! To perform an initial deployment, run `{} up`",
-        context.ambient.invoked_as
-    ));
-    Ok(())
+    let description = match &args.description {
+        Some(text) => text.clone(),
+        None if asks => context.ask_text("Project description", template.description, "--description")?,
+        None => template.description.to_owned(),
+    };
+    let files = render(template, &directory, &name, &description, args.force)?;
+    let (path, text) = &files[0];
+    let project = Project::parse(path, text, Format::Yaml)?;
+    let stack = match store {
+        None => None,
+        Some(store) => {
+            let reference = match given {
+                Some(reference) => reference,
+                None if asks => StackReference::parse(&context.ask_text("Stack name", "dev", "--stack")?)?,
+                None => StackReference::parse("dev")?,
+            };
+            let organization = reference.organization.as_deref().unwrap_or(ORGANIZATION);
+            let id = context.stack_id(None, &format!("{organization}/{name}/{}", reference.stack))?;
+            let config = config_of(args, &name)?;
+            let fresh = match stacks.contains(&id) {
+                true => None,
+                false => {
+                    let provider = args.secrets_provider.as_deref();
+                    Some(config_values::prepare_new_stack(context, &project, &id, provider).await?)
+                }
+            };
+            Some(StackPlan { store, id, fresh, config })
+        }
+    };
+    Ok(Plan { directory, project, files, stack })
 }
 
 fn choose_template(context: &Context, named: Option<&str>) -> Result<&'static Template, CommandError> {
@@ -75,7 +141,12 @@ fn choose_template(context: &Context, named: Option<&str>) -> Result<&'static Te
 }
 
 fn refuse_full(directory: &Path, force: bool) -> Result<(), CommandError> {
-    let full = std::fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_some());
+    // A repository that was just made is empty enough.
+    const REPOSITORIES: [&str; 3] = [".git", ".hg", ".bzr"];
+    let counts = |entry: std::io::Result<std::fs::DirEntry>| {
+        entry.is_ok_and(|entry| !REPOSITORIES.iter().any(|name| entry.file_name() == *name))
+    };
+    let full = std::fs::read_dir(directory).is_ok_and(|mut entries| entries.any(counts));
     if full && !force {
         let message = format!("{} is not empty", directory.display());
         let hint = "make an empty directory, name another one with --dir, or give --force";
@@ -84,13 +155,13 @@ fn refuse_full(directory: &Path, force: bool) -> Result<(), CommandError> {
     Ok(())
 }
 
-fn ask(
+/// The project's name: as given, as the stack says, or that of the directory.
+fn project_name(
     context: &Context,
     args: &NewArgs,
     directory: &Path,
-    template: &Template,
-) -> Result<Answers, CommandError> {
-    let asks = !args.yes && context.interactive();
+    stack: Option<&StackReference>,
+) -> Result<String, CommandError> {
     let fallback: String = directory
         .file_name()
         .map(|n| n.to_string_lossy().into_owned())
@@ -99,71 +170,84 @@ fn ask(
         .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
         .collect();
     let fallback = if fallback.is_empty() { "project".to_owned() } else { fallback };
-    let project = match &args.name {
-        Some(name) => name.clone(),
-        None if asks => context.ask_text("Project name", &fallback, "--name")?,
-        None => fallback,
+    let name = match (&args.name, stack.and_then(|stack| stack.project.as_ref())) {
+        (Some(name), Some(other)) if name != other => {
+            let message = format!("--name is '{name}', and --stack names a stack of project '{other}'");
+            let hint = "leave out --name, or the project in --stack";
+            return Err(Diagnostic::error("project-name", message).with_hint(hint).into());
+        }
+        (Some(name), _) | (None, Some(name)) => name.clone(),
+        (None, None) if !args.yes && context.interactive() => {
+            context.ask_text("Project name", &fallback, "--name")?
+        }
+        (None, None) => fallback,
     };
-    validate_project_name(&project)?;
-    let description = match &args.description {
-        Some(text) => text.clone(),
-        None if asks => context.ask_text("Project description", template.description, "--description")?,
-        None => template.description.to_owned(),
-    };
-    let stack = match &args.stack {
-        Some(stack) => Some(stack.clone()),
-        None if args.generate_only => None,
-        None if asks => Some(context.ask_text("Stack name", "dev", "--stack")?),
-        None => Some("dev".to_owned()),
-    };
-    Ok(Answers { project, description, stack })
+    validate_project_name(&name)?;
+    Ok(name)
 }
 
-fn write(template: &Template, directory: &Path, answers: &Answers, force: bool) -> Result<(), CommandError> {
-    let failed =
-        |path: &Path, e: std::io::Error| Diagnostic::error("file-write", format!("{}: {e}", path.display()));
-    std::fs::create_dir_all(directory).map_err(|e| failed(directory, e))?;
+/// The values of `--config`.
+fn config_of(args: &NewArgs, project: &str) -> Result<Vec<(ConfigTarget, ConfigInput)>, CommandError> {
+    let mut tried = ConfigMap::new();
+    let mut values = Vec::new();
+    for pair in &args.config {
+        let (key, value) = split_pair("--config", pair)?;
+        let target = ConfigTarget::parse(project, key, args.config_path)?;
+        tried.set(&target, ConfigInput::text(value))?;
+        values.push((target, ConfigInput::text(value)));
+    }
+    Ok(values)
+}
+
+/// The files of the project, the project file first.
+fn render(
+    template: &Template,
+    directory: &Path,
+    project: &str,
+    description: &str,
+    force: bool,
+) -> Result<Vec<(PathBuf, String)>, CommandError> {
+    let description = serde_json::to_string(description).unwrap_or_default();
+    let mut files = Vec::new();
     for (name, text) in template.files {
         let path = directory.join(name);
         if path.exists() && !force {
-            return Err(Diagnostic::error("file-exists", format!("{} exists already", path.display())).into());
+            let message = format!("{} exists already", path.display());
+            let hint = "remove it, name another directory with --dir, or give --force";
+            return Err(Diagnostic::error("file-exists", message).with_hint(hint).into());
         }
-        let description = serde_json::to_string(&answers.description).unwrap_or_default();
-        let text = text.replace("${PROJECT}", &answers.project).replace("${DESCRIPTION}", &description);
-        std::fs::write(&path, text).map_err(|e| failed(&path, e))?;
+        files.push((path, text.replace("${PROJECT}", project).replace("${DESCRIPTION}", &description)));
+    }
+    Ok(files)
+}
+
+fn write(plan: &Plan) -> Result<(), CommandError> {
+    let failed =
+        |path: &Path, e: std::io::Error| Diagnostic::error("file-write", format!("{}: {e}", path.display()));
+    std::fs::create_dir_all(&plan.directory).map_err(|e| failed(&plan.directory, e))?;
+    for (path, text) in &plan.files {
+        std::fs::write(path, text).map_err(|e| failed(path, e))?;
     }
     Ok(())
 }
 
-async fn make_stack(
-    context: &Context,
-    project: &Project,
-    stack: &str,
-    args: &NewArgs,
-) -> Result<(), CommandError> {
-    let store = context.store(Some(project))?;
-    let id = context.stack_id(Some(project), stack)?;
-    let provider = args.secrets_provider.as_deref();
-    let settings = config_values::prepare_new_stack(context, project, &id, provider).await?;
-    store.create(&id).await?;
-    if let Some(settings) = settings {
-        settings.save()?;
-    }
-    context.select(project, store.url(), Some(&id.name))?;
-    context.out.line(format!("Created stack '{}'", id.name));
-    if args.config.is_empty() {
+async fn make_stack(context: &Context, project: &Project, plan: &StackPlan) -> Result<(), CommandError> {
+    let mut settings = match &plan.fresh {
+        Some(settings) => {
+            plan.store.create(&plan.id).await?;
+            settings.save()?;
+            context.out.line(format!("Created stack '{}'", plan.id.name));
+            settings.clone()
+        }
+        None => StackSettings::load(&project.stack_settings_path(&plan.id.name), &project.name)?,
+    };
+    context.select(project, plan.store.url(), Some(&plan.id.name))?;
+    if plan.config.is_empty() {
         return Ok(());
     }
-    let mut settings = StackSettings::load(&project.stack_settings_path(&id.name), &project.name)?;
     let mut values = settings.config().clone();
-    for pair in &args.config {
-        let Some((key, value)) = pair.split_once('=') else {
-            return Err(CommandError::usage(
-                "config-pair",
-                format!("--config '{pair}' is not of the form key=value"),
-            ));
-        };
-        values.set(&ConfigTarget::parse(&project.name, key, args.config_path)?, ConfigInput::text(value))?;
+    for (target, input) in &plan.config {
+        values.set(target, input.clone())?;
     }
     settings.set_config(&values)?;
     Ok(settings.save()?)

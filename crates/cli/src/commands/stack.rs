@@ -1,18 +1,18 @@
 //! `stack`: makes, lists, selects and removes stacks.
 
 use purlin_diag::Diagnostic;
-use purlin_ports::{StackId, StackSummary, StateStore};
+use purlin_ports::{StackId, StackSummary, StateError, StateStore};
 
-use crate::args::{StackArgs, StackCommand, StackInitArgs, StackLsArgs, StackRmArgs, StackSelectArgs};
+use crate::args::{self, StackArgs, StackCommand, StackInitArgs, StackLsArgs, StackRmArgs, StackSelectArgs};
 use crate::commands::stack_show::{ago, show, table};
 use crate::commands::{stack_files, stack_graph, stack_history, stack_rename, stack_secrets, stack_tag};
 use crate::config_values;
-use crate::context::{Context, ORGANIZATION};
+use crate::context::{Context, ORGANIZATION, Target};
 use crate::exit::{CommandError, Failure};
 
 /// Runs a command about stacks.
 pub(crate) async fn stack(context: &Context, args: StackArgs) -> Result<(), CommandError> {
-    let named = args.stack.clone();
+    let named = args::named(args.stack.as_ref()).map(str::to_owned);
     match args.command.clone() {
         None => show(context, &args).await,
         Some(StackCommand::Init(init)) => self::init(context, named.as_deref(), init).await,
@@ -40,15 +40,13 @@ async fn init(context: &Context, named: Option<&str>, args: StackInitArgs) -> Re
     let store = context.store(Some(&project))?;
     let name = match args.name.as_deref().or(named) {
         Some(name) => name.to_owned(),
-        None => context.ask_text("stack name", "dev", "a name")?,
+        None => context.ask_text("What is the new stack to be called?", "dev", "a name")?,
     };
     let id = context.stack_id(Some(&project), &name)?;
     let provider = args.secrets_provider.as_deref();
     let settings = config_values::prepare_new_stack(context, &project, &id, provider).await?;
     store.create(&id).await?;
-    if let Some(settings) = settings {
-        settings.save()?;
-    }
+    settings.save()?;
     if let Some(source) = &args.copy_config_from {
         config_values::copy_config(context, source, &id.name).await?;
     }
@@ -150,15 +148,17 @@ fn json_row(stack: &StackSummary, name: &str, current: bool) -> serde_json::Valu
 }
 
 async fn select(context: &Context, named: Option<&str>, args: StackSelectArgs) -> Result<(), CommandError> {
+    let given = args.name.as_deref().or(named);
+    if given.is_none() && !context.interactive() {
+        let problem = Diagnostic::error("no-stack", "no stack selected; specify a stack name with --stack")
+            .with_hint("`stack ls` lists the stacks that there are");
+        return Err(CommandError::new(Failure::NoStack, problem));
+    }
     let project = context.project()?;
     let store = context.store(Some(&project))?;
     let stacks = store.list(Some(&project.name)).await?;
-    let name = match args.name.as_deref().or(named) {
+    let name = match given {
         Some(name) => name.to_owned(),
-        None if !context.interactive() => {
-            let message = "no stack selected; specify a stack name with --stack";
-            return Err(CommandError::new(Failure::NoStack, Diagnostic::error("no-stack", message)));
-        }
         None => {
             let names: Vec<String> = stacks.iter().map(|s| s.id.name.clone()).collect();
             if names.is_empty() {
@@ -177,9 +177,7 @@ async fn select(context: &Context, named: Option<&str>, args: StackSelectArgs) -
         let provider = args.secrets_provider.as_deref();
         let settings = config_values::prepare_new_stack(context, &project, &id, provider).await?;
         store.create(&id).await?;
-        if let Some(settings) = settings {
-            settings.save()?;
-        }
+        settings.save()?;
         context.out.error_line(format!("Created stack '{}'", id.name));
     }
     context.select(&project, store.url(), Some(&id.name))
@@ -198,6 +196,7 @@ fn unselect(context: &Context) -> Result<(), CommandError> {
 
 async fn remove(context: &Context, named: Option<&str>, args: StackRmArgs) -> Result<(), CommandError> {
     let target = context.stack(args.name.as_deref().or(named))?;
+    refuse_unreadable(&target).await?;
     let warning = format!("This will permanently remove the '{}' stack!", target.id.name);
     context.confirm_word(&warning, &target.id.name, args.yes)?;
     target.remove(context, args.force, args.preserve_config).await?;
@@ -206,4 +205,18 @@ async fn remove(context: &Context, named: Option<&str>, args: StackRmArgs) -> Re
     }
     context.out.line(format!("Stack '{}' has been removed!", target.id.name));
     Ok(())
+}
+
+/// A state that can't be read may name resources that nobody would find again. A journal that doesn't
+/// fit is another matter: force is the way to be rid of it.
+async fn refuse_unreadable(target: &Target) -> Result<(), CommandError> {
+    match target.store.load(&target.id).await {
+        Err(StateError::Unusable(mut problem)) if !problem.code.starts_with("journal-") => {
+            let way_out = "or replace it by `stack import --force`, and remove the stack then";
+            let hint = problem.hint.take().map_or_else(String::new, |hint| format!("{hint}; "));
+            Err(problem.with_hint(format!("{hint}{way_out}")).into())
+        }
+        // What else there is to say, the removal says.
+        _ => Ok(()),
+    }
 }

@@ -14,10 +14,13 @@ use crate::commands::state::edit_info;
 use crate::config_values;
 use crate::context::{Context, Target};
 use crate::exit::CommandError;
-use crate::plain::{shown, to_json};
+use crate::plain::{json_lines, shown};
 
 /// What stands for a secret.
 const SECRET: &str = "[secret]";
+
+/// The export of a stack that has no deployment yet.
+const NEVER_DEPLOYED: &str = "{\n    \"version\": 3,\n    \"deployment\": null\n}";
 
 /// The outputs of a stack, secrets masked unless shown. Internal ones are left out.
 pub(crate) async fn outputs_of(
@@ -65,7 +68,7 @@ pub(crate) async fn output(
             return Err(Diagnostic::error("output-unknown", message).into());
         };
         if args.json {
-            context.out.line(pretty(&to_json(value)));
+            context.out.line(json_lines(value));
         } else if args.shell {
             context.out.line(shell_assignment(name, value));
         } else {
@@ -74,9 +77,8 @@ pub(crate) async fn output(
         return Ok(());
     }
     if args.json {
-        let all: serde_json::Map<String, serde_json::Value> =
-            outputs.iter().map(|(k, v)| (k.clone(), to_json(v))).collect();
-        context.out.line(pretty(&all.into()));
+        let all = outputs.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        context.out.line(json_lines(&PropertyValue::Object(all)));
     } else if args.shell {
         for (name, value) in &outputs {
             context.out.line(shell_assignment(name, value));
@@ -124,13 +126,17 @@ pub(crate) async fn export(
             target.store.load_version(&target.id, version).await?
         }
     };
-    let snapshot = loaded.deployed.then_some(&*loaded.snapshot);
     let file = args.file.as_ref().map(|path| context.ambient.cwd.join(path));
-    if !args.show_secrets {
-        return write_exported(context, file.as_deref(), snapshot);
+    if loaded.deployed && !args.show_secrets {
+        return write_exported(context, file.as_deref(), &loaded.snapshot);
     }
-    let text = export_deployment(snapshot).map_err(|error| error.diagnostic())?;
-    let mut text = config_values::reveal(context, &target, &text).await?;
+    let mut text = match loaded.deployed {
+        true => {
+            let text = export_deployment(Some(&loaded.snapshot)).map_err(|error| error.diagnostic())?;
+            config_values::reveal(context, &target, &text).await?
+        }
+        false => NEVER_DEPLOYED.to_owned(),
+    };
     if !text.ends_with('\n') {
         text.push('\n');
     }
@@ -145,11 +151,11 @@ pub(crate) async fn export(
 fn write_exported(
     context: &Context,
     file: Option<&std::path::Path>,
-    snapshot: Option<&Snapshot>,
+    snapshot: &Snapshot,
 ) -> Result<(), CommandError> {
     let Some(path) = file else {
         let mut refused = Ok(());
-        context.out.data(|out| match write_export(out, snapshot) {
+        context.out.data(|out| match write_export(out, Some(snapshot)) {
             Err(WriteError::Io(error)) => Err(error),
             written => {
                 refused = written.map_err(|error| error.diagnostic());
@@ -161,7 +167,7 @@ fn write_exported(
     let failed =
         |error: std::io::Error| Diagnostic::error("file-write", format!("{}: {error}", path.display()));
     let mut out = config_values::open_private(path).map_err(failed)?;
-    write_export(&mut out, snapshot).map_err(|error| match error {
+    write_export(&mut out, Some(snapshot)).map_err(|error| match error {
         WriteError::Io(error) => failed(error),
         error @ WriteError::Refused(_) => error.diagnostic(),
     })?;

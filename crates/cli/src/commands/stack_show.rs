@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use purlin_model::urn::STACK_TYPE;
 use purlin_model::{PropertyValue, ResourceState, Snapshot, Urn};
 
-use crate::args::StackArgs;
+use crate::args::{self, StackArgs};
 use crate::commands::stack_files::outputs_of;
 use crate::context::Context;
 use crate::exit::CommandError;
@@ -13,7 +13,7 @@ use crate::plain::shown;
 
 /// Shows a stack: when it was changed, its resources as a tree, its outputs.
 pub(crate) async fn show(context: &Context, args: &StackArgs) -> Result<(), CommandError> {
-    let target = context.stack(args.stack.as_deref())?;
+    let target = context.stack(args::named(args.stack.as_ref()))?;
     if args.show_name {
         context.out.line(&target.id.name);
         return Ok(());
@@ -65,13 +65,15 @@ pub(crate) fn output_rows(outputs: &BTreeMap<String, PropertyValue>) -> Vec<Vec<
     outputs.iter().map(|(name, value)| vec![name.clone(), shown(value)]).collect()
 }
 
-/// Rows under headings, with columns as wide as they need to be.
+/// Rows under headings, with columns as wide as they need to be. A cell of several lines takes several
+/// lines, each in its column.
 pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> Vec<String> {
     let width = |column: usize| {
         let heading = headings[column].chars().count();
         rows.iter()
             .filter_map(|row| row.get(column))
-            .map(|c| c.chars().count())
+            .flat_map(|cell| cell.split('\n'))
+            .map(|line| line.chars().count())
             .max()
             .unwrap_or(0)
             .max(heading)
@@ -89,7 +91,11 @@ pub(crate) fn table(headings: &[&str], rows: &[Vec<String>]) -> Vec<String> {
         line.trim_end().to_owned()
     };
     let mut lines = vec![render(headings.to_vec())];
-    lines.extend(rows.iter().map(|row| render(row.iter().map(String::as_str).collect())));
+    for row in rows {
+        let high = row.iter().map(|cell| cell.split('\n').count()).max().unwrap_or(1);
+        let nth = |n| row.iter().map(|cell| cell.split('\n').nth(n).unwrap_or_default()).collect();
+        lines.extend((0..high).map(|n| render(nth(n))));
+    }
     lines
 }
 
@@ -175,5 +181,11 @@ mod tests {
     fn tables_line_up() {
         let rows = vec![vec!["a".into(), "1".into()], vec!["longer".into(), "2".into()]];
         assert_eq!(table(&["KEY", "VALUE"], &rows), ["KEY     VALUE", "a       1", "longer  2"]);
+    }
+
+    #[test]
+    fn the_lines_of_a_cell_stay_in_its_column() {
+        let rows = vec![vec!["key".into(), "x\n  y".into()], vec!["b".into(), "2".into()]];
+        assert_eq!(table(&["KEY", "VALUE"], &rows), ["KEY  VALUE", "key  x", "       y", "b    2"]);
     }
 }

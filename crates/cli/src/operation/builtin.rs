@@ -27,7 +27,7 @@ impl OtherStacks {
     fn id(&self, reference: &str) -> Result<purlin_ports::StackId, Diagnostic> {
         let parsed = purlin_project::names::StackReference::parse(reference)?;
         Ok(purlin_ports::StackId {
-            organization: crate::context::ORGANIZATION.to_owned(),
+            organization: crate::context::organization(parsed.organization)?,
             project: parsed.project.unwrap_or_else(|| self.project.clone()),
             name: parsed.stack,
         })
@@ -94,7 +94,7 @@ impl Prepared<'_> {
                 message: line.to_owned(),
                 severity: Severity::Info,
                 stream_id: 0,
-                ephemeral: false,
+                ephemeral: true,
             });
         };
         let deps = BuiltinDeps {

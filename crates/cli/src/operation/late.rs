@@ -13,9 +13,12 @@ use purlin_ports::{
 };
 use tokio::sync::SetOnce;
 
+use crate::pace::Pace;
+
 /// Passes everything on to a monitor that comes later.
 pub(crate) struct LateMonitor {
     info: DeploymentInfo,
+    pace: Arc<Pace>,
     /// The monitor; `None` if it will never come.
     inner: SetOnce<Option<Arc<dyn ResourceMonitor>>>,
     /// What was said before the monitor came.
@@ -23,8 +26,8 @@ pub(crate) struct LateMonitor {
 }
 
 impl LateMonitor {
-    pub(crate) fn new(info: DeploymentInfo) -> Arc<LateMonitor> {
-        Arc::new(LateMonitor { info, inner: SetOnce::new(), said: Mutex::default() })
+    pub(crate) fn new(info: DeploymentInfo, pace: Arc<Pace>) -> Arc<LateMonitor> {
+        Arc::new(LateMonitor { info, pace, inner: SetOnce::new(), said: Mutex::default() })
     }
 
     /// Here it is.
@@ -60,9 +63,19 @@ impl ResourceMonitor for LateMonitor {
         'a: 'async_trait,
         Self: 'async_trait,
     {
+        let passing = self.pace.arrived();
         match self.inner.get() {
-            Some(Some(inner)) => inner.register(request),
-            _ => Box::pin(async move { self.inner().await?.register(request).await }),
+            Some(Some(inner)) => {
+                let answering = inner.register(request);
+                Box::pin(async move {
+                    let _passing = passing;
+                    answering.await
+                })
+            }
+            _ => Box::pin(async move {
+                let _passing = passing;
+                self.inner().await?.register(request).await
+            }),
         }
     }
 

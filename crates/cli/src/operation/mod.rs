@@ -23,7 +23,7 @@ use crate::context::Context;
 use crate::exit::{CommandError, Failure};
 use crate::operation::flags::Flags;
 pub(crate) use crate::operation::prepare::Prepared;
-use crate::operation::run::Ran;
+use crate::operation::run::{Purpose, Ran};
 pub(crate) use crate::operation::why::{Notes, why};
 
 /// Shows what an update would do.
@@ -34,7 +34,7 @@ pub(crate) async fn preview(context: &Context, args: PreviewArgs) -> Result<(), 
     flags.save_plan = args.save_plan;
     flags.why = args.why.then(Notes::default);
     let prepared = Prepared::new(context, flags, Mode::Update).await?;
-    let ran = prepared.run(true).await?;
+    let ran = prepared.run(Purpose::Look).await?;
     if let Some(notes) = prepared.flags.why.as_ref().filter(|_| !prepared.flags.json) {
         let section = notes.section(&prepared);
         if !section.is_empty() {
@@ -89,7 +89,7 @@ pub(crate) async fn refresh(context: &Context, args: RefreshArgs) -> Result<(), 
         pending::ask(context, &mut prepared).await?;
     }
     let ran = if args.preview_only {
-        prepared.run(true).await?
+        prepared.run(Purpose::Look).await?
     } else {
         previewed(context, &mut prepared, &approval).await?
     };
@@ -110,7 +110,7 @@ pub(crate) async fn destroy(context: &Context, args: DestroyArgs) -> Result<(), 
     }
     let mut prepared = Prepared::new(context, flags, Mode::Destroy).await?;
     let ran = if args.preview_only {
-        prepared.run(true).await?
+        prepared.run(Purpose::Look).await?
     } else {
         previewed(context, &mut prepared, &approval).await?
     };
@@ -168,15 +168,27 @@ fn need_approval(
     Err(CommandError::new(failure, purlin_diag::Diagnostic::error("non-interactive", message)))
 }
 
-/// Previews, asks, acts.
+/// Previews, asks, acts. From the preview on the stack is held.
 async fn previewed(
+    context: &Context,
+    prepared: &mut Prepared<'_>,
+    approval: &Approval,
+) -> Result<Ran, CommandError> {
+    let ran = rehearsed(context, prepared, approval).await;
+    let let_go = prepared.let_go().await;
+    let ran = ran?;
+    let_go?;
+    Ok(ran)
+}
+
+async fn rehearsed(
     context: &Context,
     prepared: &mut Prepared<'_>,
     approval: &Approval,
 ) -> Result<Ran, CommandError> {
     let machine = prepared.flags.json;
     if !approval.skip_preview && (!machine || prepared.flags.strict) {
-        let ran = prepared.run(true).await?;
+        let ran = prepared.run(Purpose::Rehearse).await?;
         if ran.result != OperationResult::Succeeded {
             return Ok(ran);
         }
@@ -186,7 +198,7 @@ async fn previewed(
             prepared.plan = Some(std::sync::Arc::new(recorded.plan));
         }
     }
-    prepared.run(false).await
+    prepared.run(Purpose::Act).await
 }
 
 fn conclude(ran: &Ran, expect_no_changes: bool) -> Result<(), CommandError> {

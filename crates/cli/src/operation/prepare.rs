@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use purlin_diag::Diagnostic;
+use purlin_display::Redaction;
 use purlin_languages::HostSettings;
 use purlin_model::autonaming::Autonaming;
 use purlin_model::state::SecretsProvider;
 use purlin_model::update_plan::UpdatePlan;
 use purlin_model::{PackageDescriptor, PropertyMap, PropertyValue};
 use purlin_plan::Mode;
-use purlin_ports::{DeploymentInfo, LanguageHost, ProgramInfo};
+use purlin_ports::{DeploymentInfo, LanguageHost, ProgramInfo, UpdateSession};
 use purlin_project::config::{ConfigInput, ConfigTarget, NamingContext, ResolvedConfig, Validation, resolve};
 use purlin_project::yaml::Node;
 use purlin_project::{Project, StackSettings, Value};
@@ -30,6 +31,8 @@ pub(crate) struct Prepared<'c> {
     pub(crate) mode: Mode,
     pub(crate) settings: StackSettings,
     pub(crate) config: Vec<ResolvedConfig>,
+    /// Hides the secrets of the configuration, if it has any.
+    pub(crate) redaction: Option<Redaction>,
     pub(crate) program: ProgramInfo,
     pub(crate) host_settings: Arc<HostSettings>,
     /// What keeps the secrets of the stack's state, if it has any state.
@@ -38,6 +41,8 @@ pub(crate) struct Prepared<'c> {
     pub(crate) plan: Option<Arc<UpdatePlan>>,
     /// What was read of the project file, for the first run of a program that is in it.
     pub(crate) tree: Mutex<Option<Node>>,
+    /// The stack, from its preview to the operation that was previewed.
+    pub(crate) held: Mutex<Option<Arc<dyn UpdateSession>>>,
 }
 
 impl<'c> Prepared<'c> {
@@ -84,12 +89,32 @@ impl<'c> Prepared<'c> {
             mode,
             settings,
             config,
+            redaction: Redaction::new(secrets.texts()),
             program,
             host_settings,
             secrets_provider,
             plan: None,
             tree: Mutex::new(tree),
+            held: Mutex::default(),
         })
+    }
+
+    /// Whether the stack has been held since its preview.
+    pub(crate) fn is_held(&self) -> bool {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// The hold on the stack that the preview has left, which is whoever's that asks.
+    pub(crate) fn take_held(&self) -> Option<Arc<dyn UpdateSession>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Lets go of the stack if nothing came of its preview.
+    pub(crate) async fn let_go(&self) -> Result<(), CommandError> {
+        match self.take_held() {
+            Some(session) => Ok(session.abandon().await?),
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn project(&self) -> Result<&Project, CommandError> {

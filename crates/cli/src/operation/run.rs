@@ -51,6 +51,25 @@ impl Ran {
     }
 }
 
+/// What a run is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To see what would happen. Nobody is kept from changing the stack.
+    Look,
+    /// To see what the operation that follows will do. The stack is held until that has ended: what
+    /// was agreed to is what is done.
+    Rehearse,
+    /// To do it.
+    Act,
+}
+
+impl Purpose {
+    /// Whether nothing is changed.
+    pub(crate) fn is_preview(self) -> bool {
+        self != Purpose::Act
+    }
+}
+
 /// How long plugins may take to end when nobody wants to wait any more.
 const ABANDON_GRACE: Duration = Duration::from_millis(300);
 
@@ -88,10 +107,14 @@ impl Services {
 
 impl Prepared<'_> {
     /// Runs the operation, or previews it.
-    pub(crate) async fn run(&self, preview: bool) -> Result<Ran, CommandError> {
+    pub(crate) async fn run(&self, purpose: Purpose) -> Result<Ran, CommandError> {
         let unlocking = self.unlock().await?;
-        let display = Display::start(self.context, DisplaySettings::of(self, preview))?;
-        let result = self.run_shown(preview, unlocking, &display).await;
+        let display = Display::start(self.context, DisplaySettings::of(self, purpose.is_preview())).await?;
+        let result = self.run_shown(purpose, unlocking, &display).await;
+        if let Ok((Report { result: OperationResult::Canceled, .. }, ..)) = &result {
+            let message = format!("the {} was canceled", self.mode_word());
+            purlin_engine::say(&*display.sink(), &Diagnostic::error("canceled", message));
+        }
         match &result {
             Ok((report, _, packs)) => display.finish(report.result, &report.changes, packs.clone()).await,
             Err(_) => display.abort().await,
@@ -103,15 +126,16 @@ impl Prepared<'_> {
 
     async fn run_shown(
         &self,
-        preview: bool,
+        purpose: Purpose,
         unlocking: Unlocking,
         display: &Display,
     ) -> Result<(Report, Arc<dyn BagCodec>, BTreeMap<String, String>), CommandError> {
+        let preview = purpose.is_preview();
         let events = display.sink();
         let (stops, _listener) = Listener::start(Arc::clone(&self.context.out));
         let services = self.start_services(preview, &events).await?;
         let begun = tokio::select! {
-            begun = self.begin(preview, unlocking, &services, &events) => begun,
+            begun = self.begin(purpose, unlocking, &services, &events) => begun,
             () = stops.stop.cancelled() => Err(interrupted()),
         };
         let mut names = BTreeMap::new();
@@ -136,7 +160,7 @@ impl Prepared<'_> {
         events: &Arc<dyn EventSink>,
     ) -> Result<Services, CommandError> {
         let project = self.project()?;
-        let late = LateMonitor::new(self.info(preview));
+        let late = LateMonitor::new(self.info(preview), Arc::clone(&self.context.pace));
         let schemas = PluginSchemas::new();
         let settings = MonitorSettings {
             root_directory: self.program.root_directory.clone(),
@@ -188,12 +212,14 @@ impl Prepared<'_> {
     /// Does what comes before the engine: finds out what the program needs, and takes the stack.
     async fn begin(
         &self,
-        preview: bool,
+        purpose: Purpose,
         unlocking: Unlocking,
         services: &Services,
         events: &Arc<dyn EventSink>,
     ) -> Result<Begun, CommandError> {
-        let looking = (!preview).then(|| vcs::look(self.context));
+        let preview = purpose.is_preview();
+        let takes = purpose != Purpose::Look && !self.is_held();
+        let looking = takes.then(|| vcs::look(self.context));
         let packages = match self.runs_program() {
             true => self.required_packages(services.host.as_ref(), events).await?,
             false => BTreeMap::new(),
@@ -206,16 +232,25 @@ impl Prepared<'_> {
         }
         unlocking.done().await?;
         let packs = self.policy_packs(preview, &services.plugins, &services.address, events).await?;
-        let Some(looking) = looking else {
-            let base = self.target.store.load(&self.target.id).await?.snapshot;
-            return Ok(Begun { packs, packages, session: None, base });
+        let session = match (self.take_held(), looking) {
+            (Some(held), _) => held,
+            (None, Some(looking)) => {
+                let info = self.update_info(looking.found().await);
+                let timeout = self.flags.common.lock_timeout.as_deref();
+                waiting::begin(self.context, &self.target, info, timeout).await?
+            }
+            (None, None) => {
+                let base = self.target.store.load(&self.target.id).await?.snapshot;
+                return Ok(Begun { packs, packages, session: None, base });
+            }
         };
-        let info = self.update_info(looking.found().await);
-        let timeout = self.flags.common.lock_timeout.as_deref();
-        let session = waiting::begin(self.context, &self.target, info, timeout).await?;
+        let base = Arc::clone(&session.base().snapshot);
+        if preview {
+            *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(session);
+            return Ok(Begun { packs, packages, session: None, base });
+        }
         // There is one session a run.
         let _ = services.session.set(Arc::clone(&session));
-        let base = Arc::clone(&session.base().snapshot);
         Ok(Begun { packs, packages, session: Some(session), base })
     }
 
@@ -363,13 +398,18 @@ impl Prepared<'_> {
         }
     }
 
-    fn update_info(&self, surroundings: vcs::Surroundings) -> UpdateInfo {
-        let kind = match self.mode {
+    /// What histories call the operation.
+    fn mode_word(&self) -> &'static str {
+        match self.mode {
             Mode::Update => "update",
             Mode::Refresh => "refresh",
             Mode::Destroy => "destroy",
             Mode::Import => "resource-import",
-        };
+        }
+    }
+
+    fn update_info(&self, surroundings: vcs::Surroundings) -> UpdateInfo {
+        let kind = self.mode_word();
         let vcs::Surroundings { mut environment, message } = surroundings;
         let kind_of_run = self.flags.common.exec_kind.clone().unwrap_or_else(|| "cli".to_owned());
         environment.insert("exec.kind".to_owned(), kind_of_run);

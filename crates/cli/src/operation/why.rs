@@ -14,6 +14,7 @@ use crate::events::DisplaySettings;
 use crate::exit::{CommandError, Failure};
 use crate::operation::flags::Flags;
 use crate::operation::prepare::Prepared;
+use crate::operation::run::Purpose;
 
 /// What a display notes for those who ask why.
 #[derive(Clone, Debug, Default)]
@@ -51,7 +52,7 @@ pub(crate) async fn why(context: &Context, args: WhyArgs) -> Result<(), CommandE
     flags.preview_only = true;
     flags.why = Some(notes.clone());
     let prepared = Prepared::new(context, flags, Mode::Update).await?;
-    let ran = prepared.run(true).await?;
+    let ran = prepared.run(Purpose::Look).await?;
     let told = notes.with(|causes| {
         let urn = find(causes, &args.urn)?.clone();
         Ok::<_, CommandError>(match prepared.flags.json {

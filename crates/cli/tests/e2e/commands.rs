@@ -75,7 +75,10 @@ fn a_login_is_kept_and_forgotten() {
     let mut sealed = shop();
     sealed.unset("PULUMI_BACKEND_URL");
     complains(sealed.run(["stack", "ls"]), 1, "no backend is chosen");
-    complains(sealed.run(["login"]), 2, "give the backend's URL");
+    says(sealed.run(["logout"]), 0, "You are not logged in to any backend\n");
+    complains(sealed.run(["login"]), 1, "give the backend's URL");
+    complains(sealed.run(["login", "https://api.pulumi.com"]), 1, "services are not supported yet");
+    complains(sealed.run(["login", "nope://x"]), 1, "file://, s3://, azblob://, gs:// or postgres://");
     complains(sealed.run(["login", "file:///no/such/place"]), 1, "there is no directory /no/such/place");
     complains(sealed.run(["login", "ftp://x"]), 1, "file://");
     let login = sealed.run(["login", "--local"]).exits(0);
@@ -148,7 +151,11 @@ fn stacks_are_made_listed_selected_and_removed() {
     let mut elsewhere = sealed.command(BINARY);
     elsewhere.args(["stack", "--show-name"]).env("PULUMI_STACK", "test");
     says(sealed.launch(elsewhere, None).wait(), 0, "test\n");
-    complains(sealed.run(["stack", "rm", "test"]), 2, "--yes");
+    let mut elsewhere = sealed.command(BINARY);
+    elsewhere.args(["stack", "--stack", "", "--show-name"]).env("PULUMI_STACK", "test");
+    says(sealed.launch(elsewhere, None).wait(), 0, "test\n");
+    complains(sealed.run(["stack", "rm", "test"]), 1, "--yes");
+    complains(sealed.run(["stack", "init"]), 1, "What is the new stack to be called?");
     sealed.run(["stack", "rm", "test", "--yes"]).exits(0);
     assert_eq!(names(sealed.run(["stack", "ls", "--json"])), owned(&[("dev", false), ("prod", false)]));
 }
@@ -222,6 +229,162 @@ fn outputs_are_read_one_by_one_and_together() {
         BINARY,
     ]);
     says(sealed.launch(shell, None).wait(), 0, "{\"a\":1,\"b\":\"x y\"}|a\nb|tok\n");
+}
+
+const SPECIAL: &str = r#"{
+  "ref": {"4dabf18193072939515e22adb298388d":"5cf8f73096256a8f31e491e813e4eb8e","id":"i","packageVersion":"1.0.0","urn":"urn:pulumi:dev::shop::a:b:C::n"},
+  "inf": {"4dabf18193072939515e22adb298388d":"8ad145fe-0d11-4827-bfd7-1abcbf086f5c","value":"7ff0000000000000"},
+  "text": {"4dabf18193072939515e22adb298388d":"c44067f5952c0a294b673a41bacd8c17","hash":"h","text":"t"}
+}"#;
+
+fn with_outputs(outputs: &str) -> Sealed {
+    let sealed = shop();
+    sealed.run(["stack", "init", "dev"]).exits(0);
+    let urn = "urn:pulumi:dev::shop::pulumi:pulumi:Stack::shop-dev";
+    let root = format!(
+        "{{\"urn\":\"{urn}\",\"custom\":false,\"type\":\"pulumi:pulumi:Stack\",\"outputs\":{outputs}}}"
+    );
+    let text = format!("{{\"version\":3,\"deployment\":{{\"manifest\":{{}},\"resources\":[{root}]}}}}");
+    sealed.write("state.json", &text);
+    sealed.run(["stack", "import", "--file", "state.json", "--force"]).exits(0);
+    sealed
+}
+
+#[test]
+fn outputs_keep_their_digits_and_their_marks() {
+    let sealed =
+        with_outputs(r#"{"a":9007199254740991,"b":[123456789012345678],"c":1e-6,"d":-0.0,"l":"x\n y"}"#);
+    says(sealed.run(["stack", "output", "a"]), 0, "9007199254740991\n");
+    says(sealed.run(["stack", "output", "b"]), 0, "[123456789012345680]\n");
+    says(
+        sealed.run(["stack", "output", "--json"]),
+        0,
+        "{\n  \"a\": 9007199254740991,\n  \"b\": [\n    123456789012345680\n  ],\n  \"c\": 0.000001,\n  \"d\": -0,\n  \
+         \"l\": \"x\\n y\"\n}\n",
+    );
+    says(
+        sealed.run(["stack", "output"]),
+        0,
+        "Current stack outputs (5):\n    OUTPUT  VALUE\n    a       9007199254740991\n    b       \
+         [123456789012345680]\n    c       0.000001\n    d       -0\n    l       x\n             y\n",
+    );
+    let shell = sealed.run(["stack", "output", "--shell"]).exits(0);
+    assert!(shell.stdout.starts_with("a=9007199254740991\n"), "{shell}");
+
+    let special: Value = serde_json::from_str(SPECIAL).unwrap();
+    let sealed = with_outputs(SPECIAL);
+    assert_eq!(sealed.run(["stack", "output", "--json"]).exits(0).json(), special);
+    for (name, value) in special.as_object().unwrap() {
+        assert_eq!(&sealed.run(["stack", "output", name]).exits(0).json(), value);
+    }
+}
+
+#[test]
+fn a_stack_that_was_never_deployed_is_exported_as_one() {
+    let sealed = shop();
+    sealed.run(["stack", "init", "dev"]).exits(0);
+    let export = "{\n    \"version\": 3,\n    \"deployment\": null\n}\n";
+    says(sealed.run(["stack", "export"]), 0, export);
+    says(sealed.run(["stack", "export", "--show-secrets"]), 0, export);
+    says(sealed.run_with_input(["stack", "import"], export), 0, "Import complete.\n");
+}
+
+#[test]
+fn a_stack_whose_state_is_cut_off_is_not_removed() {
+    let sealed = deployed();
+    let path = sealed.bucket().join(".pulumi/stacks/shop/dev.json");
+    let whole = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    complains(sealed.run(["stack", "rm", "--force", "--yes"]), 1, "stack import --force");
+    assert!(path.exists() && sealed.directory().join("Pulumi.dev.yaml").exists());
+    sealed.write("empty.json", "{\"version\":3,\"deployment\":null}");
+    sealed.run(["stack", "import", "--force", "--file", "empty.json"]).exits(0);
+    sealed.run(["stack", "rm", "--force", "--yes"]).exits(0);
+}
+
+#[test]
+fn without_a_passphrase_no_stack_is_made() {
+    let mut sealed = shop();
+    sealed.unset("PULUMI_CONFIG_PASSPHRASE");
+    for command in [&["stack", "init", "dev"][..], &["stack", "select", "--create", "dev"]] {
+        complains(sealed.run(command.iter().copied()), 1, "PULUMI_CONFIG_PASSPHRASE");
+        assert_eq!(sealed.run(["stack", "ls", "--json"]).exits(0).json(), json!([]));
+        assert!(!sealed.directory().join("Pulumi.dev.yaml").exists());
+    }
+    sealed.set("PULUMI_CONFIG_PASSPHRASE", PASSPHRASE);
+    sealed.run(["stack", "init", "dev"]).exits(0);
+    sealed.run(["stack", "rm", "dev", "--yes", "--preserve-config"]).exits(0);
+    sealed.set("PULUMI_CONFIG_PASSPHRASE", "wrong");
+    complains(sealed.run(["stack", "init", "dev"]), 1, "incorrect passphrase");
+    assert_eq!(sealed.run(["stack", "ls", "--json"]).exits(0).json(), json!([]));
+}
+
+#[test]
+fn a_damaged_secret_is_named() {
+    let sealed = shop();
+    sealed.run(["stack", "init", "dev"]).exits(0);
+    sealed.run(["config", "set", "--secret", "whole", "w"]).exits(0);
+    let path = sealed.directory().join("Pulumi.dev.yaml");
+    let settings = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, format!("{settings}  shop:torn:\n    - secure: v1:AAAA:BBBB\n")).unwrap();
+    for command in [&["config", "--show-secrets"][..], &["preview"]] {
+        let ran = sealed.run(command.iter().copied()).exits(1);
+        assert!(ran.stderr.contains("Pulumi.dev.yaml: 'shop:torn': "), "{ran}");
+    }
+}
+
+#[test]
+fn configuration_has_the_type_that_is_asked_for() {
+    let sealed = shop();
+    sealed.run(["stack", "init", "dev"]).exits(0);
+    for (text, kind, stored) in [
+        ("5", "int", "5"),
+        ("5", "string", "\"5\""),
+        ("1", "bool", "true"),
+        ("1.50", "float", "1.5"),
+        ("1e3", "float", "1000"),
+    ] {
+        says(sealed.run(["config", "set", "n", text, "--type", kind]), 0, "");
+        let settings = std::fs::read_to_string(sealed.directory().join("Pulumi.dev.yaml")).unwrap();
+        assert!(settings.ends_with(&format!("  shop:n: {stored}\n")), "{settings}");
+    }
+    complains(sealed.run(["config", "set", "n", "x", "--type", "int"]), 1, "\"x\" is not an int");
+    complains(sealed.run(["config", "set", "n", "5", "--type", "int", "--secret"]), 1, "--secret");
+}
+
+#[test]
+fn configuration_is_set_from_what_it_is_shown_as() {
+    let sealed = shop();
+    sealed.run(["stack", "init", "dev"]).exits(0);
+    sealed.run(["stack", "init", "other", "--no-select"]).exits(0);
+    sealed.run(["config", "set", "a", "1"]).exits(0);
+    sealed.run(["config", "set", "--secret", "s", "top"]).exits(0);
+    sealed.run(["config", "set", "--path", "o.l[0]", "true"]).exits(0);
+    sealed.run(["config", "set", "--path", "--secret", "p.t", "inner"]).exits(0);
+    let shown = sealed.run(["config", "--json", "--show-secrets"]).exits(0);
+    says(sealed.run(["config", "set-all", "--json", &shown.stdout, "--stack", "other"]), 0, "");
+    let copied = sealed.run(["config", "--json", "--show-secrets", "--stack", "other"]).exits(0).json();
+    for key in ["shop:a", "shop:s", "shop:o"] {
+        assert_eq!(copied[key], shown.json()[key], "{key}");
+    }
+    // An object with a secret in it becomes one secret.
+    assert_eq!(copied["shop:p"]["value"], shown.json()["shop:p"]["value"]);
+    let settings = std::fs::read_to_string(sealed.directory().join("Pulumi.other.yaml")).unwrap();
+    assert!(!settings.contains("top") && !settings.contains("inner"), "{settings}");
+
+    let hidden = sealed.run(["config", "--json"]).exits(0).stdout;
+    for (json, text) in [
+        (hidden.as_str(), "key 'shop:p': it has no `value`"),
+        ("[", "--json is no JSON"),
+        ("{\"a\":\"b\"}", "key 'a': its value is not an object"),
+        ("{\"a\":{\"value\":5}}", "key 'a': its `value` is not a text"),
+    ] {
+        complains(sealed.run(["config", "set-all", "--json", json, "--stack", "other"]), 1, text);
+    }
+    complains(sealed.run(["config", "set-all", "--json", "{}", "--path"]), 1, "--path");
+    complains(sealed.run(["config", "set-all", "--plaintext", "novalue"]), 1, "--plaintext 'novalue'");
+    let after = std::fs::read_to_string(sealed.directory().join("Pulumi.other.yaml")).unwrap();
+    assert_eq!(after, settings, "what is refused changes nothing");
 }
 
 #[test]
@@ -402,10 +565,36 @@ fn what_is_not_a_command_says_so() {
     }
     sealed.run(["stack", "init", "dev"]).exits(0);
     let about = sealed.run(["about"]).exits(0);
-    assert!(about.stdout.contains("3.260.0"), "{about}");
+    for text in [
+        "3.260.0",
+        "KIND      NAME  VERSION\nlanguage  yaml  unknown\n",
+        "Found no resources associated with dev\n",
+        "Token type     personal\n",
+        "PULUMI_SKIP_UPDATE_CHECK                     true\n",
+    ] {
+        assert!(about.stdout.contains(text), "{text:?} isn't said\n{about}");
+    }
+    assert!(!about.stdout.contains(PASSPHRASE), "{about}");
     let about = sealed.run(["about", "--json"]).exits(0).json();
-    assert!(about.is_object());
+    assert_eq!(about["plugins"], json!([{ "name": "yaml", "version": null, "kind": "language" }]));
+    assert_eq!(about["currentStack"]["pendingOps"], json!([]));
     says(sealed.run(["cancel", "--yes"]), 0, "The currently running update for 'dev' has been canceled!\n");
+}
+
+#[test]
+fn pending_operations_are_told_by_kind_and_urn() {
+    let sealed = shop();
+    sealed.run(["stack", "init", "dev"]).exits(0);
+    let urn = "urn:pulumi:dev::shop::faultcloud:index:Object::first";
+    let resource = json!({ "urn": urn, "custom": true, "type": "faultcloud:index:Object" });
+    let latest =
+        json!({ "manifest": {}, "pending_operations": [{ "resource": resource, "type": "creating" }] });
+    let state = json!({ "version": 3, "checkpoint": { "stack": "organization/shop/dev", "latest": latest } });
+    std::fs::write(sealed.bucket().join(".pulumi/stacks/shop/dev.json"), state.to_string()).unwrap();
+    let about = sealed.run(["about", "--json"]).exits(0).json();
+    assert_eq!(about["currentStack"]["pendingOps"], json!([{ "type": "creating", "urn": urn }]));
+    let about = sealed.run(["about"]).exits(0);
+    assert!(about.stdout.contains(&format!("OPERATION  URN\ncreating   {urn}\n")), "{about}");
 }
 
 #[test]
@@ -440,4 +629,49 @@ fn every_template_is_a_program_that_runs() {
         sealed.run([&UP[..], &["--expect-no-changes"]].concat()).exits(0);
         sealed.run(["destroy", "--yes", "--skip-preview"]).exits(0);
     }
+}
+
+#[test]
+fn a_project_is_made_whole_or_not_at_all() {
+    let mut sealed = Sealed::new();
+    let folder = sealed.root().join("made");
+    std::fs::create_dir_all(folder.join(".git")).unwrap();
+    sealed.enter(&folder);
+    let entries = || std::fs::read_dir(&folder).unwrap().count();
+    let new = |arguments: &[&str]| sealed.run([&["new", "yaml", "--yes"], arguments].concat());
+    for (arguments, text) in [
+        (&["--stack", "nope/made/dev"][..], "no organization 'nope'"),
+        (&["--stack", "a b"], "invalid character ' '"),
+        (&["--name", "a", "--stack", "organization/b/dev"], "--stack names a stack of project 'b'"),
+        (&["--config", "novalue"], "--config 'novalue'"),
+        (&["--secrets-provider", "nope://x"], "nope://x"),
+    ] {
+        let ran = new(arguments);
+        assert!(ran.code != Some(0) && ran.stderr.contains(text), "{text:?} isn't said\n{ran}");
+        assert_eq!(entries(), 1, "{arguments:?} has written something");
+    }
+    complains(sealed.run(["new"]), 1, "a template's name");
+    assert_eq!(sealed.run(["stack", "ls", "--all", "--json"]).exits(0).json(), json!([]));
+
+    new(&["--stack", "organization/shop/dev", "--config", "a=1"]).exits(0);
+    let project = std::fs::read_to_string(folder.join("Pulumi.yaml")).unwrap();
+    assert!(project.contains("name: shop\n"), "{project}");
+    says(sealed.run(["config", "get", "a"]), 0, "1\n");
+
+    // The same once more: the project's name is taken, its stack can be used.
+    for file in ["Pulumi.yaml", "Pulumi.dev.yaml"] {
+        std::fs::remove_file(folder.join(file)).unwrap();
+    }
+    complains(new(&["--name", "shop"]), 1, "a project 'shop' exists already");
+    assert_eq!(entries(), 1);
+    let again = new(&["--stack", "organization/shop/dev"]).exits(0);
+    assert!(!again.stdout.contains("Created stack"), "{again}");
+    says(sealed.run(["stack", "--show-name"]), 0, "dev\n");
+}
+
+#[test]
+fn outside_of_a_project_no_stack_is_selected() {
+    let sealed = Sealed::new();
+    complains(sealed.run(["stack", "select"]), 6, "no stack selected; specify a stack name with --stack");
+    complains(sealed.run(["stack", "select", "dev"]), 1, "Pulumi.yaml");
 }

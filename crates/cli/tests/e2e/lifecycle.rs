@@ -321,6 +321,36 @@ fn an_update_in_json_is_a_line_for_each_event() {
 }
 
 #[test]
+fn what_a_command_writes_is_its_status_and_kept_byte_by_byte() {
+    let sealed = Sealed::new();
+    let program = |end: &str| {
+        format!(
+            "name: shop\nruntime: yaml\nresources:\n  run:\n    type: command:local:Command\n    properties:\n      \
+             create: \"printf '\\\\377ok\\\\n'; {end}\"\noutputs: {{ said: '${{run.stdout}}' }}\n"
+        )
+    };
+    sealed.write("Pulumi.yaml", &program("exit 0"));
+    sealed.run(["stack", "init", "dev"]).exits(0);
+    let ran = sealed.run(["up", "--yes", "--skip-preview", "--json"]).exits(0);
+    let lines = ran.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let said: Vec<Value> =
+        lines.map(|event| event["diagnosticEvent"].clone()).filter(Value::is_object).collect();
+    let [line] = said.as_slice() else { panic!("{said:?}") };
+    assert_eq!((&line["ephemeral"], &line["severity"]), (&json!(true), &json!("info")));
+    let bytes =
+        json!({"4dabf18193072939515e22adb298388d": "803fd3297a5875dc03ca845dda5d2a98", "value": "/29r"});
+    assert_eq!(resources(&sealed)["run"]["outputs"]["stdout"], bytes);
+
+    sealed.run(["destroy", "--yes"]).exits(0);
+    let ran = sealed.run(["up", "--yes", "--skip-preview"]).exits(0);
+    assert!(ran.stdout.contains("\u{fffd}ok\n") && !ran.stdout.contains("Diagnostics:"), "{ran}");
+    sealed.write("Pulumi.yaml", &program("exit 3"));
+    let failed = sealed.run(["up", "--yes", "--skip-preview"]).exits(1);
+    let (_, diagnostics) = failed.stdout.split_once("Diagnostics:").unwrap();
+    assert!(diagnostics.contains("exit status: 3:\n") && diagnostics.contains("\u{fffd}ok"), "{failed}");
+}
+
+#[test]
 fn history_tells_what_was_done() {
     let sealed = deployed();
     sealed.run(["config", "set", "size", "large"]).exits(0);

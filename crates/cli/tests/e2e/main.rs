@@ -10,6 +10,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod agreed;
+mod automation;
 mod bad_input;
 mod commands;
 mod container;
@@ -32,4 +34,5 @@ mod support;
 mod swap;
 mod taken_over;
 mod targets;
+mod transforms;
 mod why;

@@ -8,8 +8,8 @@ use crate::value::Value;
 /// The type that a value from the command line is to have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum InputType {
-    /// Inside a value, `true`, `false` and whole numbers are what they look like; all else, and
-    /// every whole value, is a text.
+    /// Inside a value, `true`, `false` and whole numbers are what they look like; all else, and what
+    /// stands under a key by itself, is a text.
     #[default]
     Guess,
     /// A text, whatever it looks like.
@@ -64,14 +64,10 @@ impl ConfigInput {
         }
     }
 
-    /// The value as it is stored under a key: a text stays one, though it must fit its type.
+    /// The value as it is stored under a key: what it looks like doesn't count there.
     pub(super) fn into_whole_value(self) -> Result<Value, Diagnostic> {
         match self {
             ConfigInput::Text(text, InputType::Guess) => Ok(Value::String(text)),
-            ConfigInput::Text(text, kind) => {
-                typed(text.clone(), kind)?;
-                Ok(Value::String(text))
-            }
             other => other.into_inner_value(),
         }
     }
@@ -235,13 +231,17 @@ mod tests {
 
     #[test]
     fn forced_types_are_checked() {
-        let inner = |text: &str, kind| ConfigInput::Text(text.to_owned(), kind).into_inner_value();
-        assert_eq!(inner("10", InputType::String).unwrap(), Value::from("10"));
-        assert_eq!(inner("010", InputType::Int).unwrap(), Value::Int(10));
-        assert_eq!(inner("1", InputType::Bool).unwrap(), Value::Bool(true));
-        assert_eq!(inner("1.50", InputType::Float).unwrap(), Value::Float(1.5));
-        let whole = ConfigInput::Text("5".to_owned(), InputType::Int).into_whole_value();
-        assert!(matches!(whole, Ok(Value::String(text)) if text == "5"));
+        let typed = |text: &str, kind| ConfigInput::Text(text.to_owned(), kind);
+        for (text, kind, value) in [
+            ("10", InputType::String, Value::from("10")),
+            ("010", InputType::Int, Value::Int(10)),
+            ("1", InputType::Bool, Value::Bool(true)),
+            ("1.50", InputType::Float, Value::Float(1.5)),
+            ("1e3", InputType::Float, Value::Float(1000.0)),
+        ] {
+            assert_eq!(typed(text, kind).into_inner_value().unwrap(), value, "{text}");
+            assert_eq!(typed(text, kind).into_whole_value().unwrap(), value, "{text}");
+        }
         let bad = ConfigInput::Text("x".to_owned(), InputType::Int).into_whole_value();
         assert_eq!(bad.unwrap_err().message, "could not set config: \"x\" is not an int");
         assert_eq!(

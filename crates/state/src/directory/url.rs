@@ -7,10 +7,7 @@ use purlin_diag::Diagnostic;
 /// The directory that a `file://` URL names. `~` stands for the home directory, and paths without a
 /// leading slash start from the current one.
 pub fn directory_of_url(url: &str, home: Option<&Path>, current: &Path) -> Result<PathBuf, Diagnostic> {
-    let Some(rest) = url.strip_prefix("file://") else {
-        return Err(Diagnostic::error("backend-url", format!("'{url}' is not the URL of a directory"))
-            .with_hint("it begins with file://, as in file://~ or file:///var/state"));
-    };
+    let rest = url.strip_prefix("file://").ok_or_else(|| no_directory(url))?;
     let path = rest.split('?').next().unwrap_or_default();
     let path = percent_decoded(path)
         .ok_or_else(|| Diagnostic::error("backend-url", format!("'{url}' has a malformed escape (%)")))?;
@@ -25,6 +22,20 @@ pub fn directory_of_url(url: &str, home: Option<&Path>, current: &Path) -> Resul
         _ => current.join(&path),
     };
     Ok(normal(&path))
+}
+
+/// What is wrong with a URL that nothing else has recognised.
+fn no_directory(url: &str) -> Diagnostic {
+    if url.starts_with("https://") || url.starts_with("http://") {
+        let message = format!("'{url}' is the URL of a service, and services are not supported yet");
+        return Diagnostic::error("backend-service", message).with_hint(
+            "keep the state in a directory (file://), a bucket (s3://, gs://, azblob://) or a database \
+             (postgres://)",
+        );
+    }
+    Diagnostic::error("backend-url", format!("'{url}' is not the URL of a backend")).with_hint(
+        "it begins with file://, s3://, azblob://, gs:// or postgres://, as in file://~ or file:///var/state",
+    )
 }
 
 /// A path without `.` and `..`.
@@ -83,8 +94,19 @@ mod tests {
     #[test]
     fn refuses_other_urls() {
         let code = |url| directory_of_url(url, None, Path::new("/")).unwrap_err().code;
-        for url in ["s3://bucket", "", "/var/state", "file:///a%2", "file://%ff", "file://~"] {
+        for url in ["nope://x", "", "/var/state", "file:///a%2", "file://%ff", "file://~"] {
             assert_eq!(code(url), "backend-url", "{url}");
+        }
+        for url in ["https://api.pulumi.com", "http://localhost:8080"] {
+            assert_eq!(code(url), "backend-service", "{url}");
+        }
+    }
+
+    #[test]
+    fn names_the_schemes_that_there_are() {
+        let hint = directory_of_url("nope://x", None, Path::new("/")).unwrap_err().hint.unwrap_or_default();
+        for scheme in ["file://", "s3://", "azblob://", "gs://", "postgres://"] {
+            assert!(hint.contains(scheme), "{scheme} isn't in {hint:?}");
         }
     }
 }

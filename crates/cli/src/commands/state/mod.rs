@@ -17,7 +17,7 @@ mod upgrade;
 
 use purlin_edit::Flag;
 
-use crate::args::{StateArgs, StateCommand, StateFlagArgs};
+use crate::args::{self, StateArgs, StateCommand, StateFlagArgs};
 use crate::context::Context;
 use crate::exit::CommandError;
 
@@ -26,7 +26,7 @@ pub(crate) use session::edit_info;
 
 /// Runs a command about the state.
 pub(crate) async fn state(context: &Context, args: StateArgs) -> Result<(), CommandError> {
-    let named = args.stack.as_deref();
+    let named = args::named(args.stack.as_ref());
     match args.command {
         StateCommand::Upgrade(args) => return upgrade::upgrade(context, &args).await,
         StateCommand::Move(args) => return moving::move_between(context, named, args).await,
