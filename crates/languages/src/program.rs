@@ -37,12 +37,26 @@ pub(crate) fn config_texts(
 
 /// Refuses a program whose folder or file doesn't exist.
 pub(crate) fn check_exists(program: &ProgramInfo) -> Result<(), Diagnostic> {
+    check_folder(&program.program_directory)?;
     let place = program.program_directory.join(&program.entry_point);
     if place.exists() {
         return Ok(());
     }
-    Err(Diagnostic::error("program-missing", format!("there is no program at '{}'", place.display()))
-        .with_hint("check `main` in the project file, which is relative to that file's folder"))
+    Err(missing(format!("there is no program at '{}'", place.display())))
+}
+
+/// Refuses a program whose folder doesn't exist.
+pub(crate) fn check_folder(folder: &Path) -> Result<(), Diagnostic> {
+    let found = if folder.exists() { "is a file" } else { "does not exist" };
+    match folder.is_dir() {
+        true => Ok(()),
+        false => Err(missing(format!("the program's folder '{}' {found}", folder.display()))),
+    }
+}
+
+fn missing(message: String) -> Diagnostic {
+    Diagnostic::error("program-missing", message)
+        .with_hint("check `main` in the project file, which is relative to that file's folder")
 }
 
 /// Runs a program and turns its end into an outcome.
@@ -56,7 +70,7 @@ pub(crate) async fn run(
     let print = process::to_events(Arc::clone(&request.events));
     let ending = process::run(invocation, print, cancel, settings.grace)
         .await
-        .map_err(|error| not_started(&invocation.program, &error))?;
+        .map_err(|error| not_started(invocation, &error))?;
     Ok(match ending {
         Ending::Code(0) => RunOutcome::Succeeded,
         Ending::Code(FAILED_AND_SAID_SO) | Ending::Cancelled => RunOutcome::Bailed,
@@ -95,7 +109,7 @@ pub(crate) async fn run_tool(
     events.emit(progress(what, what.to_owned(), false));
     let ending = process::run(invocation, print, cancel, settings.grace).await;
     events.emit(progress(what, what.to_owned(), true));
-    let ending = ending.map_err(|error| not_started(&invocation.program, &error))?;
+    let ending = ending.map_err(|error| not_started(invocation, &error))?;
     if ending == Ending::Code(0) {
         return Ok(());
     }
@@ -144,8 +158,13 @@ pub(crate) fn missing_tool(name: &str, hint: &str) -> Diagnostic {
     Diagnostic::error("tool-missing", format!("`{name}` is not on the search path")).with_hint(hint)
 }
 
-pub(crate) fn not_started(program: &Path, error: &std::io::Error) -> Diagnostic {
-    Diagnostic::error("program-not-started", format!("'{}' can't be started: {error}", program.display()))
+/// A tool or a program that can't be started. The system's words are the same where it is the
+/// folder that is missing.
+pub(crate) fn not_started(invocation: &Invocation, error: &std::io::Error) -> Diagnostic {
+    check_folder(&invocation.directory).err().unwrap_or_else(|| {
+        let program = invocation.program.display();
+        Diagnostic::error("program-not-started", format!("'{program}' can't be started: {error}"))
+    })
 }
 
 fn progress(id: &str, message: String, done: bool) -> EngineEvent {

@@ -365,6 +365,27 @@ async fn what_is_missing_is_named() {
     assert_eq!(error.code, "program-missing");
 }
 
+#[tokio::test]
+async fn a_folder_that_is_missing_is_named_and_not_the_interpreter() {
+    let (_, sink) = events();
+    for runtime in ["python", "nodejs", "go"] {
+        let Some(stage) = Stage::new(runtime, "tour") else { return };
+        std::fs::remove_dir_all(&stage.program).unwrap();
+        let host = host_for(runtime, Arc::new(stage.settings.clone())).unwrap();
+        let expected = format!("the program's folder '{}' does not exist", stage.program.display());
+        let ran = host.run(stage.request(), CancellationToken::new()).await.unwrap_err();
+        let installed = host.install_dependencies(&stage.info(), &sink, true).await.unwrap_err();
+        for error in [ran, installed] {
+            assert_eq!((error.code, error.message.as_str()), ("program-missing", expected.as_str()));
+        }
+        let mut info = stage.info();
+        info.options = PropertyMap::new();
+        if let Err(error) = host.required_packages(&info).await {
+            assert_eq!((error.code, error.message), ("program-missing", expected));
+        }
+    }
+}
+
 fn make_executable(path: &Path) {
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();

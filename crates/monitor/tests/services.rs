@@ -531,6 +531,23 @@ impl Callbacks for Marker {
 }
 
 #[tokio::test]
+async fn bytes_that_a_program_cannot_take_are_refused_with_their_place() {
+    let monitor = Arc::new(NullMonitor::recording(info()));
+    let (_server, mut client) = serve(monitor as Arc<dyn ResourceMonitor>).await;
+    let bytes = PropertyValue::Bytes(vec![0xff]);
+    let request = |accepts_byte_string| RegisterResourceRequest {
+        object: encoded(&[("stdout", bytes.clone())]),
+        accepts_byte_string,
+        ..object("thing")
+    };
+    let taken = client.register_resource(request(true)).await.unwrap().into_inner();
+    let refused = client.register_resource(request(false)).await.unwrap_err();
+    for part in ["outputs of ", taken.urn.as_str(), "property stdout: ", "not valid UTF-8"] {
+        assert!(refused.message().contains(part), "{}", refused.message());
+    }
+}
+
+#[tokio::test]
 async fn transforms_run_from_the_resource_up_to_the_stack() {
     let calls = Arc::new(Mutex::new(Vec::new()));
     let incoming = tonic::transport::server::TcpIncoming::bind(([127, 0, 0, 1], 0).into()).unwrap();

@@ -25,6 +25,8 @@ pub(crate) enum Value {
     Bool(bool),
     Number(f64),
     Text(String),
+    /// A text that is not valid UTF-8: it can be passed on, not worked with.
+    Bytes(Vec<u8>),
     List(Vec<Tracked>),
     Object(BTreeMap<String, Tracked>),
     Asset(Asset),
@@ -116,7 +118,7 @@ impl Tracked {
             PropertyValue::Bool(value) => Value::Bool(*value),
             PropertyValue::Number(value) => Value::Number(*value),
             PropertyValue::String(text) => Value::Text(text.clone()),
-            PropertyValue::Bytes(bytes) => Value::Text(String::from_utf8_lossy(bytes).into_owned()),
+            PropertyValue::Bytes(bytes) => Value::Bytes(bytes.clone()),
             PropertyValue::Array(items) => Value::List(items.iter().map(Tracked::from_property).collect()),
             PropertyValue::Object(fields) => Value::Object(
                 fields.iter().map(|(key, value)| (key.clone(), Tracked::from_property(value))).collect(),
@@ -188,6 +190,7 @@ impl Tracked {
     pub(crate) fn weight(&self) -> usize {
         match &self.value {
             Value::Text(text) => 1 + text.len() / 128,
+            Value::Bytes(bytes) => 1 + bytes.len() / 128,
             Value::List(items) => items.iter().fold(1, |sum, item| sum.saturating_add(item.weight())),
             Value::Object(fields) => fields
                 .iter()
@@ -233,6 +236,7 @@ impl Sender {
             Value::Bool(value) => PropertyValue::Bool(*value),
             Value::Number(value) => PropertyValue::Number(*value),
             Value::Text(text) => PropertyValue::String(text.clone()),
+            Value::Bytes(bytes) => PropertyValue::Bytes(bytes.clone()),
             Value::List(items) => PropertyValue::Array(items.iter().map(|item| self.send(item)).collect()),
             Value::Object(fields) => PropertyValue::Object(self.send_object(fields)),
             Value::Asset(asset) => PropertyValue::Asset(asset.clone()),
@@ -286,6 +290,7 @@ pub(crate) fn kind_of(value: &Value) -> &'static str {
         Value::Bool(_) => "a boolean",
         Value::Number(_) => "a number",
         Value::Text(_) => "a string",
+        Value::Bytes(_) => "a string that is not valid UTF-8",
         Value::List(_) => "a list",
         Value::Object(_) => "an object",
         Value::Asset(_) => "an asset",

@@ -248,6 +248,22 @@ fn unusual_case_is_understood_with_a_warning() {
 }
 
 #[test]
+fn keys_that_look_like_functions_of_others_are_kept() {
+    let program = "outputs:\n  out: {Fn::GetAtt: [a, b]}\n  if: {Fn::If: [c, d], Fn::Join: e}\n";
+    let ran = world(program).run();
+    assert_eq!(
+        ran.outputs(),
+        "{if: {Fn::If: [\"c\", \"d\"], Fn::Join: \"e\"}, out: {Fn::GetAtt: [\"a\", \"b\"]}}"
+    );
+    assert_eq!(
+        ran.messages(),
+        [
+            "Pulumi.yaml:4:9: \"Fn::GetAtt\" is taken as a key: there is no such function\n  functions begin with a small fn::"
+        ]
+    );
+}
+
+#[test]
 fn values_that_multiply_are_refused() {
     let mut program = String::from("variables:\n  v0: [x, x, x, x, x, x, x, x, x, x]\n");
     for n in 1..12 {

@@ -2,6 +2,7 @@
 
 mod support;
 
+use purlin_model::PropertyValue;
 use purlin_ports::{LanguageHost, RunOutcome};
 use support::{World, world};
 
@@ -52,6 +53,18 @@ fn names_that_are_used_twice_or_taken() {
             "Pulumi.yaml:8:3: the resource can't be named \"pulumi\": the name is taken\n  choose another name; the resource's own name can be kept with its key name",
         ]
     );
+}
+
+#[test]
+fn a_resource_without_a_name_is_refused() {
+    assert_eq!(
+        refused("resources:\n  a: {type: \"kit:Box\"}\n  \"\": {type: \"kit:Box\"}\n"),
+        [
+            "Pulumi.yaml:5:3: a resource's name can't be empty\n  the key is the resource's name, which its identity is made of"
+        ]
+    );
+    let named = world("resources:\n  a: {type: \"kit:Box\", name: \"\"}\n").run();
+    assert!(named.asked().contains("register kit:index/box:Box a "), "{}", named.asked());
 }
 
 #[test]
@@ -287,11 +300,41 @@ fn values_of_the_wrong_kind_inside_of_texts_and_paths() {
     ] {
         let mut world =
             world(&format!("resources:\n  a: {{type: \"kit:Box\"}}\noutputs:\n  out: {output}\n"));
-        world
-            .answers
-            .outputs
-            .insert("a", support::map([("any", purlin_model::PropertyValue::Array(vec![5.0.into()]))]));
+        world.answers.outputs.insert("a", support::map([("any", PropertyValue::Array(vec![5.0.into()]))]));
         assert_eq!(world.run().refused(), [format!("Pulumi.yaml:6:{expected}")], "{output}");
+    }
+}
+
+#[test]
+fn what_is_null_has_no_parts() {
+    let refused = |program: &str| {
+        let mut world = world(program);
+        let inner = support::map([("k", PropertyValue::Null)]);
+        world.answers.outputs.insert("a", support::map([("any", inner.into()), ("text", "t".into())]));
+        world.run().messages().join("\n")
+    };
+    for (place, value, step) in [
+        ("7:8", "${v.k.x}", ".x"),
+        ("7:8", "${v.k[0]}", "[0]"),
+        ("7:8", "${a.any.k.x}", ".x"),
+        ("7:8", "${a.any.missing.x}", ".x"),
+        ("7:8", "${a.list[0]}", "[0]"),
+        ("7:25", "{fn::select: [0, \"${v.k}\"]}", "[0]"),
+    ] {
+        let program = format!(
+            "resources:\n  a: {{type: \"kit:Box\"}}\nvariables: {{v: {{k: null}}}}\noutputs:\n  out: {value}\n"
+        );
+        let shown = if value.starts_with('{') { "fn::select" } else { value };
+        let expected = format!(
+            "Pulumi.yaml:{place}: {shown}: what is before {step} is null\n  only lists and objects have parts"
+        );
+        assert_eq!(refused(&program), expected, "{value}");
+    }
+    for value in ["${v.k}", "${a.any.k}", "${a.any.missing}", "${a.list}"] {
+        let program = format!(
+            "resources:\n  a: {{type: \"kit:Box\"}}\nvariables: {{v: {{k: null}}}}\noutputs:\n  out: {value}\n"
+        );
+        assert_eq!(refused(&program), "", "{value}");
     }
 }
 

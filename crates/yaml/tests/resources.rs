@@ -262,6 +262,41 @@ fn in_a_preview_what_is_not_there_yet_is_unknown() {
 }
 
 #[test]
+fn in_a_preview_parts_of_what_may_still_come_are_unknown() {
+    let mut world = world(concat!(
+        "resources:\n  a: {type: \"kit:Box\"}\n",
+        "variables: {v: \"${a.any}\"}\n",
+        "outputs: {o: [\"${a.any.b.c}\", \"${v.b.c}\", \"${a.rules[0].port}\", \"${a.address}\"]}\n",
+    ));
+    world.dry_run = true;
+    let any = map([("k", PropertyValue::Unknown)]);
+    world.answers.outputs.insert("a", map([("any", any.into())]));
+    assert_eq!(world.run().outputs(), "{o: [unknown, unknown, unknown, unknown]}");
+}
+
+#[test]
+fn what_is_no_text_is_passed_on_as_it_is() {
+    let program = |output: &str| {
+        let mut world = world(&format!(
+            "resources:\n  a: {{type: \"kit:Box\"}}\n  b: {{type: \"kit:Box\", properties: {{any: \"${{a.any}}\"}}}}\n\
+             outputs:\n  o: {output}\n"
+        ));
+        world.answers.outputs.insert("a", map([("any", PropertyValue::Bytes(vec![255, 111]))]));
+        world.run()
+    };
+    let ran = program("${a.any}");
+    assert_eq!(ran.outputs(), "{o: bytes([255, 111])}");
+    assert!(ran.asked().contains("b {any: bytes([255, 111])}"), "{}", ran.asked());
+    assert_eq!(program("{fn::toBase64: \"${a.any}\"}").outputs(), "{o: \"/28=\"}");
+    assert_eq!(
+        program("\"x ${a.any}\"").messages(),
+        [
+            "Pulumi.yaml:7:6: ${a.any} is a string that is not valid UTF-8 and has no text\n  use it alone, as the whole value"
+        ]
+    );
+}
+
+#[test]
 fn a_call_that_can_not_be_made_yet_has_an_unknown_result() {
     let mut world = world("variables:\n  found: {fn::kit:find: {}}\noutputs: {o: [\"${found.id}\"]}\n");
     world

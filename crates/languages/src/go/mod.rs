@@ -73,6 +73,7 @@ impl LanguageHost for GoHost {
             return Ok(());
         }
         let directory = &program.program_directory;
+        program::check_folder(directory)?;
         let Some(home) = upwards(directory, |folder| folder.join("go.mod").is_file()) else {
             return Ok(());
         };

@@ -73,9 +73,8 @@ async fn download(
     let invocation = Invocation::new(go, home, settings.environment.clone())
         .args(["mod", "download", "-json"])
         .args(modules.iter().map(|module| format!("{}@{}", module.path, module.version)));
-    let said = process::capture(&invocation)
-        .await
-        .map_err(|error| program::not_started(&invocation.program, &error))?;
+    let said =
+        process::capture(&invocation).await.map_err(|error| program::not_started(&invocation, &error))?;
     let fetched = serde_json::Deserializer::from_str(&said.stdout).into_iter::<Fetched>();
     Ok(fetched.flatten().filter_map(|m| package(&m.folder, &m.path, &m.version)).collect())
 }

@@ -101,7 +101,7 @@ async fn script(
         "process.stdout.write(require.resolve(process.argv[1]))",
         module,
     ]);
-    let said = process::capture(&ask).await.map_err(|error| program::not_started(&ask.program, &error))?;
+    let said = process::capture(&ask).await.map_err(|error| program::not_started(&ask, &error))?;
     if said.success && !said.stdout.is_empty() {
         return Ok(PathBuf::from(said.stdout));
     }
@@ -180,6 +180,7 @@ impl LanguageHost for NodeHost {
         events: &Arc<dyn EventSink>,
         reinstall: bool,
     ) -> Result<(), Diagnostic> {
+        program::check_folder(&program.program_directory)?;
         install::install(program, &self.settings, events, reinstall).await
     }
 

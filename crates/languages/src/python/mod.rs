@@ -3,7 +3,6 @@
 mod packages;
 mod toolchain;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -72,9 +71,9 @@ impl PythonHost {
             let inside = venv.strip_prefix(directory).unwrap_or(venv);
             invocation = invocation.arg("--exclude").arg(inside);
         }
-        let checked = process::capture(&invocation.arg(directory))
-            .await
-            .map_err(|error| program::not_started(&invocation_program(toolchain), &error))?;
+        let invocation = invocation.arg(directory);
+        let checked =
+            process::capture(&invocation).await.map_err(|error| program::not_started(&invocation, &error))?;
         if checked.success {
             return Ok(());
         }
@@ -125,10 +124,6 @@ pub(crate) async fn policy_command(
     Ok(invocation.into())
 }
 
-fn invocation_program(toolchain: &Toolchain) -> PathBuf {
-    toolchain.virtual_environment().map_or_else(|| PathBuf::from("python3"), PathBuf::from)
-}
-
 #[async_trait]
 impl LanguageHost for PythonHost {
     fn runtime(&self) -> &str {
@@ -141,6 +136,7 @@ impl LanguageHost for PythonHost {
         events: &Arc<dyn EventSink>,
         reinstall: bool,
     ) -> Result<(), Diagnostic> {
+        program::check_folder(&program.program_directory)?;
         let toolchain = Toolchain::of(program, &self.settings)?;
         toolchain.install(program, &self.settings, events, reinstall).await
     }

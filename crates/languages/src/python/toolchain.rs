@@ -78,7 +78,7 @@ impl Toolchain {
                 ]);
             let said = process::capture(&invocation)
                 .await
-                .map_err(|error| program::not_started(&invocation.program, &error))?;
+                .map_err(|error| program::not_started(&invocation, &error))?;
             let path = said.stdout.trim();
             if said.success && !path.is_empty() {
                 self.venv = Some(PathBuf::from(path));
@@ -213,9 +213,8 @@ impl Toolchain {
             "-c",
             "import sys; print('\\n'.join(sys.path))",
         ]);
-        let said = process::capture(&invocation)
-            .await
-            .map_err(|error| program::not_started(&invocation.program, &error))?;
+        let said =
+            process::capture(&invocation).await.map_err(|error| program::not_started(&invocation, &error))?;
         let path = said.stdout.lines().filter(|line| !line.is_empty()).map(PathBuf::from);
         Ok(path.filter(|folder| folder.is_dir()).collect())
     }

@@ -7,7 +7,9 @@ mod glob;
 mod inputs;
 mod run;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -68,7 +70,7 @@ impl CommandProvider {
     async fn run(
         &self,
         urn: Option<&Urn>,
-        command: &str,
+        command: &OsStr,
         inputs: &PropertyMap,
         outputs: &mut PropertyMap,
     ) -> Result<(), ProviderError> {
@@ -76,8 +78,8 @@ impl CommandProvider {
         let done = self.place().run(urn, command, &settings, self.cancelled.subscribe()).await?;
         let gathered = gather::gather(&self.directory, &settings).await?;
         outputs.extend(gathered);
-        outputs.insert("stdout".to_owned(), done.stdout.into());
-        outputs.insert("stderr".to_owned(), done.stderr.into());
+        outputs.insert("stdout".to_owned(), done.stdout);
+        outputs.insert("stderr".to_owned(), done.stderr);
         Ok(())
     }
 }
@@ -123,8 +125,8 @@ fn predicted(inputs: &PropertyMap, before: Option<&PropertyMap>) -> PropertyMap 
     outputs
 }
 
-fn text_of<'a>(map: &'a PropertyMap, name: &str) -> Option<&'a str> {
-    map.get(name).and_then(PropertyValue::as_str)
+fn command_of<'a>(map: &'a PropertyMap, name: &str) -> Option<Cow<'a, OsStr>> {
+    map.get(name).and_then(inputs::os_text)
 }
 
 /// What differs between inputs. Secretness counts, since outputs repeat the inputs. Triggers that
@@ -210,8 +212,8 @@ impl Provider for CommandProvider {
             return Ok(Operated { outputs: predicted(&args.inputs, None), ..Operated::default() });
         }
         let mut outputs = outputs_of(&args.inputs, None);
-        if let Some(command) = text_of(&args.inputs, "create") {
-            self.run(Some(urn), command, &args.inputs, &mut outputs).await?;
+        if let Some(command) = command_of(&args.inputs, "create") {
+            self.run(Some(urn), &command, &args.inputs, &mut outputs).await?;
         }
         let mut suffix = [0; 4];
         self.entropy.fill(&mut suffix);
@@ -228,8 +230,8 @@ impl Provider for CommandProvider {
         }
         let inputs = &args.new_inputs;
         let mut outputs = outputs_of(inputs, Some(&args.old_outputs));
-        if let Some(command) = text_of(inputs, "update").or(text_of(inputs, "create")) {
-            self.run(Some(urn), command, inputs, &mut outputs).await?;
+        if let Some(command) = command_of(inputs, "update").or(command_of(inputs, "create")) {
+            self.run(Some(urn), &command, inputs, &mut outputs).await?;
         }
         Ok(Operated { outputs, ..Operated::default() })
     }
@@ -238,8 +240,8 @@ impl Provider for CommandProvider {
         let urn = &args.context.urn;
         only_local(urn)?;
         let mut outputs = PropertyMap::clone(&args.outputs);
-        if let Some(command) = text_of(&args.outputs, "delete") {
-            self.run(Some(urn), command, &args.outputs, &mut outputs).await?;
+        if let Some(command) = command_of(&args.outputs, "delete") {
+            self.run(Some(urn), &command, &args.outputs, &mut outputs).await?;
         }
         Ok(())
     }
@@ -267,8 +269,8 @@ impl Provider for CommandProvider {
             return Ok(InvokeResult { result: predicted(&args.args, None), ..InvokeResult::default() });
         }
         let mut result = outputs_of(&args.args, None);
-        let command = text_of(&args.args, "command").unwrap_or_default();
-        self.run(None, command, &args.args, &mut result).await?;
+        let command = command_of(&args.args, "command").unwrap_or_default();
+        self.run(None, &command, &args.args, &mut result).await?;
         Ok(InvokeResult { result, ..InvokeResult::default() })
     }
 

@@ -1,11 +1,12 @@
 //! Runs one command and takes what it writes.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Mutex;
 
-use purlin_model::Urn;
+use purlin_model::{PropertyValue, Urn};
 use purlin_ports::ProviderError;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
@@ -23,8 +24,8 @@ pub(super) struct Place<'a> {
 
 /// What a command wrote, without the last line's end.
 pub(super) struct Done {
-    pub(super) stdout: String,
-    pub(super) stderr: String,
+    pub(super) stdout: PropertyValue,
+    pub(super) stderr: PropertyValue,
 }
 
 const SHELL: &[&str] = if cfg!(windows) { &["cmd", "/C"] } else { &["/bin/sh", "-c"] };
@@ -35,13 +36,14 @@ impl Place<'_> {
     pub(super) async fn run(
         &self,
         urn: Option<&Urn>,
-        command: &str,
+        command: &OsStr,
         settings: &Settings<'_>,
         mut cancelled: watch::Receiver<bool>,
     ) -> Result<Done, ProviderError> {
-        let failed = |why: String| ProviderError::Rejected(format!("the command `{command}` {why}"));
+        let shown = command.to_string_lossy();
+        let failed = |why: String| ProviderError::Rejected(format!("the command `{shown}` {why}"));
         let mut child =
-            self.command(command, settings).spawn().map_err(|e| failed(format!("can't be started: {e}")))?;
+            self.command(command, settings).spawn().map_err(|e| failed(self.not_started(settings, &e)))?;
         let id = child.id();
         let both = Mutex::new(Vec::new());
         let sink = |on: bool| self.lines.filter(|_| on).map(|lines| (lines, urn));
@@ -52,7 +54,7 @@ impl Place<'_> {
                 async {
                     if let Some(mut stdin) = stdin {
                         // A command need not read what it is given.
-                        let _ = stdin.write_all(settings.stdin.as_bytes()).await;
+                        let _ = stdin.write_all(settings.stdin).await;
                     }
                 },
                 copy(out, &mut stdout, &both, sink(settings.log_stdout)),
@@ -66,20 +68,36 @@ impl Place<'_> {
         };
         let Some((status, stdout, stderr)) = outcome else {
             stop(&mut child, id);
-            let message = format!("the command `{command}` was stopped by a cancellation");
+            let message = format!("the command `{shown}` was stopped by a cancellation");
             return Err(ProviderError::OutcomeUnknown(message));
         };
         let status = status.map_err(|e| failed(format!("can't be waited for: {e}")))?;
         if !status.success() {
-            let written = both.into_inner().unwrap_or_default();
-            let written = String::from_utf8_lossy(&written);
-            return Err(failed(format!("ended with {status}:\n{}", written.trim_end_matches('\n'))));
+            let both = both.into_inner().unwrap_or_default();
+            let said = String::from_utf8_lossy(&both);
+            let said = said.trim_end_matches('\n');
+            let colon = if said.is_empty() { "" } else { ":\n" };
+            return Err(failed(format!("ended with {status}{colon}{said}")));
         }
-        Ok(Done { stdout: text(&stdout), stderr: text(&stderr) })
+        Ok(Done { stdout: written(stdout), stderr: written(stderr) })
     }
 
-    fn command(&self, command: &str, settings: &Settings<'_>) -> Command {
-        let words = if settings.interpreter.is_empty() { SHELL } else { &settings.interpreter };
+    fn folder(&self, settings: &Settings<'_>) -> PathBuf {
+        self.directory.join(settings.dir.unwrap_or_default())
+    }
+
+    /// Why a command didn't start. The system's words are the same for a folder and an interpreter
+    /// that are missing.
+    fn not_started(&self, settings: &Settings<'_>, error: &std::io::Error) -> String {
+        let folder = self.folder(settings);
+        if !folder.is_dir() {
+            return format!("can't be started: there is no folder '{}', which dir names", folder.display());
+        }
+        format!("can't be started by `{}`: {error}", words(settings)[0])
+    }
+
+    fn command(&self, command: &OsStr, settings: &Settings<'_>) -> Command {
+        let words = words(settings);
         let mut process = Command::new(words[0]);
         process
             .args(&words[1..])
@@ -87,7 +105,7 @@ impl Place<'_> {
             .env_clear()
             .envs(self.environment)
             .envs(&settings.environment)
-            .current_dir(self.directory.join(settings.dir.unwrap_or_default()))
+            .current_dir(self.folder(settings))
             .stdin(if settings.stdin.is_empty() { Stdio::null() } else { Stdio::piped() })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -97,6 +115,11 @@ impl Place<'_> {
         process.process_group(0);
         process
     }
+}
+
+/// The interpreter with its arguments.
+fn words<'a>(settings: &'a Settings<'_>) -> &'a [&'a str] {
+    if settings.interpreter.is_empty() { SHELL } else { &settings.interpreter }
 }
 
 /// Stops a command and, where that can be done, all that it started.
@@ -127,7 +150,8 @@ async fn copy(
         }
         let Some((lines, urn)) = sink else { continue };
         while let Some(length) = own[passed_on..].iter().position(|byte| *byte == b'\n') {
-            lines(urn, &String::from_utf8_lossy(&own[passed_on..passed_on + length]));
+            let line = &own[passed_on..passed_on + length];
+            lines(urn, &String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line)));
             passed_on += length + 1;
         }
     }
@@ -138,7 +162,10 @@ async fn copy(
     }
 }
 
-fn text(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    text.strip_suffix('\n').unwrap_or(&text).to_owned()
+/// What a stream held: a text, or bytes where it is none.
+fn written(mut bytes: Vec<u8>) -> PropertyValue {
+    if bytes.last() == Some(&b'\n') {
+        bytes.pop();
+    }
+    String::from_utf8(bytes).map_or_else(|e| PropertyValue::Bytes(e.into_bytes()), PropertyValue::String)
 }

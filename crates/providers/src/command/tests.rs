@@ -51,6 +51,17 @@ async fn inputs_are_checked_by_name_and_kind() {
     for (inputs, property) in bad {
         assert_eq!(failures(inputs).await, [property], "{inputs}");
     }
+    let inputs = r#"{"environment": {"A": "a", "B": 1}, "interpreter": ["sh", null], "logging": 1}"#;
+    let result = world().provider.check(check_args(COMMAND, map(inputs))).await.unwrap();
+    let reasons: Vec<_> = result.failures.into_iter().map(|failure| failure.reason).collect();
+    assert_eq!(
+        reasons,
+        [
+            "property \"environment.B\" must be a text",
+            "property \"interpreter[1]\" must be a text of valid UTF-8",
+            "property \"logging\" must be a text of valid UTF-8"
+        ]
+    );
     let result = world().provider.check(check_args(COMMAND, map(r#"{"create": null}"#))).await.unwrap();
     assert!(result.inputs.is_empty() && result.failures.is_empty());
 }
@@ -92,6 +103,32 @@ async fn a_command_gives_what_it_writes() {
 }
 
 #[tokio::test]
+async fn bytes_that_are_no_text_are_kept_and_can_be_used_again() {
+    let world = world();
+    let command = r#"{"create": "printf '\\377\\376ok\\n'; printf '\\200' >&2"}"#;
+    let old = Existing::create(&world.provider, COMMAND, command).await;
+    let (out, err) = (b"\xff\xfeok".to_vec(), b"\x80".to_vec());
+    assert_eq!(old.outputs["stdout"], PropertyValue::Bytes(out.clone()));
+    assert_eq!(old.outputs["stderr"], PropertyValue::Bytes(err.clone()));
+    let updated = old.update(&world.provider, r#"{"update": "printf %s \"$PULUMI_COMMAND_STDOUT\""}"#, false);
+    assert_eq!(updated.await.outputs["stdout"], PropertyValue::Bytes(out.clone()));
+
+    let bytes = PropertyValue::Bytes(out);
+    let mut inputs = map(r#"{"create": "cat; printf %s \"$GIVEN\"", "environment": {}}"#);
+    inputs.insert("stdin".to_owned(), bytes.clone());
+    let environment = PropertyMap::from([("GIVEN".to_owned(), PropertyValue::Bytes(err))]);
+    inputs.insert("environment".to_owned(), environment.into());
+    let checked = world.provider.check(check_args(COMMAND, inputs.clone())).await.unwrap();
+    assert!(checked.failures.is_empty(), "{checked:?}");
+    let made = world.provider.create(create_args(COMMAND, inputs, false)).await.unwrap();
+    assert_eq!(made.outputs["stdout"], PropertyValue::Bytes(b"\xff\xfeok\x80".to_vec()));
+
+    let dir = PropertyMap::from([("dir".to_owned(), bytes)]);
+    let checked = world.provider.check(check_args(COMMAND, dir)).await.unwrap();
+    assert_eq!(checked.failures[0].property, "dir");
+}
+
+#[tokio::test]
 async fn an_id_is_the_name_and_eight_digits() {
     let world = world();
     let made = Existing::create(&world.provider, COMMAND, "{}").await;
@@ -107,11 +144,26 @@ async fn a_command_that_fails_shows_what_it_wrote() {
     for part in ["3", "out", "oops", "exit 3"] {
         assert!(message.contains(part), "{message}");
     }
-    for inputs in
-        [r#"{"create": "x", "dir": "/nonexistent"}"#, r#"{"create": "x", "interpreter": ["/nonexistent"]}"#]
-    {
+}
+
+#[tokio::test]
+async fn a_command_that_cannot_be_started_names_what_is_missing() {
+    let world = world();
+    let cases = [
+        (
+            r#"{"create": "x", "dir": "/nonexistent"}"#,
+            "the command `x` can't be started: there is no folder '/nonexistent', which dir names",
+        ),
+        (
+            r#"{"create": "x", "interpreter": ["/nowhere/sh"]}"#,
+            "the command `x` can't be started by `/nowhere/sh`: ",
+        ),
+        (r#"{"create": "exit 3"}"#, "the command `exit 3` ended with exit status: 3"),
+    ];
+    for (inputs, expected) in cases {
         let result = world.provider.create(create_args(COMMAND, map(inputs), false)).await;
-        assert!(matches!(result, Err(ProviderError::Rejected(_))), "{inputs}");
+        let Err(ProviderError::Rejected(message)) = result else { panic!("{inputs}") };
+        assert!(message.starts_with(expected) && !message.trim_end().ends_with(':'), "{message}");
     }
 }
 
@@ -277,7 +329,7 @@ async fn lines_are_passed_on_while_a_command_runs() {
     let folder = tempfile::tempdir().unwrap();
     let provider = CommandProvider::new(&BuiltinDeps { lines: Some(lines), ..deps(folder.path()) });
     let taken = || std::mem::take(&mut *seen.lock().unwrap());
-    Existing::create(&provider, COMMAND, r#"{"create": "echo a; printf b"}"#).await;
+    Existing::create(&provider, COMMAND, r#"{"create": "printf 'a\\r\\nb'"}"#).await;
     assert_eq!(taken(), ["res:a", "res:b"]);
     Existing::create(&provider, COMMAND, r#"{"create": "echo a; echo b >&2", "logging": "stderr"}"#).await;
     assert_eq!(taken(), ["res:b"]);

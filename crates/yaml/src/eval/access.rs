@@ -54,10 +54,10 @@ impl Scope<'_> {
         for (depth, step) in path.iter().enumerate() {
             here = match (&here.value, step) {
                 (Value::Unknown, _) => return Ok(Tracked::plain(Value::Unknown)),
-                (Value::Null, _) => return Ok(Tracked::plain(Value::Null)),
                 (Value::Object(fields), Accessor::Name(key) | Accessor::Key(key)) => match fields.get(key) {
                     Some(field) => field,
-                    None => return Ok(Tracked::plain(Value::Null)),
+                    None if here.origin().unknown => return Ok(Tracked::plain(Value::Unknown)),
+                    None => return absent(at, shown, &path[depth + 1..]),
                 },
                 (Value::List(items), Accessor::Index(index)) => {
                     items.get(*index).ok_or_else(|| out_of_bounds(at, shown, *index, items.len()))?
@@ -100,7 +100,7 @@ impl Scope<'_> {
         let found = match handle.outputs.get(name) {
             Some(value) => self.of_property(at, value, rest, shown)?,
             None if self.may_still_come(handle, name) => Tracked::plain(Value::Unknown),
-            None => Tracked::plain(Value::Null),
+            None => absent(at, shown, rest)?,
         };
         let found = found.with_deps(own);
         Ok(match handle.property_dependencies.get(name) {
@@ -135,12 +135,14 @@ impl Scope<'_> {
             }
             here = match (here, step) {
                 (PropertyValue::Unknown, _) => return found(Value::Unknown, secret),
-                (PropertyValue::Null, _) => return found(Value::Null, secret),
                 (PropertyValue::Object(fields), Accessor::Name(key) | Accessor::Key(key)) => {
                     match fields.get(key) {
                         Some(field) => field,
                         None if here.contains_unknowns() => return found(Value::Unknown, secret),
-                        None => return found(Value::Null, secret),
+                        None => {
+                            let part = absent(at, shown, &path[depth + 1..])?;
+                            return Ok(Tracked { secret, ..part });
+                        }
                     }
                 }
                 (PropertyValue::Array(items), Accessor::Index(index)) => {
@@ -195,7 +197,7 @@ impl Scope<'_> {
         let found = match state.get(name) {
             Some(value) => self.of_property(at, value, rest, shown)?,
             None if self.dry_run => Tracked::plain(Value::Unknown),
-            None => Tracked::plain(Value::Null),
+            None => absent(at, shown, rest)?,
         };
         Ok(found.with_deps(own))
     }
@@ -207,7 +209,19 @@ fn out_of_bounds(at: &Location, shown: &str, index: usize, length: usize) -> Sto
         .with_hint("indexes count from zero")
 }
 
+/// What is not there is null, which has no parts.
+fn absent(at: &Location, shown: &str, rest: &[Accessor]) -> Result<Tracked, Stop> {
+    match rest.first() {
+        None => Ok(Tracked::plain(Value::Null)),
+        Some(step) => Err(no_such_step(at, shown, kind_of(&Value::Null), step)),
+    }
+}
+
 fn no_such_step(at: &Location, shown: &str, kind: &str, step: &Accessor) -> Stop {
+    if kind == kind_of(&Value::Null) {
+        return Stop::problem("yaml-access", at, format!("{shown}: what is before {step} is null"))
+            .with_hint("only lists and objects have parts");
+    }
     let message = match (kind, step) {
         ("a list", _) => format!("{shown}: a list has items such as [0], not {step}"),
         ("an object" | "a resource", _) => {

@@ -112,9 +112,9 @@ impl Scope<'_> {
                 })?;
                 Value::Text(text)
             }
-            Function::ToBase64 => Value::Text(STANDARD.encode(text_of(expr, function, value)?)),
+            Function::ToBase64 => Value::Text(STANDARD.encode(bytes_of(expr, function, value)?)),
             Function::FromBase64 => Value::Text(from_base64(expr, text_of(expr, function, value)?)?),
-            Function::Sha1 => Value::Text(hex::encode(Sha1::digest(text_of(expr, function, value)?))),
+            Function::Sha1 => Value::Text(hex::encode(Sha1::digest(bytes_of(expr, function, value)?))),
             Function::ReadFile => {
                 let bytes = self.read(expr, text_of(expr, function, value)?)?;
                 Value::Text(String::from_utf8(bytes).map_err(|_| {
@@ -184,6 +184,13 @@ fn text_of<'v>(expr: &Expr, function: Function, value: &'v Value) -> Result<&'v 
     match value {
         Value::Text(text) => Ok(text),
         other => Err(wrong_argument(expr, function, "a string", other)),
+    }
+}
+
+fn bytes_of<'v>(expr: &Expr, function: Function, value: &'v Value) -> Result<&'v [u8], Stop> {
+    match value {
+        Value::Bytes(bytes) => Ok(bytes),
+        other => text_of(expr, function, other).map(str::as_bytes),
     }
 }
 

@@ -73,7 +73,12 @@ impl Parser {
             && let Some(name) = entry.name()
             && is_function(name)
         {
-            return self.call(node, name, entry);
+            if !is_foreign(name) {
+                return self.call(node, name, entry);
+            }
+            let message = format!("\"{name}\" is taken as a key: there is no such function");
+            let hint = "functions begin with a small fn::";
+            self.warning("yaml-function", &entry.key.location, message, hint);
         }
         let mut fields = Vec::with_capacity(entries.len());
         for entry in entries {
@@ -81,7 +86,7 @@ impl Parser {
                 self.error("yaml-key", &entry.key.location, "keys must be texts");
                 continue;
             };
-            if is_function(name) {
+            if name.starts_with("fn::") {
                 let message = format!("\"{name}\" must be alone in its object");
                 let hint = "a function call is an object with one key, the function's name";
                 self.error_with_hint("yaml-function", &entry.key.location, message, hint);
@@ -290,4 +295,11 @@ impl Parser {
 /// Whether a key is meant as a function's name.
 fn is_function(name: &str) -> bool {
     name.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("fn::"))
+}
+
+/// Whether a key only looks like a function: templates of CloudFormation are full of `Fn::GetAtt` and
+/// the like. With a small `fn::` it is a mistake.
+fn is_foreign(name: &str) -> bool {
+    let mut known = FUNCTIONS.iter().map(|(own, _)| *own).chain(SPECIAL.iter().copied());
+    !name.starts_with("fn::") && !name[4..].contains(':') && !known.any(|own| own.eq_ignore_ascii_case(name))
 }

@@ -71,6 +71,11 @@ impl Parser {
                     let resources = self.mapping(node, "resources");
                     program.resources.reserve_exact(resources.len());
                     for (key, node) in resources {
+                        if key.value.is_empty() {
+                            let hint = "the key is the resource's name, which its identity is made of";
+                            let message = "a resource's name can't be empty";
+                            self.error_with_hint("yaml-empty-name", &key.at, message, hint);
+                        }
                         program.resources.extend(self.resource(key, node));
                     }
                 }
