@@ -22,12 +22,18 @@ fn shop() -> Sealed {
     sealed
 }
 
+/// An update that waits for an answer.
+fn asked(sealed: &Sealed, objects: &[&str]) -> Terminal {
+    sealed.write("Pulumi.yaml", &program(objects));
+    let mut terminal = Terminal::start(sealed, ["up"]);
+    terminal.shows("Do you want to perform this update?");
+    terminal
+}
+
 #[test]
 fn nobody_changes_the_stack_between_the_preview_and_the_answer() {
     let sealed = shop();
-    sealed.write("Pulumi.yaml", &program(&["first", "ours"]));
-    let mut terminal = Terminal::start(&sealed, ["up"]);
-    terminal.shows("Do you want to perform this update?");
+    let mut terminal = asked(&sealed, &["first", "ours"]);
     sealed.write("Pulumi.yaml", &program(&["first", "theirs"]));
     let refused = sealed.run(["up", "--yes", "--skip-preview"]).exits(1);
     assert!(refused.output().contains("currently locked"), "{refused}");
@@ -42,9 +48,7 @@ fn nobody_changes_the_stack_between_the_preview_and_the_answer() {
 #[test]
 fn who_says_no_lets_go_of_the_stack() {
     let sealed = shop();
-    sealed.write("Pulumi.yaml", &program(&["first", "second"]));
-    let mut terminal = Terminal::start(&sealed, ["up"]);
-    terminal.shows("Do you want to perform this update?");
+    let mut terminal = asked(&sealed, &["first", "second"]);
     terminal.types("n\r");
     terminal.exits(1);
     assert_eq!(sealed.objects().len(), 1);
