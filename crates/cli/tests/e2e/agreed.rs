@@ -92,6 +92,31 @@ fn secrets_of_the_configuration_are_hidden_wherever_they_turn_up() {
     hides(sealed.run(["preview", "--json", "--show-sames"]).exits(0));
 }
 
+#[test]
+fn a_terminal_that_can_not_be_drawn_on_is_nobody_to_ask() {
+    let sealed = shop();
+    let mut terminal = Terminal::of_kind("dumb", &sealed, ["up"]);
+    terminal.shows("--yes or --skip-preview must be passed in");
+    terminal.exits(2);
+}
+
+#[test]
+fn a_reference_to_a_stack_of_another_organization_is_refused() {
+    let sealed = shop();
+    let reading = |name: &str| {
+        format!(
+            "name: other\nruntime: yaml\nresources:\n  shop:\n    type: pulumi:pulumi:StackReference\n    \
+             properties: {{ name: {name} }}\n"
+        )
+    };
+    sealed.write("Pulumi.yaml", &reading("shop/dev"));
+    sealed.run(["stack", "init", "prod"]).exits(0);
+    let refused = sealed.run(["up", "--yes", "--skip-preview"]).exits(1);
+    assert!(refused.output().contains("no organization 'shop'"), "{refused}");
+    sealed.write("Pulumi.yaml", &reading("organization/shop/dev"));
+    sealed.run(["up", "--yes", "--skip-preview"]).exits(0);
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn output_that_can_not_be_written_is_a_failure() {

@@ -58,8 +58,17 @@ pub(crate) struct Terminal {
 impl Terminal {
     /// Starts the binary.
     pub(crate) fn start<'a>(sealed: &Sealed, arguments: impl IntoIterator<Item = &'a str>) -> Terminal {
+        Terminal::of_kind("xterm-256color", sealed, arguments)
+    }
+
+    /// Starts the binary in a terminal of a kind, as `TERM` names it.
+    pub(crate) fn of_kind<'a>(
+        kind: &str,
+        sealed: &Sealed,
+        arguments: impl IntoIterator<Item = &'a str>,
+    ) -> Terminal {
         let mut command = sealed.command("python3");
-        command.args(["-c", TERMINAL, BINARY]).args(arguments).env("TERM", "xterm-256color");
+        command.args(["-c", TERMINAL, BINARY]).args(arguments).env("TERM", kind);
         let streams = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
         let mut child = streams.spawn().unwrap();
         let shown = Arc::new(Mutex::new(String::new()));
