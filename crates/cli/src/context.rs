@@ -191,7 +191,8 @@ impl Context {
         Ok(StackId { organization, project, name: reference.stack })
     }
 
-    /// The stack that a command is about: the one named, else the selected one.
+    /// The stack that a command is about: the one named, else the selected one. Scripts pass an empty
+    /// name where they mean none.
     pub(crate) fn stack(&self, named: Option<&str>) -> Result<Target, CommandError> {
         let named = named.filter(|name| !name.is_empty());
         let project = self.find_project()?;

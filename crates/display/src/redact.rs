@@ -94,8 +94,7 @@ impl Redaction {
     fn view(&self, view: &mut StateView) {
         self.bag(&mut view.inputs);
         self.bag(&mut view.outputs);
-        let said = |text: &String| self.secrets.iter().any(|secret| text.contains(secret.as_str()));
-        if view.state.init_errors.iter().any(said) {
+        if view.state.init_errors.iter().any(|text| self.says(text)) {
             Arc::make_mut(&mut view.state).init_errors.iter_mut().for_each(|text| self.text(text));
         }
     }
@@ -107,10 +106,15 @@ impl Redaction {
         }
     }
 
+    /// Whether a secret stands in a text.
+    fn says(&self, text: &str) -> bool {
+        self.secrets.iter().any(|secret| text.contains(secret.as_str()))
+    }
+
     /// Whether a secret stands in a value in clear.
     fn is_in(&self, value: &PropertyValue) -> bool {
         match value {
-            PropertyValue::String(text) => self.secrets.iter().any(|secret| text.contains(secret.as_str())),
+            PropertyValue::String(text) => self.says(text),
             PropertyValue::Array(items) => items.iter().any(|item| self.is_in(item)),
             PropertyValue::Object(map) => map.values().any(|item| self.is_in(item)),
             PropertyValue::Output(output) if !output.secret => {

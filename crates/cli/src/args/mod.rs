@@ -31,7 +31,8 @@ pub(crate) use top::{
     AboutArgs, CancelArgs, Cli, Command, InstallArgs, LoginArgs, LogoutArgs, NewArgs, WhoamiArgs,
 };
 
-/// The stack that a flag names. Scripts pass an empty name where they mean none.
+/// The stack that a flag names, for commands that do more than find it. Scripts pass an empty name where
+/// they mean none.
 pub(crate) fn named(flag: Option<&String>) -> Option<&str> {
     flag.map(String::as_str).filter(|name| !name.is_empty())
 }

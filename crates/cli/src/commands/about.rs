@@ -3,7 +3,7 @@
 use purlin_project::Project;
 use serde_json::{Value, json};
 
-use crate::args::{self, AboutArgs};
+use crate::args::AboutArgs;
 use crate::commands::stack_show::table;
 use crate::context::{Context, Target};
 use crate::exit::CommandError;
@@ -65,7 +65,7 @@ async fn gather(context: &Context, args: &AboutArgs) -> Facts {
 }
 
 async fn stack_facts(context: &Context, args: &AboutArgs) -> Result<StackFacts, CommandError> {
-    let target = context.stack(args::named(args.stack.as_ref()))?;
+    let target = context.stack(args.stack.as_deref())?;
     let loaded = target.store.load(&target.id).await?;
     let snapshot = &loaded.snapshot;
     let resources = snapshot.resources.iter().map(|s| vec![s.ty.to_string(), s.urn.to_string()]).collect();

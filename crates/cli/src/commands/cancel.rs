@@ -1,12 +1,12 @@
 //! `cancel`: takes a stack over from an operation that does not go on.
 
-use crate::args::{self, CancelArgs};
+use crate::args::CancelArgs;
 use crate::context::Context;
 use crate::exit::CommandError;
 
 /// Recovers a stack's state from what a crashed operation left behind and removes its locks.
 pub(crate) async fn cancel(context: &Context, args: CancelArgs) -> Result<(), CommandError> {
-    let named = args.name.as_deref().or(args::named(args.stack.as_ref()));
+    let named = args.name.as_deref().or(args.stack.as_deref());
     let target = context.stack(named)?;
     let warning = format!(
         "This will take the stack '{}' over from whoever is changing it. An operation that is still running \

@@ -10,9 +10,7 @@ use purlin_project::config::{
 use purlin_project::{StackSettings, Value};
 use serde_json::Value as Json;
 
-use crate::args::{
-    self, ConfigArgs, ConfigCommand, ConfigGetArgs, ConfigRmArgs, ConfigSetAllArgs, ConfigSetArgs,
-};
+use crate::args::{ConfigArgs, ConfigCommand, ConfigGetArgs, ConfigRmArgs, ConfigSetAllArgs, ConfigSetArgs};
 use crate::commands::stack_show::table;
 use crate::config_values::ConfigSecrets;
 use crate::context::{Context, Target};
@@ -26,7 +24,7 @@ struct Subject<'c> {
 
 /// Runs a command about configuration.
 pub(crate) async fn config(context: &Context, args: ConfigArgs) -> Result<(), CommandError> {
-    let target = context.stack(args::named(args.stack.as_ref()))?;
+    let target = context.stack(args.stack.as_deref())?;
     // Configuration is in a file of the project, and belongs to a stack nevertheless.
     target.store.load(&target.id).await?;
     let file = args.config_file.as_ref().map(|f| context.ambient.cwd.join(f));

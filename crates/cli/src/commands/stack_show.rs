@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use purlin_model::urn::STACK_TYPE;
 use purlin_model::{PropertyValue, ResourceState, Snapshot, Urn};
 
-use crate::args::{self, StackArgs};
+use crate::args::StackArgs;
 use crate::commands::stack_files::outputs_of;
 use crate::context::Context;
 use crate::exit::CommandError;
@@ -13,7 +13,7 @@ use crate::plain::shown;
 
 /// Shows a stack: when it was changed, its resources as a tree, its outputs.
 pub(crate) async fn show(context: &Context, args: &StackArgs) -> Result<(), CommandError> {
-    let target = context.stack(args::named(args.stack.as_ref()))?;
+    let target = context.stack(args.stack.as_deref())?;
     if args.show_name {
         context.out.line(&target.id.name);
         return Ok(());
